@@ -1,0 +1,105 @@
+//! From a program to an OCI image: two layers, a configuration and a manifest.
+
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
+
+use serde::Serialize;
+use xtask_contract::{
+    Context, Digest, Error, Layout, Result,
+    image::{Config, DIRTY, Descriptor, Execution, Manifest, Platform, REVISION, RootFs, SERVICE},
+    service::{self, Service},
+};
+
+use crate::{archive::Archive, inputs::Inputs, root_files, toolchain::Toolchain};
+
+/// An image in the layout.
+#[derive(Debug)]
+pub(crate) struct Image {
+    pub(crate) digest: Digest,
+    pub(crate) config_digest: Digest,
+    pub(crate) size: u64,
+}
+
+/// Puts the program's image into the layout.
+pub(crate) fn assemble(
+    layout: &Layout,
+    program: &Path,
+    inputs: &Inputs,
+    toolchain: &Toolchain,
+) -> Result<Image> {
+    let service = describe(program)?;
+    let binary = fs::read(program).doing(|| format!("reading the program {}", program.display()))?;
+    let root = root_files::layer().doing(|| "making the image's root files")?;
+    let layers =
+        [blob(layout, Manifest::LAYER, &root)?, blob(layout, Manifest::LAYER, &program_layer(&binary)?)?];
+    let platform = platform(&toolchain.target);
+    let config = Config {
+        platform: platform.clone(),
+        config: Execution {
+            user: root_files::USER.into(),
+            entrypoint: vec![format!("/{}", service::NAME)],
+            working_dir: "/".into(),
+            labels: labels(inputs, service),
+        },
+        rootfs: RootFs { kind: "layers".into(), diff_ids: layers.iter().map(|layer| layer.digest).collect() },
+    };
+    let config = document(layout, Config::MEDIA_TYPE, &config)?;
+    let config_digest = config.digest;
+    let manifest = Manifest {
+        schema_version: 2,
+        media_type: Manifest::MEDIA_TYPE.into(),
+        config,
+        layers: layers.into(),
+    };
+    let size = manifest.size();
+    let descriptor = document(layout, Manifest::MEDIA_TYPE, &manifest)?;
+    let digest = descriptor.digest;
+    layout.add(Descriptor { platform: Some(platform), ..descriptor })?;
+    Ok(Image { digest, config_digest, size })
+}
+
+/// Asks the program what it is: the label is its own word, so it cannot differ from what it does.
+fn describe(program: &Path) -> Result<String> {
+    let doing = || format!("asking {} to describe itself", program.display());
+    let output = Command::new(program).arg("describe").env_clear().output().doing(doing)?;
+    if !output.status.success() {
+        return Err(Error::failed(doing(), String::from_utf8_lossy(&output.stderr).trim()));
+    }
+    let service: Service = serde_json::from_slice(&output.stdout).doing(doing)?;
+    serde_json::to_string(&service).doing(doing)
+}
+
+fn labels(inputs: &Inputs, service: String) -> BTreeMap<String, String> {
+    let mut labels =
+        BTreeMap::from([(REVISION.to_owned(), inputs.revision.clone()), (SERVICE.to_owned(), service)]);
+    if inputs.dirty {
+        labels.insert(DIRTY.to_owned(), "true".to_owned());
+    }
+    labels
+}
+
+fn program_layer(binary: &[u8]) -> Result<Vec<u8>> {
+    let write = || {
+        let mut archive = Archive::with_capacity(binary.len() + 4096);
+        archive.file(service::NAME, 0o755, binary)?;
+        archive.finish()
+    };
+    write().doing(|| "making the program's layer")
+}
+
+fn platform(target: &str) -> Platform {
+    let architecture = match target.split('-').next() {
+        Some("aarch64") => "arm64",
+        Some("x86_64") | None => "amd64",
+        Some(other) => other,
+    };
+    Platform { architecture: architecture.into(), os: "linux".into() }
+}
+
+fn document(layout: &Layout, media_type: &str, document: &impl Serialize) -> Result<Descriptor> {
+    blob(layout, media_type, &serde_json::to_vec(document).doing(|| "writing an image document")?)
+}
+
+fn blob(layout: &Layout, media_type: &str, content: &[u8]) -> Result<Descriptor> {
+    let digest = layout.put(content)?;
+    Ok(Descriptor { media_type: media_type.into(), digest, size: content.len() as u64, platform: None })
+}

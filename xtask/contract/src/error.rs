@@ -1,0 +1,126 @@
+//! The one error type: what was being done to what, why it failed, and what to do next.
+
+use std::fmt;
+
+/// How a command ends when it does not end well; the number is the process's exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Something went wrong on the way.
+    Failed = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// A check or a policy said no; nothing was changed.
+    Refused = 3,
+    /// The deploy failed and stands on its previous release.
+    FellBack = 4,
+}
+
+/// Shorthand for results with [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An error as a person needs it. It never contains a secret.
+#[derive(Debug)]
+pub struct Error {
+    /// The exit code that this error asks for.
+    pub exit: Exit,
+    /// What was being done to what, as a present participle: "reading k8s/envs/dev.toml".
+    pub doing: String,
+    /// Why it did not work; one or more reasons, each a line.
+    pub why: Vec<String>,
+    /// What to do next, if that is known: a command where there is one.
+    pub next: Option<String>,
+}
+
+impl Error {
+    /// Something went wrong on the way (exit code 1).
+    pub fn failed(doing: impl Into<String>, why: impl fmt::Display) -> Self {
+        Self::new(Exit::Failed, doing, why)
+    }
+
+    /// The command line makes no sense (exit code 2).
+    pub fn usage(doing: impl Into<String>, why: impl fmt::Display) -> Self {
+        Self::new(Exit::Usage, doing, why)
+    }
+
+    /// A check said no and nothing was changed (exit code 3).
+    pub fn refused(doing: impl Into<String>, why: impl fmt::Display) -> Self {
+        Self::new(Exit::Refused, doing, why)
+    }
+
+    /// Several checks said no at once (exit code 3).
+    pub fn refused_for(doing: impl Into<String>, why: Vec<String>) -> Self {
+        Self { exit: Exit::Refused, doing: doing.into(), why, next: None }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+
+    fn new(exit: Exit, doing: impl Into<String>, why: impl fmt::Display) -> Self {
+        Self { exit, doing: doing.into(), why: vec![why.to_string()], next: None }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.doing)?;
+        match self.why.as_slice() {
+            [only] => write!(f, "{only}")?,
+            many => {
+                write!(f, "{} problems", many.len())?;
+                for why in many {
+                    write!(f, "\n  - {why}")?;
+                }
+            }
+        }
+        match &self.next {
+            Some(next) => write!(f, "\n  next: {next}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Says what was being done when some other error happened.
+pub trait Context<T> {
+    /// Turns the error into an [`Error`] with this description of what was being done.
+    fn doing<D: Into<String>>(self, doing: impl FnOnce() -> D) -> Result<T>;
+}
+
+impl<T, E: std::error::Error> Context<T> for std::result::Result<T, E> {
+    fn doing<D: Into<String>>(self, doing: impl FnOnce() -> D) -> Result<T> {
+        self.map_err(|error| Error::failed(doing(), chain(&error)))
+    }
+}
+
+/// An error with its causes, `outer: inner: innermost`, leaving out causes that the outer text repeats.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_reason_stands_on_the_line_and_several_below_it() {
+        let one = Error::refused("running 2011-04-06-20:32:17", "it was edited").next("make a new release");
+        assert_eq!(one.to_string(), "running 2011-04-06-20:32:17: it was edited\n  next: make a new release");
+        let two =
+            Error::refused_for("releasing dev", vec!["PORT is missing".into(), "PROT is unknown".into()]);
+        assert_eq!(two.to_string(), "releasing dev: 2 problems\n  - PORT is missing\n  - PROT is unknown");
+    }
+}

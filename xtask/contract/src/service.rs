@@ -1,0 +1,65 @@
+//! The service's description of itself: its process types and its configuration variables. The binary writes
+//! it (`todo-api describe`), the image carries it as a label, `release` holds a deploy's config against it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::value::Value;
+
+/// The service's name: its crate, its program in the image, its Kubernetes objects.
+pub const NAME: &str = "todo-api";
+
+/// What a service says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// The version of this document's form: 1.
+    pub schema: u32,
+    /// The service's name.
+    pub service: String,
+    /// The process types that run as long as the deploy does.
+    pub processes: Vec<ProcessType>,
+    /// The arguments of the process that brings the database to the schema that this image needs.
+    pub migrate: Vec<String>,
+    /// The configuration variables.
+    pub variables: Vec<Variable>,
+}
+
+/// A process type, such as `web`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessType {
+    /// The type's name.
+    pub name: String,
+    /// The program's arguments.
+    pub args: Vec<String>,
+    /// The variable that says on which port it serves HTTP, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
+    /// The path that answers 200 when the process can take requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readiness: Option<String>,
+    /// The path that answers 200 as long as the process is alive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub liveness: Option<String>,
+    /// One line of help.
+    pub help: String,
+}
+
+/// A configuration variable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variable {
+    /// The environment variable's name.
+    pub name: String,
+    /// Whether the service starts only if it is set.
+    pub required: bool,
+    /// Whether its value must be sealed and never shown.
+    pub secret: bool,
+    /// The value that the service uses if it is not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// One line of help.
+    pub help: String,
+    /// Which values it takes.
+    #[serde(flatten)]
+    pub value: Value,
+}
