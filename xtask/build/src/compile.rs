@@ -100,7 +100,7 @@ fn run(mut cargo: Command, progress: &dyn Progress) -> Result<()> {
             match line.trim_start().strip_prefix("Compiling ") {
                 Some(name) => {
                     crates += 1;
-                    progress.step(&format!("compiling the service ({crates} crates: {name})"));
+                    progress.detail(&format!("{crates} crates, now {name}"));
                 }
                 None => said = said + &line + "\n",
             }

@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 use serde::Serialize;
 use xtask_contract::{
     Context, Digest, Error, Layout, Result,
+    archive::Archive,
     image::{Config, DIRTY, Descriptor, Execution, Manifest, Platform, REVISION, RootFs, SERVICE},
     service::{self, Service},
 };
 
-use crate::{archive::Archive, inputs::Inputs, root_files, toolchain::Toolchain};
+use crate::{inputs::Inputs, root_files, toolchain::Toolchain};
 
 /// An image in the layout.
 #[derive(Debug)]

@@ -3,7 +3,6 @@
 //! Architecture invariants: the image is a function of its inputs (see [`inputs`]), the toolchain and this
 //! crate, of nothing else; nothing here knows any deploy.
 
-mod archive;
 mod compile;
 mod image;
 mod inputs;
@@ -22,7 +21,8 @@ use toolchain::Toolchain;
 /// All source files that decide what an image looks like for given inputs: a change to one of them makes
 /// earlier builds stale.
 const RECIPE: &str = concat!(
-    include_str!("archive.rs"),
+    include_str!("../../contract/src/archive.rs"),
+    include_str!("../../contract/src/image.rs"),
     include_str!("compile.rs"),
     include_str!("image.rs"),
     include_str!("root_files.rs"),

@@ -4,8 +4,7 @@ use std::io;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
-
-use crate::archive::Archive;
+use xtask_contract::archive::Archive;
 
 /// Who the processes run as: the user and group that distroless images call `nonroot`.
 pub(crate) const USER: &str = "65532:65532";

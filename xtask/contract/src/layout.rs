@@ -8,9 +8,12 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::json;
 
 use crate::{
-    Context, Digest, Error, Result, durable,
+    Context, Digest, Error, Result,
+    archive::Archive,
+    durable,
     image::{Config, Descriptor, Manifest},
 };
 
@@ -94,6 +97,39 @@ impl Layout {
         self.check(&manifest.config.digest)?;
         manifest.layers.iter().try_for_each(|layer| self.check(&layer.digest))?;
         Ok(manifest)
+    }
+
+    /// The image as one archive, both as an OCI layout and as `docker save` writes it, since Docker before 25
+    /// loads nothing else. `tag` is the name that Docker gives it.
+    pub fn archive(&self, digest: &Digest, tag: &str) -> Result<Vec<u8>> {
+        let manifest = self.manifest(digest)?;
+        let document = fs::read(self.blob_path(digest)).doing(|| format!("reading the image {digest}"))?;
+        let image = Descriptor {
+            media_type: manifest.media_type.clone(),
+            digest: *digest,
+            size: document.len() as u64,
+            platform: Some(self.config(&manifest)?.platform),
+        };
+        let path = |digest: &Digest| format!("blobs/sha256/{}", digest.hex());
+        let docker = json!([{
+            "Config": path(&manifest.config.digest),
+            "RepoTags": [tag],
+            "Layers": manifest.layers.iter().map(|layer| path(&layer.digest)).collect::<Vec<_>>(),
+        }]);
+        let blobs =
+            manifest.layers.iter().map(|layer| &layer.digest).chain([digest, &manifest.config.digest]);
+        let write = || -> io::Result<Vec<u8>> {
+            let room = usize::try_from(manifest.size()).unwrap_or_default() + (1 << 16);
+            let mut archive = Archive::with_capacity(room);
+            archive.file("oci-layout", 0o644, VERSION.as_bytes())?;
+            archive.file("index.json", 0o644, &serde_json::to_vec(&Index::of(vec![image]))?)?;
+            archive.file("manifest.json", 0o644, docker.to_string().as_bytes())?;
+            for blob in blobs {
+                archive.file(&path(blob), 0o644, &fs::read(self.blob_path(blob))?)?;
+            }
+            archive.finish()
+        };
+        write().doing(|| format!("packing the image {digest}"))
     }
 
     fn document<T: DeserializeOwned>(&self, digest: &Digest) -> Result<T> {

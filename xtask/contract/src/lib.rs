@@ -4,6 +4,7 @@
 //! Architecture invariant: every stage depends on this crate and on no other stage. Stages speak through
 //! the files defined here, never through values in memory.
 
+pub mod archive;
 pub mod build_record;
 pub mod deploy;
 pub mod digest;

@@ -5,6 +5,9 @@ pub trait Progress {
     /// A step begins; it ends when the next one begins, or when the stage returns.
     fn step(&self, what: &str);
 
+    /// What the step is at; worth seeing only while it is true.
+    fn detail(&self, what: &str);
+
     /// Something that a person should know and that stays on the screen.
     fn note(&self, what: &str);
 
@@ -18,6 +21,7 @@ pub struct Silent;
 
 impl Progress for Silent {
     fn step(&self, _: &str) {}
+    fn detail(&self, _: &str) {}
     fn note(&self, _: &str) {}
     fn line(&self, _: &str, _: &str) {}
 }

@@ -105,7 +105,7 @@ impl Release {
         format!("{IMAGE_NAME}@{}", self.image.digest)
     }
 
-    /// The name of the `ConfigMap` with the release's config: made from the content.
+    /// The name of the ConfigMap with the release's config: made from the content.
     pub fn config_name(&self) -> String {
         content_name("config", &self.config)
     }

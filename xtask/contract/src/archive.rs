@@ -1,30 +1,31 @@
-//! Layers: tar archives whose every byte is decided here, not by the file system or the clock.
+//! Tar archives whose every byte is decided here, not by the file system or the clock: image layers, and
+//! whole images on their way to an engine or a node.
 
 use std::io;
 
 use tar::{Builder, EntryType, Header};
 
-/// A layer under construction. Everything in it belongs to root and dates from 1970.
-pub(crate) struct Archive(Builder<Vec<u8>>);
+/// An archive under construction. Everything in it belongs to root and dates from 1970.
+pub struct Archive(Builder<Vec<u8>>);
 
 impl Archive {
-    /// An empty layer with room for this many bytes.
-    pub(crate) fn with_capacity(bytes: usize) -> Self {
+    /// An empty archive with room for this many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
         Self(Builder::new(Vec::with_capacity(bytes)))
     }
 
-    /// Adds a folder, `name` from the image's root without a leading slash.
-    pub(crate) fn folder(&mut self, name: &str, mode: u32) -> io::Result<()> {
+    /// Adds a folder, `name` without a leading or trailing slash.
+    pub fn folder(&mut self, name: &str, mode: u32) -> io::Result<()> {
         self.append(&format!("{name}/"), EntryType::Directory, mode, &[])
     }
 
     /// Adds a file.
-    pub(crate) fn file(&mut self, name: &str, mode: u32, content: &[u8]) -> io::Result<()> {
+    pub fn file(&mut self, name: &str, mode: u32, content: &[u8]) -> io::Result<()> {
         self.append(name, EntryType::Regular, mode, content)
     }
 
-    /// The layer's bytes.
-    pub(crate) fn finish(self) -> io::Result<Vec<u8>> {
+    /// The archive's bytes.
+    pub fn finish(self) -> io::Result<Vec<u8>> {
         self.0.into_inner()
     }
 

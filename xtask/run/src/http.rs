@@ -1,0 +1,44 @@
+//! Asks a service over HTTP whether it is ready.
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty};
+use hyper::{Request, StatusCode, body::Bytes, client::conn::http1, header};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpStream, time};
+
+const TIMEOUT: Duration = Duration::from_secs(3);
+const PERIOD: Duration = Duration::from_millis(10);
+
+/// Returns when the path answers 200. Nothing outside a process tells that it listens, so it is asked again
+/// and again: give the future up to stop asking.
+pub(crate) async fn ready(port: u16, path: &str) {
+    while get(port, path).await != Some(StatusCode::OK) {
+        time::sleep(PERIOD).await;
+    }
+}
+
+/// The status with which the path answers, if it answers.
+async fn get(port: u16, path: &str) -> Option<StatusCode> {
+    let ask = async {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+        let request = Request::get(path)
+            .header(header::HOST, format!("localhost:{port}"))
+            .header(header::CONNECTION, "close")
+            .body(Empty::<Bytes>::new())
+            .ok()?;
+        let answer = async {
+            let response = sender.send_request(request).await.ok()?;
+            let status = response.status();
+            let _ = response.into_body().collect().await;
+            Some(status)
+        };
+        tokio::pin!(connection);
+        tokio::select! {
+            status = answer => status,
+            _ = &mut connection => None,
+        }
+    };
+    time::timeout(TIMEOUT, ask).await.ok().flatten()
+}

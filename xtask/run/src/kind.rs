@@ -1,0 +1,279 @@
+//! The target `kind`: a Kubernetes cluster in a container of this machine.
+
+mod cluster;
+mod images;
+pub(crate) mod nodes;
+mod objects;
+mod wait;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use k8s_openapi::api::{apps::v1::Deployment, batch::v1::Job as KubeJob, core::v1::Namespace};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DeleteParams, DynamicObject, ListParams},
+};
+use tokio::time;
+use xtask_contract::{
+    Context, Error, Exit, Ledger, Progress, ReleaseId, Repo, Result, release::RELEASE_ANNOTATION,
+};
+
+use crate::{Job, Ran, Status, http, postgres_url::PostgresUrl};
+use cluster::Cluster;
+use nodes::Nodes;
+
+/// How long the service may take to answer at its URL once its pods are ready.
+const ANSWER: Duration = Duration::from_secs(30);
+/// The label that all objects of a deploy bear.
+const OURS: &str = "app.kubernetes.io/managed-by=xtask";
+
+/// Where on which cluster a deploy is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) cluster: &'a str,
+    pub(crate) namespace: &'a str,
+    pub(crate) port: u16,
+}
+
+impl Place<'_> {
+    fn url(&self) -> String {
+        format!("http://localhost:{}", self.port)
+    }
+}
+
+/// A release's objects, by the moment in which they are applied.
+struct Objects {
+    namespace: Vec<DynamicObject>,
+    /// Config, services and backing services: nothing that runs of the release itself.
+    ground: Vec<DynamicObject>,
+    migration: Vec<DynamicObject>,
+    processes: Vec<DynamicObject>,
+}
+
+impl Objects {
+    fn sort(objects: Vec<DynamicObject>) -> Self {
+        let mut sorted =
+            Self { namespace: Vec::new(), ground: Vec::new(), migration: Vec::new(), processes: Vec::new() };
+        for object in objects {
+            let moment = match objects::kind(&object) {
+                "Namespace" => &mut sorted.namespace,
+                "Job" => &mut sorted.migration,
+                "Deployment" => &mut sorted.processes,
+                _ => &mut sorted.ground,
+            };
+            moment.push(object);
+        }
+        sorted
+    }
+
+    fn names(objects: &[DynamicObject], kind: &str) -> Vec<String> {
+        objects.iter().filter(|object| objects::kind(object) == kind).map(ResourceExt::name_any).collect()
+    }
+}
+
+/// Brings the deploy to the release.
+pub(crate) async fn run(job: &Job<'_>, place: &Place<'_>, engine: &impl Nodes) -> Result<Ran> {
+    let objects = Objects::sort(objects::of_release(job.verified)?);
+    let cluster = Cluster::ready(job, place, engine).await?;
+    let client = &cluster.client;
+    let images = async { images::bring(job, &cluster.nodes, engine).await };
+    let ground = async {
+        apply_all(client, &objects.namespace).await?;
+        apply_secrets(job, place, client).await?;
+        apply_all(client, &objects.ground).await
+    };
+    tokio::try_join!(images, ground)?;
+
+    let names = Objects::names(&objects.processes, "Deployment");
+    let before = running(client, place, &names).await?;
+    let wanted = job.verified.release.id;
+    let unchanged =
+        names.iter().all(|name| before.get(name).is_some_and(|now| now.id == wanted && now.settled));
+    for name in Objects::names(&objects.ground, "StatefulSet") {
+        job.progress.step(&format!("waiting for {name}"));
+        wait::stateful_set(client, place.namespace, &name).await?;
+    }
+    if !unchanged {
+        migrate(job, place, client, &objects.migration).await?;
+    }
+    let replaced = before.values().map(|now| now.id).next();
+    roll_out(job, place, client, &objects, replaced).await?;
+    job.progress.step("waiting for the service to answer");
+    answers(job, place).await?;
+    Ok(job.ran(if unchanged { Status::Unchanged } else { Status::Started }, place.url(), replaced))
+}
+
+/// Stops a deploy: deletes what runs, and stops the cluster if no other deploy is on it. Volumes stay, unless
+/// `data`; then the namespace goes, and the cluster with it if it is empty.
+pub(crate) async fn down(
+    repo: &Repo,
+    place: &Place<'_>,
+    data: bool,
+    engine: &impl Nodes,
+    progress: &dyn Progress,
+) -> Result<bool> {
+    let nodes = engine.of_cluster(place.cluster).await?;
+    let running = nodes.iter().any(|node| node.running);
+    if nodes.is_empty() || (!running && !data) {
+        return Ok(false);
+    }
+    if running && others(repo, place).await? {
+        progress.step(&format!("deleting what runs in {}", place.namespace));
+        let client = cluster::client(repo, place).await?;
+        stop_processes(&client, place, data).await?;
+    } else if data {
+        progress.step(&format!("deleting the kind cluster {}", place.cluster));
+        cluster::delete(repo, place.cluster).await?;
+    } else {
+        progress.step(&format!("stopping the kind cluster {}", place.cluster));
+        for node in nodes.iter().filter(|node| node.running) {
+            engine.stop(&node.name).await?;
+        }
+    }
+    Ok(running)
+}
+
+/// Whether other deploys are on the cluster. One that does not answer has none that could be asked for.
+async fn others(repo: &Repo, place: &Place<'_>) -> Result<bool> {
+    let Ok(client) = cluster::client(repo, place).await else { return Ok(false) };
+    let api: Api<Namespace> = Api::all(client);
+    let list =
+        api.list_metadata(&ListParams::default().labels(OURS)).await.doing(|| "listing the namespaces")?;
+    Ok(list.items.iter().any(|namespace| namespace.name_any() != place.namespace))
+}
+
+async fn stop_processes(client: &Client, place: &Place<'_>, data: bool) -> Result<()> {
+    let doing = || format!("deleting what runs in {}", place.namespace);
+    if data {
+        let api: Api<Namespace> = Api::all(client.clone());
+        return match api.delete(place.namespace, &DeleteParams::foreground()).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            other => other.map(drop).doing(doing),
+        };
+    }
+    let ours = ListParams::default().labels(OURS);
+    let how = DeleteParams::background();
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), place.namespace);
+    deployments.delete_collection(&how, &ours).await.doing(doing)?;
+    let sets: Api<k8s_openapi::api::apps::v1::StatefulSet> = Api::namespaced(client.clone(), place.namespace);
+    sets.delete_collection(&how, &ours).await.doing(doing)?;
+    let jobs: Api<KubeJob> = Api::namespaced(client.clone(), place.namespace);
+    jobs.delete_collection(&how, &ours).await.map(drop).doing(doing)
+}
+
+async fn apply_all(client: &Client, objects: &[DynamicObject]) -> Result<()> {
+    for object in objects {
+        objects::apply(client, object).await?;
+    }
+    Ok(())
+}
+
+/// The release's secrets, immutable and named by content, and what the deploy's own PostgreSQL starts with.
+async fn apply_secrets(job: &Job<'_>, place: &Place<'_>, client: &Client) -> Result<()> {
+    let release = &job.verified.release;
+    let name = release.secret_name();
+    if !objects::has_secret(client, place.namespace, &name).await? {
+        let values = job.secrets.iter().map(|(name, value)| (name.as_str(), value));
+        let secret = objects::secret(job.verified, place.namespace, &name, true, values)?;
+        objects::apply(client, &secret).await?;
+    }
+    let Some(postgres) = &release.services.postgres else { return Ok(()) };
+    let Some(value) = job.secrets.get(&postgres.variable) else { return Ok(()) };
+    let url = PostgresUrl::parse(&postgres.variable, value)?;
+    let (user, database) =
+        (xtask_contract::seal::Secret::new(url.user), xtask_contract::seal::Secret::new(url.database));
+    let values = [("POSTGRES_USER", &user), ("POSTGRES_PASSWORD", &url.password), ("POSTGRES_DB", &database)];
+    let secret = objects::secret(job.verified, place.namespace, "postgres", false, values.into_iter())?;
+    objects::apply(client, &secret).await
+}
+
+/// Which release a Deployment is on, and whether all of its pods are.
+struct Now {
+    id: ReleaseId,
+    settled: bool,
+}
+
+async fn running(client: &Client, place: &Place<'_>, names: &[String]) -> Result<BTreeMap<String, Now>> {
+    let api: Api<Deployment> = Api::namespaced(client.clone(), place.namespace);
+    let mut found = BTreeMap::new();
+    for name in names {
+        let deployment = api.get_opt(name).await.doing(|| format!("reading the Deployment {name}"))?;
+        let now = deployment.and_then(|deployment| {
+            let id = deployment.annotations().get(RELEASE_ANNOTATION)?.parse().ok()?;
+            Some(Now { id, settled: wait::is_settled(&deployment) })
+        });
+        found.extend(now.map(|now| (name.clone(), now)));
+    }
+    Ok(found)
+}
+
+async fn migrate(job: &Job<'_>, place: &Place<'_>, client: &Client, jobs: &[DynamicObject]) -> Result<()> {
+    for object in jobs {
+        let name = object.name_any();
+        // A Job cannot be started again: one that failed makes way for a new one.
+        if wait::job_failed(client, place.namespace, &name).await? {
+            objects::delete(client, object).await?;
+            wait::job_gone(client, place.namespace, &name).await?;
+        }
+        job.progress.step("migrating the database");
+        objects::apply(client, object).await?;
+        wait::job(client, place.namespace, &name).await?;
+    }
+    Ok(())
+}
+
+/// Changes the Deployments and waits for their pods; on failure, brings back the release that ran before.
+async fn roll_out(
+    job: &Job<'_>,
+    place: &Place<'_>,
+    client: &Client,
+    objects: &Objects,
+    before: Option<ReleaseId>,
+) -> Result<()> {
+    let Err(error) = try_roll_out(job, place, client, objects).await else { return Ok(()) };
+    let wanted = job.verified.release.id;
+    let Some(before) = before.filter(|before| *before != wanted) else {
+        return Err(error);
+    };
+    job.progress.note(&format!("{wanted} failed; going back to {before}"));
+    let back = async {
+        let verified = Ledger::of(job.repo, job.env).load(before)?;
+        let objects = Objects::sort(objects::of_release(&verified)?);
+        try_roll_out(job, place, client, &objects).await
+    };
+    match back.await {
+        Ok(()) => Err(Error {
+            exit: Exit::FellBack,
+            why: error.why.into_iter().chain([format!("the deploy is back on {before}")]).collect(),
+            ..error
+        }),
+        Err(back) => Err(Error {
+            why: error
+                .why
+                .into_iter()
+                .chain([format!("going back to {before} failed, too: {back}")])
+                .collect(),
+            ..error
+        }),
+    }
+}
+
+async fn try_roll_out(job: &Job<'_>, place: &Place<'_>, client: &Client, objects: &Objects) -> Result<()> {
+    apply_all(client, &objects.processes).await?;
+    for name in Objects::names(&objects.processes, "Deployment") {
+        wait::deployment(client, place.namespace, &name, job.progress).await?;
+    }
+    Ok(())
+}
+
+async fn answers(job: &Job<'_>, place: &Place<'_>) -> Result<()> {
+    let readiness = job.verified.release.processes.values().find_map(|process| process.readiness.as_deref());
+    let Some(path) = readiness else { return Ok(()) };
+    time::timeout(ANSWER, http::ready(place.port, path)).await.map_err(|_| {
+        let why = format!("{}{path} does not answer 200, though all pods are ready", place.url());
+        Error::failed(format!("running {}", job.verified.release.id), why).next(format!(
+            "was the cluster made for another port? `cargo xtask down --env {} --data` deletes it, with its data",
+            job.env
+        ))
+    })
+}

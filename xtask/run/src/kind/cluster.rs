@@ -1,0 +1,177 @@
+//! The kind cluster of a deploy: made if it is missing, started if it was stopped.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt, process::Command, time};
+use xtask_contract::{Context, Error, Repo, Result, durable};
+
+use super::{Place, nodes::Nodes};
+use crate::Job;
+
+/// How long an API server may take to answer after its node was started.
+const START: Duration = Duration::from_secs(90);
+const PERIOD: Duration = Duration::from_millis(200);
+
+/// A client of the deploy's cluster, and its nodes' names.
+pub(super) struct Cluster {
+    pub(super) client: Client,
+    pub(super) nodes: Vec<String>,
+}
+
+impl Cluster {
+    /// The cluster, made or started if need be.
+    pub(super) async fn ready(job: &Job<'_>, place: &Place<'_>, engine: &impl Nodes) -> Result<Self> {
+        let files = Files::of(job.repo, place.cluster);
+        let mut nodes = engine.of_cluster(place.cluster).await?;
+        if files.making.exists() {
+            job.progress.step("removing a cluster that was not finished");
+            kind(&["delete", "cluster", "--name", place.cluster], None).await?;
+            nodes.clear();
+        }
+        let mut fresh = false;
+        if nodes.is_empty() {
+            job.progress.step(&format!("making the kind cluster {}", place.cluster));
+            make(job, place, &files).await?;
+            nodes = engine.of_cluster(place.cluster).await?;
+            fresh = true;
+        }
+        for node in nodes.iter().filter(|node| !node.running) {
+            job.progress.step(&format!("starting the kind cluster {}", place.cluster));
+            engine.start(&node.name).await?;
+            fresh = true;
+        }
+        let client = connect(place, &files, fresh).await?;
+        Ok(Self { client, nodes: nodes.into_iter().map(|node| node.name).collect() })
+    }
+}
+
+/// Deletes a cluster with all that is in it.
+pub(super) async fn delete(repo: &Repo, cluster: &str) -> Result<()> {
+    kind(&["delete", "cluster", "--name", cluster], None).await?;
+    let _ = fs::remove_file(Files::of(repo, cluster).kubeconfig);
+    Ok(())
+}
+
+/// A client of a cluster that is known to run.
+pub(super) async fn client(repo: &Repo, place: &Place<'_>) -> Result<Client> {
+    connect(place, &Files::of(repo, place.cluster), false).await
+}
+
+/// The cluster's files in `.xtask/kind`. The kubeconfig is kept out of the user's own: a deploy does not
+/// change what `kubectl` talks to.
+struct Files {
+    kubeconfig: PathBuf,
+    making: PathBuf,
+}
+
+impl Files {
+    fn of(repo: &Repo, cluster: &str) -> Self {
+        let folder = repo.state().join("kind");
+        let file = |ending: &str| folder.join(format!("{cluster}.{ending}"));
+        Self { kubeconfig: file("kubeconfig"), making: file("making") }
+    }
+}
+
+async fn make(job: &Job<'_>, place: &Place<'_>, files: &Files) -> Result<()> {
+    let doing = || format!("making the kind cluster {}", place.cluster);
+    let path = job.repo.k8s().join("kind.yaml");
+    let text = fs::read_to_string(&path).doing(|| "reading k8s/kind.yaml")?;
+    let mut config: Value = serde_saphyr::from_str(&text).doing(|| "reading k8s/kind.yaml")?;
+    for end in ["containerPort", "hostPort"] {
+        config["nodes"][0]["extraPortMappings"][0][end] = json!(place.port);
+    }
+    let config = serde_saphyr::to_string(&config).doing(doing)?;
+    fs::create_dir_all(files.kubeconfig.parent().unwrap_or(&path)).doing(doing)?;
+    let kubeconfig = files.kubeconfig.display().to_string();
+    let mut args =
+        vec!["create", "cluster", "--name", place.cluster, "--config", "-", "--kubeconfig", &kubeconfig];
+    let image = std::env::var("KIND_NODE_IMAGE").unwrap_or_default();
+    if !image.is_empty() {
+        args.extend(["--image", &image]);
+    }
+    // Should this be killed half-way, the next run starts over.
+    durable::replace(&files.making, b"", 0o644).doing(doing)?;
+    let made = kind(&args, Some(&config)).await;
+    // kind removes what it could not finish.
+    fs::remove_file(&files.making).doing(doing)?;
+    made.map(drop).map_err(|error| {
+        error.next(format!(
+            "if port {} is taken, stop what listens there (`cargo xtask down` stops a local deploy)",
+            place.port
+        ))
+    })
+}
+
+/// Connects with the kubeconfig at hand, or, if that does not fit (the cluster was made anew elsewhere), with
+/// the one that kind gives.
+async fn connect(place: &Place<'_>, files: &Files, fresh: bool) -> Result<Client> {
+    if let Ok(client) = open(&files.kubeconfig).await
+        && client.apiserver_version().await.is_ok()
+    {
+        return Ok(client);
+    }
+    let text = kind(&["get", "kubeconfig", "--name", place.cluster], None).await?;
+    durable::replace(&files.kubeconfig, text.as_bytes(), 0o600)
+        .doing(|| format!("writing {}", files.kubeconfig.display()))?;
+    let client = open(&files.kubeconfig).await?;
+    let answered = async {
+        loop {
+            match client.apiserver_version().await {
+                Ok(_) => return Ok::<_, kube::Error>(()),
+                Err(error) if !fresh => return Err(error),
+                Err(_) => time::sleep(PERIOD).await,
+            }
+        }
+    };
+    let doing = || format!("connecting to the kind cluster {}", place.cluster);
+    let next = format!(
+        "see `docker logs {0}-control-plane`; to start over: `kind delete cluster --name {0}`",
+        place.cluster
+    );
+    match time::timeout(START, answered).await {
+        Ok(Ok(())) => Ok(client),
+        Ok(Err(error)) => Err(Error::failed(doing(), xtask_contract::error::chain(&error)).next(next)),
+        Err(_) => {
+            Err(Error::failed(doing(), format!("it does not answer after {} s", START.as_secs())).next(next))
+        }
+    }
+}
+
+async fn open(kubeconfig: &Path) -> Result<Client> {
+    let doing = || format!("reading {}", kubeconfig.display());
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).doing(doing)?;
+    let mut config =
+        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.doing(doing)?;
+    config.connect_timeout = Some(Duration::from_secs(5));
+    Client::try_from(config).doing(|| "making a Kubernetes client")
+}
+
+/// Runs the `kind` command and gives back its standard output.
+async fn kind(args: &[&str], input: Option<&str>) -> Result<String> {
+    let doing = || format!("running `kind {}`", args.join(" "));
+    let mut command = Command::new("kind");
+    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Error::refused(doing(), "the `kind` command is not on this machine")
+            .next("install it: https://kind.sigs.k8s.io/docs/user/quick-start/#installation"),
+        _ => Error::failed(doing(), error),
+    })?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(input.unwrap_or_default().as_bytes()).await.doing(doing)?;
+    }
+    let output = child.wait_with_output().await.doing(doing)?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(Error::failed(doing(), format!("it says:\n{}", String::from_utf8_lossy(&output.stderr).trim())))
+}

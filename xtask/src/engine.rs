@@ -1,0 +1,144 @@
+//! The Docker Engine of this machine. It is the command line's, not a stage's: `build` makes images without
+//! it, and `run` knows only that a kind cluster's nodes can be reached.
+
+use std::{collections::HashMap, time::Duration};
+
+use bollard::{
+    Docker, body_full,
+    exec::{CreateExecOptions, StartExecResults},
+    query_parameters::{
+        ImportImageOptionsBuilder, ListContainersOptionsBuilder, StartContainerOptions, StopContainerOptions,
+    },
+};
+use futures_util::{StreamExt, TryStreamExt};
+use tokio::io::AsyncWriteExt;
+use xtask_contract::{Context, Error, Result};
+use xtask_run::{ExecOutput, Node, Nodes};
+
+/// How long an engine may take to say that it is there.
+const PING: Duration = Duration::from_secs(3);
+
+/// The engine, connected when it is first asked for something.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Engine;
+
+impl Engine {
+    /// Whether an engine answers; if not, why.
+    pub(crate) async fn answers() -> Result<Docker> {
+        let doing = || "looking for the Docker Engine";
+        let next =
+            "start it (`systemctl start docker`), or install it; you may have to be in the group `docker`";
+        let docker = Docker::connect_with_defaults().doing(doing)?;
+        match tokio::time::timeout(PING, docker.ping()).await {
+            Ok(Ok(_)) => Ok(docker),
+            Ok(Err(error)) => Err(Error::refused(doing(), xtask_contract::error::chain(&error)).next(next)),
+            Err(_) => Err(Error::refused(doing(), "it does not answer").next(next)),
+        }
+    }
+
+    /// Gives the engine an image, as a tar archive.
+    pub(crate) async fn load(docker: &Docker, archive: Vec<u8>) -> Result<()> {
+        let options = ImportImageOptionsBuilder::default().quiet(true).build();
+        let answers = docker.import_image(options, body_full(archive.into()), None);
+        answers.try_for_each(|_| async { Ok(()) }).await.doing(|| "loading the image into the Docker Engine")
+    }
+
+    /// Runs a command on a node, feeding its standard input from a stream.
+    async fn pipe(
+        docker: &Docker,
+        node: &str,
+        command: &[&str],
+        mut input: impl futures_util::Stream<Item = Result<impl AsRef<[u8]>>> + Unpin,
+    ) -> Result<ExecOutput> {
+        let doing = || format!("running `{}` on {node}", command.join(" "));
+        let options = CreateExecOptions {
+            attach_stdin: Some(true),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            cmd: Some(command.to_vec()),
+            ..CreateExecOptions::default()
+        };
+        let exec = docker.create_exec(node, options).await.doing(doing)?;
+        let StartExecResults::Attached { mut output, input: mut stdin } =
+            docker.start_exec(&exec.id, None).await.doing(doing)?
+        else {
+            return Err(Error::failed(doing(), "the engine did not attach to it"));
+        };
+        let feed = async {
+            while let Some(chunk) = input.next().await {
+                // A command that ends early closes the pipe; its output says why.
+                if stdin.write_all(chunk?.as_ref()).await.is_err() {
+                    break;
+                }
+            }
+            let _ = stdin.shutdown().await;
+            Ok(())
+        };
+        let read = async {
+            let mut text = Vec::new();
+            while let Some(chunk) = output.next().await {
+                text.extend_from_slice(chunk.doing(doing)?.as_ref());
+            }
+            Ok(String::from_utf8_lossy(&text).into_owned())
+        };
+        let ((), output) = tokio::try_join!(feed, read)?;
+        let code = docker.inspect_exec(&exec.id).await.doing(doing)?.exit_code.unwrap_or(-1);
+        Ok(ExecOutput { code, output })
+    }
+}
+
+impl Nodes for Engine {
+    async fn of_cluster(&self, cluster: &str) -> Result<Vec<Node>> {
+        let docker = Self::answers().await?;
+        let label = vec![format!("io.x-k8s.kind.cluster={cluster}")];
+        let options = ListContainersOptionsBuilder::default()
+            .all(true)
+            .filters(&HashMap::from([("label", label)]))
+            .build();
+        let containers = docker.list_containers(Some(options)).await;
+        let containers =
+            containers.doing(|| format!("looking for the nodes of the kind cluster {cluster}"))?;
+        Ok(containers
+            .into_iter()
+            .filter_map(|container| {
+                let name = container.names?.first()?.trim_start_matches('/').to_owned();
+                let running = container.state.is_some_and(|state| state.to_string() == "running");
+                Some(Node { name, running })
+            })
+            .collect())
+    }
+
+    async fn start(&self, node: &str) -> Result<()> {
+        let docker = Self::answers().await?;
+        docker
+            .start_container(node, None::<StartContainerOptions>)
+            .await
+            .doing(|| format!("starting the node {node}"))
+    }
+
+    async fn stop(&self, node: &str) -> Result<()> {
+        let docker = Self::answers().await?;
+        docker
+            .stop_container(node, None::<StopContainerOptions>)
+            .await
+            .doing(|| format!("stopping the node {node}"))
+    }
+
+    async fn exec(&self, node: &str, command: &[&str], input: Vec<u8>) -> Result<ExecOutput> {
+        let docker = Self::answers().await?;
+        let input = futures_util::stream::iter([Ok(input)]);
+        Self::pipe(&docker, node, command, input).await
+    }
+
+    async fn copy_image(&self, image: &str, node: &str) -> Result<bool> {
+        let docker = Self::answers().await?;
+        if docker.inspect_image(image).await.is_err() {
+            return Ok(false);
+        }
+        let doing = || format!("copying the image {image} to {node}");
+        let archive = docker.export_image(image).map(|chunk| chunk.doing(doing));
+        let import = ["ctr", "--namespace", "k8s.io", "images", "import", "-"];
+        let output = Self::pipe(&docker, node, &import, Box::pin(archive)).await?;
+        if output.code == 0 { Ok(true) } else { Err(Error::failed(doing(), output.output.trim())) }
+    }
+}

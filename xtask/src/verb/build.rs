@@ -1,0 +1,85 @@
+//! `cargo xtask build`.
+
+use serde::Serialize;
+use xtask_build::{Built, Elapsed};
+use xtask_contract::{Digest, Layout, Progress, Repo, Result, release::IMAGE_NAME};
+
+use crate::{cli, engine::Engine, ui::Ui};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    digest: Digest,
+    config_digest: Digest,
+    size: u64,
+    revision: &'a str,
+    dirty: bool,
+    reused: bool,
+    record: String,
+    /// Whether the Docker Engine of this machine has the image.
+    engine: bool,
+    elapsed_ms: Elapsed,
+}
+
+pub(crate) fn build(repo: &Repo, args: &cli::Build, ui: &Ui) -> Result<()> {
+    let built = make(repo, args.allow_dirty, ui)?;
+    let engine = load(repo, &built, ui)?;
+    let record = &built.record;
+    let path = record.path(repo);
+    let document = Document {
+        digest: record.digest,
+        config_digest: record.config_digest,
+        size: record.size,
+        revision: &record.revision,
+        dirty: record.dirty,
+        reused: built.reused,
+        record: repo.relative(&path).display().to_string(),
+        engine,
+        elapsed_ms: built.elapsed,
+    };
+    ui.result(&words(&built), &document);
+    Ok(())
+}
+
+/// Stage 1, without the engine.
+pub(super) fn make(repo: &Repo, allow_dirty: bool, ui: &Ui) -> Result<Built> {
+    ui.step("looking for what has changed");
+    xtask_build::build(repo, allow_dirty, ui)
+}
+
+pub(super) fn words(built: &Built) -> String {
+    let record = &built.record;
+    let what = if built.reused { "unchanged:" } else { "built" };
+    let dirty = if record.dirty { " with uncommitted changes" } else { "" };
+    let kib = record.size / 1024;
+    format!(
+        "{what} {} ({}.{} MiB) from {}{dirty}",
+        record.digest,
+        kib / 1024,
+        kib % 1024 * 10 / 1024,
+        &record.revision[..10.min(record.revision.len())],
+    )
+}
+
+/// Hands the image to the Docker Engine, if one answers and has not got it. It is a convenience: nothing here
+/// needs it, so its failure is only told.
+fn load(repo: &Repo, built: &Built, ui: &Ui) -> Result<bool> {
+    super::runtime()?.block_on(async {
+        let Ok(docker) = Engine::answers().await else {
+            ui.note("no Docker Engine answers, so the image was not loaded into one (nothing here needs it)");
+            return Ok(false);
+        };
+        let record = &built.record;
+        if docker.inspect_image(&record.config_digest.to_string()).await.is_ok() {
+            return Ok(true);
+        }
+        ui.step("loading the image into the Docker Engine");
+        let archive = Layout::at(repo.images()).archive(&record.digest, &format!("{IMAGE_NAME}:latest"))?;
+        match Engine::load(&docker, archive).await {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                ui.note(&format!("the image was not loaded into the Docker Engine: {error}"));
+                Ok(false)
+            }
+        }
+    })
+}
