@@ -20,7 +20,8 @@ pub(crate) fn secrets(repo: &Repo, env: &EnvName, deploy: &Deploy) -> Result<Sec
         return Ok(secrets);
     }
     // Two releases at once must not each make a password: the second one takes the first one's.
-    let _lock = durable::lock(&repo.state()).doing(|| "taking the lock of .xtask")?;
+    let envs = repo.k8s().join("envs");
+    let _lock = durable::lock(&envs).doing(|| format!("taking the lock of {}", envs.display()))?;
     let mut secrets = Secrets::read(repo, env)?;
     if !secrets.secrets.contains_key(&postgres.variable) {
         let to = match deploy.policy.recipients.as_slice() {

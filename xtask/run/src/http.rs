@@ -34,10 +34,15 @@ async fn get(port: u16, path: &str) -> Option<StatusCode> {
             let _ = response.into_body().collect().await;
             Some(status)
         };
-        tokio::pin!(connection);
+        // The connection ends with its last byte, often before the answer has been looked at; if it breaks,
+        // the answer fails by itself.
+        let drive = async {
+            let _ = connection.await;
+            std::future::pending().await
+        };
         tokio::select! {
             status = answer => status,
-            _ = &mut connection => None,
+            () = drive => None,
         }
     };
     time::timeout(TIMEOUT, ask).await.ok().flatten()

@@ -1,0 +1,100 @@
+//! Takes requests apart; what does not fit becomes a problem document.
+
+use std::collections::BTreeSet;
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Path, Request, rejection::PathRejection},
+    http::{HeaderMap, StatusCode, header, request::Parts},
+};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{
+    fields::{Fields, FromFields},
+    problem::{FieldError, Kind, Problem},
+};
+
+/// The longest body taken, in bytes.
+pub(crate) const BODY_LIMIT: usize = 64 * 1024;
+
+/// The JSON object in the body.
+pub(crate) struct Payload<T>(pub(crate) T);
+
+/// The query parameters.
+pub(crate) struct Query<T>(pub(crate) T);
+
+/// The `id` in the path.
+pub(crate) struct Id(pub(crate) Uuid);
+
+impl<S: Send + Sync, T: FromFields> FromRequest<S> for Payload<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Problem::new(Kind::UnsupportedMediaType, "the body must be application/json"));
+        }
+        let body =
+            Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+                    Kind::BodyTooLarge,
+                    format!("the body must not be longer than {BODY_LIMIT} bytes"),
+                ),
+                _ => Problem::new(Kind::MalformedRequest, "the body cannot be read"),
+            })?;
+        let value = serde_json::from_slice(&body).map_err(|error| {
+            Problem::new(Kind::MalformedRequest, format!("the body is not JSON: {error}"))
+        })?;
+        let Value::Object(values) = value else {
+            return Err(Problem::new(Kind::MalformedRequest, "the body must be a JSON object"));
+        };
+        Fields::read(values).map(Self).map_err(|errors| Problem::with_fields(Kind::InvalidFields, errors))
+    }
+}
+
+/// Whether the body is said to be JSON, or a kind of it such as `application/merge-patch+json`.
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence.strip_prefix("application/").is_some_and(|kind| kind == "json" || kind.ends_with("+json"))
+}
+
+impl<S: Sync, T: FromFields> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let query = parts.uri.query().unwrap_or_default();
+        let mut values = Map::new();
+        let mut repeated = BTreeSet::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            if values.insert(name.clone().into_owned(), value.into()).is_some() {
+                repeated.insert(name.into_owned());
+            }
+        }
+        let mut errors: Vec<_> =
+            repeated.into_iter().map(|name| FieldError::new(name, "is given more than once")).collect();
+        match Fields::read(values) {
+            Ok(query) if errors.is_empty() => return Ok(Self(query)),
+            Ok(_) => {}
+            Err(more) => errors.extend(more),
+        }
+        Err(Problem::with_fields(Kind::InvalidParameters, errors))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let id: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, state).await;
+        // The one form that is also answered: others would be other addresses of the same thing.
+        id.ok()
+            .filter(|Path(text)| text.len() == uuid::fmt::Hyphenated::LENGTH)
+            .and_then(|Path(text)| text.parse().ok())
+            .map(Self)
+            .ok_or_else(|| {
+                let expected = "must be a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057";
+                Problem::with_fields(Kind::InvalidParameters, vec![FieldError::new("id", expected)])
+            })
+    }
+}

@@ -1,0 +1,30 @@
+//! The log: one JSON object per line on standard output, which whoever runs the process collects.
+
+use std::panic;
+
+use tracing::Level;
+use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// Starts logging; panics are logged like everything else.
+pub(crate) fn init(level: Level) {
+    let filter =
+        Targets::new().with_target(env!("CARGO_CRATE_NAME"), level).with_default(for_dependencies(level));
+    let lines = fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_ansi(false);
+    tracing_subscriber::registry().with(filter).with(lines).init();
+    panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+}
+
+/// Dependencies speak up when something is wrong, and otherwise only to those who debug. Never at `trace`: some of
+/// them would write down what goes over the wire.
+fn for_dependencies(level: Level) -> Level {
+    match level {
+        Level::ERROR => Level::ERROR,
+        Level::WARN | Level::INFO => Level::WARN,
+        Level::DEBUG | Level::TRACE => Level::DEBUG,
+    }
+}

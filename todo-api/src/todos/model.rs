@@ -1,0 +1,154 @@
+//! What a todo is, and what can be asked of it.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::{cursor::Cursor, notes::Notes, timestamp::Timestamp, title::Title};
+use crate::fields::{Change, Field, Fields, FromFields, Noted, text};
+
+/// A thing to do.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Todo {
+    pub(crate) id: Uuid,
+    pub(crate) title: String,
+    #[schema(required)]
+    pub(crate) notes: Option<String>,
+    #[schema(required)]
+    pub(crate) due_at: Option<DateTime<Utc>>,
+    #[schema(required)]
+    pub(crate) completed_at: Option<DateTime<Utc>>,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
+    /// Grows by one with each change; also the entity tag.
+    #[schema(minimum = 1)]
+    pub(crate) version: i64,
+}
+
+/// A new thing to do.
+#[derive(Debug, ToSchema)]
+pub(crate) struct NewTodo {
+    /// One line; space around it is removed.
+    #[schema(value_type = String, min_length = 1, max_length = 200, example = "Buy milk")]
+    pub(crate) title: Title,
+    #[schema(value_type = Option<String>, max_length = 10_000)]
+    pub(crate) notes: Option<Notes>,
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    pub(crate) due_at: Option<Timestamp>,
+}
+
+/// Changes to a todo: what is absent stays, what is null goes.
+#[derive(Debug, ToSchema)]
+pub(crate) struct TodoPatch {
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
+    pub(crate) title: Option<Title>,
+    #[schema(value_type = Option<String>, max_length = 10_000)]
+    pub(crate) notes: Change<Notes>,
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    pub(crate) due_at: Change<Timestamp>,
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    pub(crate) completed_at: Change<Timestamp>,
+}
+
+/// Which part of the list to show.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// How many todos at most.
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 100, default = 20)]
+    pub(crate) limit: Limit,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    pub(crate) cursor: Option<Cursor>,
+    /// Only open or only completed todos.
+    #[param(inline)]
+    pub(crate) state: Option<State>,
+}
+
+/// A part of the list, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Page {
+    pub(crate) items: Vec<Todo>,
+    /// Where the next page begins; null if there is none.
+    #[schema(required)]
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// How many todos make a page: 1 to 100.
+#[derive(Clone, Copy)]
+pub(crate) struct Limit(u8);
+
+/// Whether a todo is done.
+#[derive(Clone, Copy, ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum State {
+    Open,
+    Completed,
+}
+
+impl TodoPatch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.title.is_none() && self.notes.is_keep() && self.due_at.is_keep() && self.completed_at.is_keep()
+    }
+}
+
+impl Limit {
+    pub(crate) fn get(self) -> usize {
+        self.0.into()
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(20)
+    }
+}
+
+impl Field for Limit {
+    fn parse(value: Value) -> Result<Self, String> {
+        let limit = text(value)?.parse().ok().filter(|limit| (1..=100).contains(limit));
+        limit.map(Self).ok_or_else(|| "must be an integer from 1 to 100".into())
+    }
+}
+
+impl Field for State {
+    fn parse(value: Value) -> Result<Self, String> {
+        match text(value)?.as_str() {
+            "open" => Ok(Self::Open),
+            "completed" => Ok(Self::Completed),
+            _ => Err("must be open or completed".into()),
+        }
+    }
+}
+
+// Everything is read before the first `?`, so that everything wrong is reported.
+
+impl FromFields for NewTodo {
+    fn read(fields: &mut Fields) -> Result<Self, Noted> {
+        let title = fields.required("title");
+        let notes = fields.optional("notes");
+        let due_at = fields.optional("due_at");
+        Ok(Self { title: title?, notes: notes?, due_at: due_at? })
+    }
+}
+
+impl FromFields for TodoPatch {
+    fn read(fields: &mut Fields) -> Result<Self, Noted> {
+        let title = fields.replacement("title");
+        let notes = fields.change("notes");
+        let due_at = fields.change("due_at");
+        let completed_at = fields.change("completed_at");
+        Ok(Self { title: title?, notes: notes?, due_at: due_at?, completed_at: completed_at? })
+    }
+}
+
+impl FromFields for ListQuery {
+    fn read(fields: &mut Fields) -> Result<Self, Noted> {
+        let limit = fields.optional("limit");
+        let cursor = fields.optional("cursor");
+        let state = fields.optional("state");
+        Ok(Self { limit: limit?.unwrap_or_default(), cursor: cursor?, state: state? })
+    }
+}

@@ -1,0 +1,180 @@
+//! Todos in the database.
+
+use sqlx::{FromRow, Postgres, QueryBuilder, Row, postgres::PgRow};
+use uuid::Uuid;
+
+use super::{
+    cursor::Cursor,
+    etag::IfMatch,
+    model::{ListQuery, NewTodo, Page, State, Todo, TodoPatch},
+    notes::Notes,
+    timestamp::Timestamp,
+    title::Title,
+};
+use crate::{
+    database::{Database, DatabaseError},
+    fields::Change,
+    problem::{Kind, Problem},
+};
+
+// Named, because `*` would break running processes when a migration adds a column.
+macro_rules! columns {
+    () => {
+        "id, title, notes, due_at, completed_at, created_at, updated_at, version"
+    };
+}
+
+const INSERT: &str =
+    concat!("INSERT INTO todos (id, title, notes, due_at) VALUES ($1, $2, $3, $4) RETURNING ", columns!());
+const SELECT: &str = concat!("SELECT ", columns!(), " FROM todos WHERE id = $1");
+const LIST: &str = concat!("SELECT ", columns!(), " FROM todos WHERE true");
+// One statement, so that no other change can come between the check of the version and the change.
+const UPDATE: &str = concat!(
+    "UPDATE todos SET title = coalesce($3, title), \
+     notes = CASE WHEN $4 THEN notes ELSE $5 END, \
+     due_at = CASE WHEN $6 THEN due_at ELSE $7 END, \
+     completed_at = CASE WHEN $8 THEN completed_at ELSE $9 END, \
+     updated_at = clock_timestamp(), version = version + 1 \
+     WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY ($2)) RETURNING ",
+    columns!()
+);
+const DELETE: &str = "DELETE FROM todos WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY ($2))";
+
+/// Why a todo could not be read or changed.
+pub(crate) enum StoreError {
+    NotFound,
+    OtherVersion,
+    Database(DatabaseError),
+}
+
+/// The todos.
+pub(crate) struct Todos<'a>(pub(crate) &'a Database);
+
+impl Todos<'_> {
+    pub(crate) async fn create(&self, new: &NewTodo) -> Result<Todo, StoreError> {
+        // In order of time, so that new keys go to one end of the index.
+        let query = sqlx::query_as(INSERT)
+            .bind(Uuid::now_v7())
+            .bind(new.title.as_str())
+            .bind(new.notes.as_ref().map(Notes::as_str))
+            .bind(new.due_at.map(Timestamp::get));
+        Ok(self.0.run(async |connection| query.fetch_one(connection).await).await?)
+    }
+
+    pub(crate) async fn get(&self, id: Uuid) -> Result<Todo, StoreError> {
+        let query = sqlx::query_as(SELECT).bind(id);
+        self.0
+            .run(async |connection| query.fetch_optional(connection).await)
+            .await?
+            .ok_or(StoreError::NotFound)
+    }
+
+    pub(crate) async fn list(&self, wanted: &ListQuery) -> Result<Page, StoreError> {
+        let limit = wanted.limit.get();
+        let mut query = list(wanted, limit + 1);
+        let query = query.build_query_as();
+        let mut items: Vec<Todo> = self.0.run(async |connection| query.fetch_all(connection).await).await?;
+        // The one too many only tells that there is more.
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let last = items.last().filter(|_| more);
+        let next_cursor = last.map(|todo| Cursor { created_at: todo.created_at, id: todo.id }.encode());
+        Ok(Page { items, next_cursor })
+    }
+
+    pub(crate) async fn update(
+        &self,
+        id: Uuid,
+        patch: &TodoPatch,
+        allowed: &IfMatch,
+    ) -> Result<Todo, StoreError> {
+        if patch.is_empty() {
+            let todo = self.get(id).await?;
+            return if allowed.allows(todo.version) { Ok(todo) } else { Err(StoreError::OtherVersion) };
+        }
+        let query = sqlx::query_as(UPDATE)
+            .bind(id)
+            .bind(allowed.0.as_deref())
+            .bind(patch.title.as_ref().map(Title::as_str))
+            .bind(patch.notes.is_keep())
+            .bind(patch.notes.value().map(Notes::as_str))
+            .bind(patch.due_at.is_keep())
+            .bind(moment(&patch.due_at))
+            .bind(patch.completed_at.is_keep())
+            .bind(moment(&patch.completed_at));
+        match self.0.run(async |connection| query.fetch_optional(connection).await).await? {
+            Some(todo) => Ok(todo),
+            None => Err(self.why_untouched(id).await),
+        }
+    }
+
+    pub(crate) async fn delete(&self, id: Uuid, allowed: &IfMatch) -> Result<(), StoreError> {
+        let query = sqlx::query(DELETE).bind(id).bind(allowed.0.as_deref());
+        match self.0.run(async |connection| query.execute(connection).await).await?.rows_affected() {
+            0 => Err(self.why_untouched(id).await),
+            _ => Ok(()),
+        }
+    }
+
+    /// Why a statement with a condition on the version touched nothing.
+    async fn why_untouched(&self, id: Uuid) -> StoreError {
+        match self.get(id).await {
+            Ok(_) => StoreError::OtherVersion,
+            Err(error) => error,
+        }
+    }
+}
+
+/// Built from parts, so that each combination gets the index made for it.
+fn list(wanted: &ListQuery, limit: usize) -> QueryBuilder<Postgres> {
+    let mut query = QueryBuilder::new(LIST);
+    match wanted.state {
+        None => {}
+        Some(State::Open) => drop(query.push(" AND completed_at IS NULL")),
+        Some(State::Completed) => drop(query.push(" AND completed_at IS NOT NULL")),
+    }
+    if let Some(Cursor { created_at, id }) = wanted.cursor {
+        query.push(" AND (created_at, id) < (").push_bind(created_at).push(", ").push_bind(id).push(")");
+    }
+    query
+        .push(" ORDER BY created_at DESC, id DESC LIMIT ")
+        .push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    query
+}
+
+fn moment(change: &Change<Timestamp>) -> Option<chrono::DateTime<chrono::Utc>> {
+    change.value().map(|moment| moment.get())
+}
+
+impl FromRow<'_, PgRow> for Todo {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            title: row.try_get("title")?,
+            notes: row.try_get("notes")?,
+            due_at: row.try_get("due_at")?,
+            completed_at: row.try_get("completed_at")?,
+            created_at: row.try_get("created_at")?,
+            updated_at: row.try_get("updated_at")?,
+            version: row.try_get("version")?,
+        })
+    }
+}
+
+impl From<DatabaseError> for StoreError {
+    fn from(error: DatabaseError) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Self::new(Kind::NotFound, "there is no todo with this id"),
+            StoreError::OtherVersion => {
+                Self::new(Kind::PreconditionFailed, "the todo was changed since; read it again")
+            }
+            StoreError::Database(error) => error.into(),
+        }
+    }
+}
