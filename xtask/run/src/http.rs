@@ -38,7 +38,7 @@ async fn get(port: u16, path: &str) -> Option<StatusCode> {
         // the answer fails by itself.
         let drive = async {
             let _ = connection.await;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             status = answer => status,

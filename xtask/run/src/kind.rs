@@ -1,5 +1,6 @@
 //! The target `kind`: a Kubernetes cluster in a container of this machine.
 
+mod api_error;
 mod cluster;
 mod images;
 pub(crate) mod nodes;
@@ -15,10 +16,11 @@ use kube::{
 };
 use tokio::time;
 use xtask_contract::{
-    Context, Error, Exit, Ledger, Progress, ReleaseId, Repo, Result, release::RELEASE_ANNOTATION,
+    Error, Exit, Ledger, Progress, ReleaseId, Repo, Result, release::RELEASE_ANNOTATION,
 };
 
 use crate::{Job, Ran, Status, http, postgres_url::PostgresUrl};
+use api_error::ApiContext;
 use cluster::Cluster;
 use nodes::Nodes;
 
@@ -138,7 +140,7 @@ async fn others(repo: &Repo, place: &Place<'_>) -> Result<bool> {
     let Ok(client) = cluster::client(repo, place).await else { return Ok(false) };
     let api: Api<Namespace> = Api::all(client);
     let list =
-        api.list_metadata(&ListParams::default().labels(OURS)).await.doing(|| "listing the namespaces")?;
+        api.list_metadata(&ListParams::default().labels(OURS)).await.asked(|| "listing the namespaces")?;
     Ok(list.items.iter().any(|namespace| namespace.name_any() != place.namespace))
 }
 
@@ -148,17 +150,17 @@ async fn stop_processes(client: &Client, place: &Place<'_>, data: bool) -> Resul
         let api: Api<Namespace> = Api::all(client.clone());
         return match api.delete(place.namespace, &DeleteParams::foreground()).await {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-            other => other.map(drop).doing(doing),
+            other => other.map(drop).asked(doing),
         };
     }
     let ours = ListParams::default().labels(OURS);
     let how = DeleteParams::background();
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), place.namespace);
-    deployments.delete_collection(&how, &ours).await.doing(doing)?;
+    deployments.delete_collection(&how, &ours).await.asked(doing)?;
     let sets: Api<k8s_openapi::api::apps::v1::StatefulSet> = Api::namespaced(client.clone(), place.namespace);
-    sets.delete_collection(&how, &ours).await.doing(doing)?;
+    sets.delete_collection(&how, &ours).await.asked(doing)?;
     let jobs: Api<KubeJob> = Api::namespaced(client.clone(), place.namespace);
-    jobs.delete_collection(&how, &ours).await.map(drop).doing(doing)
+    jobs.delete_collection(&how, &ours).await.map(drop).asked(doing)
 }
 
 async fn apply_all(client: &Client, objects: &[DynamicObject]) -> Result<()> {
@@ -197,7 +199,7 @@ async fn running(client: &Client, place: &Place<'_>, names: &[String]) -> Result
     let api: Api<Deployment> = Api::namespaced(client.clone(), place.namespace);
     let mut found = BTreeMap::new();
     for name in names {
-        let deployment = api.get_opt(name).await.doing(|| format!("reading the Deployment {name}"))?;
+        let deployment = api.get_opt(name).await.asked(|| format!("reading the Deployment {name}"))?;
         let now = deployment.and_then(|deployment| {
             let id = deployment.annotations().get(RELEASE_ANNOTATION)?.parse().ok()?;
             Some(Now { id, settled: wait::is_settled(&deployment) })

@@ -1,5 +1,6 @@
 //! A release's objects on the cluster: read, applied, deleted.
 
+use super::api_error::ApiContext;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client, ResourceExt,
@@ -35,7 +36,7 @@ pub(super) async fn apply(client: &Client, object: &DynamicObject) -> Result<()>
     api.patch(&object.name_any(), &params, &Patch::Apply(object))
         .await
         .map(drop)
-        .doing(|| format!("applying the {} {}", kind(object), object.name_any()))
+        .asked(|| format!("applying the {} {}", kind(object), object.name_any()))
 }
 
 /// Deletes an object and what it owns. It is no error if there is none.
@@ -44,7 +45,7 @@ pub(super) async fn delete(client: &Client, object: &DynamicObject) -> Result<()
         DeleteParams { propagation_policy: Some(PropagationPolicy::Background), ..DeleteParams::default() };
     match api(client, object)?.delete(&object.name_any(), &params).await {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        other => other.map(drop).doing(|| format!("deleting the {} {}", kind(object), object.name_any())),
+        other => other.map(drop).asked(|| format!("deleting the {} {}", kind(object), object.name_any())),
     }
 }
 
@@ -79,7 +80,7 @@ pub(super) fn secret<'a>(
 /// Whether a Secret of this name is there: an immutable one need not be applied again.
 pub(super) async fn has_secret(client: &Client, namespace: &str, name: &str) -> Result<bool> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    Ok(api.get_metadata_opt(name).await.doing(|| format!("reading the Secret {name}"))?.is_some())
+    Ok(api.get_metadata_opt(name).await.asked(|| format!("reading the Secret {name}"))?.is_some())
 }
 
 fn api(client: &Client, object: &DynamicObject) -> Result<Api<DynamicObject>> {

@@ -3,6 +3,7 @@
 
 use std::{pin::pin, time::Duration};
 
+use super::api_error::ApiContext;
 use futures_util::{Stream, StreamExt};
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
@@ -18,7 +19,7 @@ use kube::{
     },
 };
 use tokio::time;
-use xtask_contract::{Context, Error, Progress, Result, release::RELEASE_ANNOTATION};
+use xtask_contract::{Error, Progress, Result, release::RELEASE_ANNOTATION};
 
 /// The last resort: nothing that this project runs takes longer.
 const DEADLINE: Duration = Duration::from_mins(5);
@@ -68,7 +69,7 @@ pub(super) async fn deployment(
         }
     };
     let selector = format!("app.kubernetes.io/component={name}");
-    let current = api.get(name).await.doing(|| format!("reading the Deployment {name}"))?;
+    let current = api.get(name).await.asked(|| format!("reading the Deployment {name}"))?;
     let release = current.annotations().get(RELEASE_ANNOTATION).cloned().unwrap_or_default();
     until(&doing, settled, failing_pod(client, namespace, &selector, &release)).await
 }
@@ -122,7 +123,7 @@ pub(super) async fn job(client: &Client, namespace: &str, name: &str) -> Result<
 /// Whether a Job is there and has failed.
 pub(super) async fn job_failed(client: &Client, namespace: &str, name: &str) -> Result<bool> {
     let api: Api<Job> = Api::namespaced(client.clone(), namespace);
-    let job = api.get_opt(name).await.doing(|| format!("reading the Job {name}"))?;
+    let job = api.get_opt(name).await.asked(|| format!("reading the Job {name}"))?;
     Ok(job.is_some_and(|job| has_condition(&job, "Failed")))
 }
 
