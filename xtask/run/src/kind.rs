@@ -5,6 +5,7 @@ mod cluster;
 mod images;
 pub(crate) mod nodes;
 mod objects;
+mod volumes;
 mod wait;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -15,9 +16,7 @@ use kube::{
     api::{DeleteParams, DynamicObject, ListParams},
 };
 use tokio::time;
-use xtask_contract::{
-    Error, Exit, Ledger, Progress, ReleaseId, Repo, Result, release::RELEASE_ANNOTATION,
-};
+use xtask_contract::{Error, Exit, Ledger, Progress, ReleaseId, Repo, Result, release::RELEASE_ANNOTATION};
 
 use crate::{Job, Ran, Status, http, postgres_url::PostgresUrl};
 use api_error::ApiContext;
@@ -78,23 +77,22 @@ pub(crate) async fn run(job: &Job<'_>, place: &Place<'_>, engine: &impl Nodes) -
     let objects = Objects::sort(objects::of_release(job.verified)?);
     let cluster = Cluster::ready(job, place, engine).await?;
     let client = &cluster.client;
-    let images = async { images::bring(job, &cluster.nodes, engine).await };
-    let ground = async {
+    let secrets = async {
         apply_all(client, &objects.namespace).await?;
-        apply_secrets(job, place, client).await?;
-        apply_all(client, &objects.ground).await
+        apply_secrets(job, place, client).await
     };
-    tokio::try_join!(images, ground)?;
+    // Images come before the pods that want them: a pull that failed is not tried again for a while.
+    tokio::try_join!(images::bring(job, &cluster.nodes, engine), secrets)?;
+    apply_all(client, &objects.ground).await?;
+    for name in Objects::names(&objects.ground, "StatefulSet") {
+        start_service(job, place, &cluster, engine, &name).await?;
+    }
 
     let names = Objects::names(&objects.processes, "Deployment");
     let before = running(client, place, &names).await?;
     let wanted = job.verified.release.id;
     let unchanged =
         names.iter().all(|name| before.get(name).is_some_and(|now| now.id == wanted && now.settled));
-    for name in Objects::names(&objects.ground, "StatefulSet") {
-        job.progress.step(&format!("waiting for {name}"));
-        wait::stateful_set(client, place.namespace, &name).await?;
-    }
     if !unchanged {
         migrate(job, place, client, &objects.migration).await?;
     }
@@ -103,6 +101,28 @@ pub(crate) async fn run(job: &Job<'_>, place: &Place<'_>, engine: &impl Nodes) -
     job.progress.step("waiting for the service to answer");
     answers(job, place).await?;
     Ok(job.ran(if unchanged { Status::Unchanged } else { Status::Started }, place.url(), replaced))
+}
+
+/// Waits for a backing service, after doing what may keep it from starting.
+async fn start_service(
+    job: &Job<'_>,
+    place: &Place<'_>,
+    cluster: &Cluster,
+    engine: &impl Nodes,
+    name: &str,
+) -> Result<()> {
+    let client = &cluster.client;
+    if wait::stateful_set_is_ready(client, place.namespace, name).await? {
+        return Ok(());
+    }
+    job.progress.step(&format!("starting {name}"));
+    wait::within_deadline(
+        &format!("waiting for the volume of {name}"),
+        volumes::own(client, place.namespace, name, &cluster.nodes, engine),
+    )
+    .await?;
+    wait::start_over(client, place.namespace, name).await?;
+    wait::stateful_set(client, place.namespace, name).await
 }
 
 /// Stops a deploy: deletes what runs, and stops the cluster if no other deploy is on it. Volumes stay, unless

@@ -12,7 +12,7 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, Client, ResourceExt,
-    api::{ListParams, LogParams},
+    api::{DeleteParams, ListParams, LogParams},
     runtime::{
         WatchStreamExt,
         watcher::{self, watch_object, watcher},
@@ -82,16 +82,51 @@ fn in_words(name: &str, deployment: &Deployment) -> String {
     format!("rolling out {name}: {new} of {wanted} new, {ready} ready, {} old left", all - new)
 }
 
+/// Deletes pods that an earlier run left in a state that they leave only after minutes, if at all.
+pub(super) async fn start_over(client: &Client, namespace: &str, component: &str) -> Result<()> {
+    let doing = || format!("looking at the pods of {component}");
+    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let of_component = ListParams::default().labels(&format!("app.kubernetes.io/component={component}"));
+    for pod in api.list(&of_component).await.asked(doing)? {
+        let stuck = |reason: &str| reason == "ErrImagePull" || HOPELESS.contains(&reason);
+        let failing = |container: &ContainerStatus| {
+            waiting_reason(container).is_some_and(stuck) || container.restart_count > 0
+        };
+        if statuses(&pod).any(failing) {
+            api.delete(&pod.name_any(), &DeleteParams::default()).await.asked(doing)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a StatefulSet's pods are all ready.
+pub(super) async fn stateful_set_is_ready(client: &Client, namespace: &str, name: &str) -> Result<bool> {
+    let api: Api<StatefulSet> = Api::namespaced(client.clone(), namespace);
+    Ok(has_all(&api.get(name).await.asked(|| format!("reading the StatefulSet {name}"))?))
+}
+
+fn has_all(set: &StatefulSet) -> bool {
+    let wanted = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    set.status.as_ref().is_some_and(|status| {
+        let current = status.update_revision == status.current_revision
+            || status.updated_replicas.unwrap_or(0) >= wanted;
+        status.observed_generation >= set.metadata.generation
+            && current
+            && status.ready_replicas.unwrap_or(0) >= wanted
+    })
+}
+
+/// Gives something until the deadline to come to its end.
+pub(super) async fn within_deadline<T>(doing: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
+    time::timeout(DEADLINE, work).await.unwrap_or_else(|_| {
+        Err(Error::failed(doing, format!("it is not done after {} s", DEADLINE.as_secs())))
+    })
+}
+
 /// Waits until a StatefulSet's pods are ready.
 pub(super) async fn stateful_set(client: &Client, namespace: &str, name: &str) -> Result<()> {
     let api: Api<StatefulSet> = Api::namespaced(client.clone(), namespace);
-    let ready = reaches(watch_object(api, name).default_backoff(), |set: &StatefulSet| {
-        let wanted = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
-        set.status.as_ref().is_some_and(|status| {
-            status.observed_generation >= set.metadata.generation
-                && status.ready_replicas.unwrap_or(0) >= wanted
-        })
-    });
+    let ready = reaches(watch_object(api, name).default_backoff(), has_all);
     let selector = format!("app.kubernetes.io/component={name}");
     until(&format!("starting {name}"), ready, failing_pod(client, namespace, &selector, "")).await
 }
@@ -174,8 +209,7 @@ async fn failing_pod(client: &Client, namespace: &str, selector: &str, release: 
         if !of_release || pod.metadata.deletion_timestamp.is_some() {
             continue;
         }
-        let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
-        if let Some(why) = statuses.into_iter().flatten().find_map(hopeless) {
+        if let Some(why) = statuses(&pod).find_map(hopeless) {
             let said = pod_log(&api, &pod.name_any()).await;
             return format!("pod {}: {why}{said}", pod.name_any());
         }
@@ -183,13 +217,21 @@ async fn failing_pod(client: &Client, namespace: &str, selector: &str, release: 
     std::future::pending().await
 }
 
+fn statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatus> {
+    pod.status.iter().filter_map(|status| status.container_statuses.as_ref()).flatten()
+}
+
+fn waiting_reason(container: &ContainerStatus) -> Option<&str> {
+    container.state.as_ref()?.waiting.as_ref()?.reason.as_deref()
+}
+
 fn hopeless(container: &ContainerStatus) -> Option<String> {
-    let waiting = container.state.as_ref()?.waiting.as_ref()?;
-    let reason = waiting.reason.as_deref().filter(|reason| HOPELESS.contains(reason))?;
+    let reason = waiting_reason(container).filter(|reason| HOPELESS.contains(reason))?;
+    let message = container.state.as_ref()?.waiting.as_ref()?.message.as_deref();
     let ended = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
     let ended =
         ended.map_or_else(String::new, |ended| format!(", last ended with exit code {}", ended.exit_code));
-    Some(format!("{reason}{ended}: {}", waiting.message.as_deref().unwrap_or("no message")))
+    Some(format!("{reason}{ended}: {}", message.unwrap_or("no message")))
 }
 
 /// The last lines of the pods with this label.
