@@ -100,8 +100,9 @@ pub(crate) struct Down {
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Only the tests whose names contain this
-    pub(crate) filter: Option<String>,
+    /// Only the checks whose names contain this, such as `local`
+    #[arg(value_name = "NAME")]
+    pub(crate) only: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -48,6 +48,11 @@ impl Ui {
         let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
     }
 
+    /// Whether standard output is for one JSON document alone.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Shows why a command failed.
     pub(crate) fn error(&self, error: &Error) {
         self.finish_step();

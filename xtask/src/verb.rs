@@ -13,6 +13,6 @@ use xtask_contract::{Context, Result};
 
 /// The runtime for what waits on sockets and processes. One thread: children ask the system for a signal at
 /// the death of the thread that started them, so that thread must be the main one.
-fn runtime() -> Result<Runtime> {
+pub(crate) fn runtime() -> Result<Runtime> {
     Builder::new_current_thread().enable_all().build().doing(|| "starting up")
 }

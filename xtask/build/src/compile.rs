@@ -11,27 +11,33 @@ use std::{
 
 use xtask_contract::{Context, Error, Progress, Repo, Result, service};
 
-use crate::toolchain::Toolchain;
+/// Where the compiler leaves the service's program for a target triple.
+pub(crate) fn program(repo: &Repo, target: &str) -> PathBuf {
+    target_dir(repo).join(target).join("release").join(service::NAME)
+}
 
-/// Compiles the service and tells where its program is.
-pub(crate) fn compile(repo: &Repo, toolchain: &Toolchain, progress: &dyn Progress) -> Result<PathBuf> {
-    let target_dir =
-        env::var_os("CARGO_TARGET_DIR").map_or_else(|| repo.root().join("target"), PathBuf::from);
+fn target_dir(repo: &Repo) -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| repo.root().join("target"), |folder| repo.root().join(folder))
+}
+
+/// Compiles the service for a target triple.
+pub(crate) fn compile(repo: &Repo, target: &str, progress: &dyn Progress) -> Result<()> {
+    let target_dir = target_dir(repo);
     let mut cargo = Command::new("cargo");
     cargo
         .current_dir(repo.root())
         .args(["build", "--locked", "--release", "--package", service::NAME, "--bin", service::NAME])
-        .args(["--target", &toolchain.target])
+        .args(["--target", target])
         .arg("--target-dir")
         .arg(&target_dir)
         .env_clear()
         .envs(env::vars_os().filter(|(name, _)| passes(&name.to_string_lossy())))
         .env("CARGO_ENCODED_RUSTFLAGS", flags(repo, &target_dir))
-        .env(linker_variable(&toolchain.target), "cc")
+        .env(linker_variable(target), "cc")
         .env("CARGO_TERM_PROGRESS_WHEN", "never")
         .env("LC_ALL", "C");
-    run(cargo, progress)?;
-    Ok(target_dir.join(&toolchain.target).join("release").join(service::NAME))
+    run(cargo, progress)
 }
 
 /// The compiler's flags: a static binary, and no folder of this machine in its bits (panic messages name

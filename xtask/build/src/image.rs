@@ -10,36 +10,45 @@ use xtask_contract::{
     service::{self, Service},
 };
 
-use crate::{inputs::Inputs, root_files, toolchain::Toolchain};
+use crate::root_files;
 
 /// An image in the layout.
 #[derive(Debug)]
-pub(crate) struct Image {
-    pub(crate) digest: Digest,
-    pub(crate) config_digest: Digest,
-    pub(crate) size: u64,
+pub struct Image {
+    /// The image's digest.
+    pub digest: Digest,
+    /// Its configuration's digest.
+    pub config_digest: Digest,
+    /// The bytes of all its blobs together.
+    pub size: u64,
+}
+
+/// Where a program comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// The commit that it was compiled from.
+    pub revision: &'a str,
+    /// Whether the work tree differed from that commit.
+    pub dirty: bool,
+    /// The target triple that it was compiled for.
+    pub target: &'a str,
 }
 
 /// Puts the program's image into the layout.
-pub(crate) fn assemble(
-    layout: &Layout,
-    program: &Path,
-    inputs: &Inputs,
-    toolchain: &Toolchain,
-) -> Result<Image> {
+pub fn assemble(layout: &Layout, program: &Path, origin: Origin<'_>) -> Result<Image> {
     let service = describe(program)?;
     let binary = fs::read(program).doing(|| format!("reading the program {}", program.display()))?;
     let root = root_files::layer().doing(|| "making the image's root files")?;
     let layers =
         [blob(layout, Manifest::LAYER, &root)?, blob(layout, Manifest::LAYER, &program_layer(&binary)?)?];
-    let platform = platform(&toolchain.target);
+    let platform = platform(origin.target);
     let config = Config {
         platform: platform.clone(),
         config: Execution {
             user: root_files::USER.into(),
             entrypoint: vec![format!("/{}", service::NAME)],
             working_dir: "/".into(),
-            labels: labels(inputs, service),
+            labels: labels(origin, service),
         },
         rootfs: RootFs { kind: "layers".into(), diff_ids: layers.iter().map(|layer| layer.digest).collect() },
     };
@@ -69,10 +78,10 @@ fn describe(program: &Path) -> Result<String> {
     serde_json::to_string(&service).doing(doing)
 }
 
-fn labels(inputs: &Inputs, service: String) -> BTreeMap<String, String> {
+fn labels(origin: Origin<'_>, service: String) -> BTreeMap<String, String> {
     let mut labels =
-        BTreeMap::from([(REVISION.to_owned(), inputs.revision.clone()), (SERVICE.to_owned(), service)]);
-    if inputs.dirty {
+        BTreeMap::from([(REVISION.to_owned(), origin.revision.to_owned()), (SERVICE.to_owned(), service)]);
+    if origin.dirty {
         labels.insert(DIRTY.to_owned(), "true".to_owned());
     }
     labels

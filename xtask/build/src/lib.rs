@@ -9,12 +9,13 @@ mod inputs;
 mod root_files;
 mod toolchain;
 
-use std::time::Instant;
+use std::{path::PathBuf, time::Instant};
 
 use chrono::Utc;
 use serde::Serialize;
 use xtask_contract::{BuildRecord, Digest, Layout, Progress, Repo, Result};
 
+pub use image::{Image, Origin, assemble};
 use inputs::Inputs;
 use toolchain::Toolchain;
 
@@ -33,6 +34,8 @@ const RECIPE: &str = concat!(
 pub struct Built {
     /// The image's record.
     pub record: BuildRecord,
+    /// Where the compiler leaves the program, until another build.
+    pub program: PathBuf,
     /// Whether an earlier build from the same inputs was found, so that nothing was done.
     pub reused: bool,
     /// Where the time went.
@@ -60,23 +63,28 @@ pub fn build(repo: &Repo, allow_dirty: bool, progress: &dyn Progress) -> Result<
     });
     let (inputs, toolchain) = (inputs?, toolchain?);
     let key = key(&inputs, &toolchain);
+    let program = compile::program(repo, &toolchain.target);
     let layout = Layout::at(repo.images());
     let known =
         BuildRecord::with_inputs(repo, &key).filter(|known| layout.check_image(&known.digest).is_ok());
     let mut elapsed = Elapsed { inputs: millis(started), ..Elapsed::default() };
     if let Some(record) = known {
         record.make_newest(repo)?;
-        return Ok(Built { record, reused: true, elapsed });
+        return Ok(Built { record, program, reused: true, elapsed });
     }
 
     progress.step("compiling the service");
     let started = Instant::now();
-    let program = compile::compile(repo, &toolchain, progress)?;
+    compile::compile(repo, &toolchain.target, progress)?;
     elapsed.compile = millis(started);
 
     progress.step("making the image");
     let started = Instant::now();
-    let image = image::assemble(&layout, &program, &inputs, &toolchain)?;
+    let image = assemble(
+        &layout,
+        &program,
+        Origin { revision: &inputs.revision, dirty: inputs.dirty, target: &toolchain.target },
+    )?;
     let record = BuildRecord {
         schema: 1,
         digest: image.digest,
@@ -90,7 +98,7 @@ pub fn build(repo: &Repo, allow_dirty: bool, progress: &dyn Progress) -> Result<
     };
     record.save(repo)?;
     elapsed.image = millis(started);
-    Ok(Built { record, reused: false, elapsed })
+    Ok(Built { record, program, reused: false, elapsed })
 }
 
 fn key(inputs: &Inputs, toolchain: &Toolchain) -> Digest {

@@ -100,9 +100,9 @@ impl Release {
         toml::to_string(self)
     }
 
-    /// The image in the form that Kubernetes takes. The host part makes sure that no registry is ever asked.
+    /// The image in the form that Kubernetes takes.
     pub fn image_reference(&self) -> String {
-        format!("{IMAGE_NAME}@{}", self.image.digest)
+        image_reference(&self.image.digest)
     }
 
     /// The name of the ConfigMap with the release's config: made from the content.
@@ -119,6 +119,11 @@ impl Release {
 
 /// The name of the service's image where it comes from no registry.
 pub const IMAGE_NAME: &str = "xtask.local/todo-api";
+
+/// An image in the form that Kubernetes takes. The host part makes sure that no registry is ever asked.
+pub fn image_reference(image: &Digest) -> String {
+    format!("{IMAGE_NAME}@{image}")
+}
 
 /// The annotation with the ID of the release that an object or a pod belongs to.
 pub const RELEASE_ANNOTATION: &str = "twelve-factor.dev/release";

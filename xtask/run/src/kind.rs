@@ -2,13 +2,16 @@
 
 mod api_error;
 mod cluster;
-mod images;
+pub(crate) mod images;
 pub(crate) mod nodes;
 mod objects;
 mod volumes;
 mod wait;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use k8s_openapi::api::{apps::v1::Deployment, batch::v1::Job as KubeJob, core::v1::Namespace};
 use kube::{
@@ -72,6 +75,12 @@ impl Objects {
     }
 }
 
+/// Says what is missing before anything is built for it.
+pub(crate) async fn preflight(cluster: &str, engine: &impl Nodes) -> Result<()> {
+    engine.of_cluster(cluster).await?;
+    cluster::kind(&["version"], None).await.map(drop)
+}
+
 /// Brings the deploy to the release.
 pub(crate) async fn run(job: &Job<'_>, place: &Place<'_>, engine: &impl Nodes) -> Result<Ran> {
     let objects = Objects::sort(objects::of_release(job.verified)?);
@@ -93,14 +102,16 @@ pub(crate) async fn run(job: &Job<'_>, place: &Place<'_>, engine: &impl Nodes) -
     let wanted = job.verified.release.id;
     let unchanged =
         names.iter().all(|name| before.get(name).is_some_and(|now| now.id == wanted && now.settled));
+    let migrating = Instant::now();
     if !unchanged {
         migrate(job, place, client, &objects.migration).await?;
     }
+    let migration = migrating.elapsed();
     let replaced = before.values().map(|now| now.id).next();
     roll_out(job, place, client, &objects, replaced).await?;
     job.progress.step("waiting for the service to answer");
     answers(job, place).await?;
-    Ok(job.ran(if unchanged { Status::Unchanged } else { Status::Started }, place.url(), replaced))
+    Ok(job.ran(if unchanged { Status::Unchanged } else { Status::Started }, place.url(), replaced, migration))
 }
 
 /// Waits for a backing service, after doing what may keep it from starting.

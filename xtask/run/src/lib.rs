@@ -10,17 +10,22 @@ mod kind;
 mod local;
 mod postgres_url;
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use serde::Serialize;
 use xtask_contract::{
-    EnvName, Layout, Ledger, Progress, ReleaseId, Repo, Result,
+    Deploy, EnvName, Layout, Ledger, Progress, ReleaseId, Repo, Result,
     deploy::Target,
     ledger::Verified,
     seal::{Identity, Secret},
 };
 
+pub use kind::images::load as load_into_node;
 pub use kind::nodes::{ExecOutput, Node, Nodes};
+pub use local::scratch::with_postgres;
 
 /// What `run` ended with.
 #[derive(Debug, Clone, Serialize)]
@@ -37,6 +42,8 @@ pub struct Ran {
     pub replaced: Option<ReleaseId>,
     /// How long it took until the service answered, in milliseconds.
     pub elapsed_ms: u64,
+    /// How much of that was the migration of the database.
+    pub migration_ms: u64,
 }
 
 /// What was done to get a release running.
@@ -77,6 +84,15 @@ pub async fn run(
     }
 }
 
+/// Looks for all that would keep a release of this deploy from running, before the work of making one.
+pub async fn preflight(repo: &Repo, env: &EnvName, nodes: &impl Nodes) -> Result<()> {
+    let deploy = Deploy::read(repo, env)?;
+    match &deploy.target {
+        Target::Local {} => local::preflight(repo, env, &deploy),
+        Target::Kind { cluster, .. } => kind::preflight(cluster, nodes).await,
+    }
+}
+
 /// Stops what `run` started for a deploy; its data are kept unless `data`.
 pub async fn down(
     repo: &Repo,
@@ -85,7 +101,7 @@ pub async fn down(
     nodes: &impl Nodes,
     progress: &dyn Progress,
 ) -> Result<Down> {
-    let deploy = xtask_contract::Deploy::read(repo, env)?;
+    let deploy = Deploy::read(repo, env)?;
     let stopped = match &deploy.target {
         Target::Local {} => local::down(repo, env, data, progress).await?,
         Target::Kind { cluster, namespace, port } => {
@@ -119,7 +135,8 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn ran(&self, status: Status, url: String, before: Option<ReleaseId>) -> Ran {
+    fn ran(&self, status: Status, url: String, before: Option<ReleaseId>, migration: Duration) -> Ran {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let release = self.verified.release.id;
         Ran {
             release,
@@ -127,7 +144,8 @@ impl Job<'_> {
             status,
             url,
             replaced: before.filter(|before| *before != release),
-            elapsed_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            elapsed_ms: millis(self.started.elapsed()),
+            migration_ms: millis(migration),
         }
     }
 }

@@ -5,6 +5,7 @@ mod child;
 mod lock;
 mod postgres;
 mod postgres_home;
+pub(crate) mod scratch;
 mod supervisor;
 mod unpack;
 
@@ -12,13 +13,14 @@ use std::{
     collections::BTreeMap,
     io,
     net::{IpAddr, Ipv4Addr, TcpListener},
+    time::Instant,
 };
 
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
-use xtask_contract::{Context, EnvName, Error, Progress, Repo, Result, release::Process};
+use xtask_contract::{Context, Deploy, EnvName, Error, Progress, Repo, Result, release::Process};
 
 use crate::{Job, Ran, Status, postgres_url::PostgresUrl};
 use child::Program;
@@ -31,7 +33,7 @@ pub(crate) async fn run(job: &Job<'_>, announce: &dyn Fn(&Ran)) -> Result<()> {
     let release = &job.verified.release;
     let mut stop = Stop::listen()?;
     let lock = unless_stopped(job, &mut stop, Lock::take(job.repo, job.env, job.progress)).await?;
-    check_ports(job)?;
+    check_ports(job.env, &release.config, release.processes.values().filter_map(|process| process.port))?;
     job.progress.step("unpacking the image");
     let root = unpack::unpack(job.repo, job.layout, &release.image.digest)?;
     let program = Program::of_image(&root, &environment(job), &lock);
@@ -63,16 +65,19 @@ async fn serve(
 ) -> Result<()> {
     let release = &job.verified.release;
     let start = async {
+        let migrating = Instant::now();
         job.progress.step("migrating the database");
         let mut show = |line: &str| job.progress.line("migrate", line);
         once(program, "migrating the database", &release.migrate, "", &mut show).await?;
+        let migration = migrating.elapsed();
         job.progress.step("starting the processes");
         let slots = release.processes.iter().flat_map(|(name, process)| Slot::all(program, name, process));
-        Formation::start(slots.collect(), job.progress).await
+        let formation = Formation::start(slots.collect(), job.progress).await?;
+        Ok((formation, migration))
     };
-    let formation = unless_stopped(job, stop, start).await?;
+    let (formation, migration) = unless_stopped(job, stop, start).await?;
     let before = lock.remember(release.id)?;
-    announce(&job.ran(Status::Started, url(job), before));
+    announce(&job.ran(Status::Started, url(job), before, migration));
 
     let (stop_processes, processes_stop) = watch::channel(false);
     let told = async {
@@ -125,22 +130,34 @@ async fn start_server(job: &Job<'_>, lock: &Lock) -> Result<Option<Server>> {
     Server::start(job.repo, job.env, &url, lock, job.progress).await.map(Some)
 }
 
+/// Says what is missing or in the way before anything is built for it.
+pub(crate) fn preflight(repo: &Repo, env: &EnvName, deploy: &Deploy) -> Result<()> {
+    lock::refuse_if_running(repo, env)?;
+    if deploy.services.postgres.is_some() {
+        postgres_home::newest_programs()?;
+    }
+    let config = deploy.config.iter().map(|(name, text)| (name.clone(), text.0.clone())).collect();
+    // Which variables are ports is known only once there is an image; this one is so by convention.
+    let port = deploy.config.get("PORT").and_then(|text| text.0.parse().ok());
+    check_ports(env, &config, port.into_iter())
+}
+
 /// Says who is in the way before anything is started, rather than after it has failed.
-fn check_ports(job: &Job<'_>) -> Result<()> {
-    let release = &job.verified.release;
-    let address = release.config.get("BIND_ADDRESS").and_then(|text| text.parse().ok());
+fn check_ports(
+    env: &EnvName,
+    config: &BTreeMap<String, String>,
+    ports: impl Iterator<Item = u16>,
+) -> Result<()> {
+    let address = config.get("BIND_ADDRESS").and_then(|text| text.parse().ok());
     let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    for port in release.processes.values().filter_map(|process| process.port) {
-        match TcpListener::bind((address, port)) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                let why = format!("another program listens on port {port}");
-                return Err(Error::refused(format!("running {} on this machine", release.id), why).next(format!(
-                    "stop it (`ss -ltnp 'sport = :{port}'` names it; a kind deploy: `cargo xtask down --env dev`), \
-                     or set another PORT in k8s/envs/{}.toml and make a new release",
-                    job.env
-                )));
-            }
-            _ => {}
+    for port in ports {
+        let bound = TcpListener::bind((address, port));
+        if bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse) {
+            let why = format!("another program listens on port {port}");
+            return Err(Error::refused(format!("running {env} on this machine"), why).next(format!(
+                "stop it (`ss -ltnp 'sport = :{port}'` names it; a kind deploy: `cargo xtask down --env dev`), \
+                 or set another PORT in k8s/envs/{env}.toml and make a new release"
+            )));
         }
     }
     Ok(())

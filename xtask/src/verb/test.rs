@@ -1,9 +1,133 @@
-//! `cargo xtask test`.
+//! `cargo xtask test`: all checks, the fast ones first.
 
-use xtask_contract::{Repo, Result};
+use std::process::Stdio;
 
-use crate::{cli, ui::Ui};
+use serde::Serialize;
+use tokio::process::Command;
+use xtask_contract::{Context, Error, Progress, Repo, Result};
 
-pub(crate) fn test(_repo: &Repo, _args: &cli::Test, _ui: &Ui) -> Result<()> {
-    Ok(())
+use crate::{cli, engine::Engine, ui::Ui};
+
+/// A check: a name, a cargo command line, and what it needs.
+struct Check {
+    name: &'static str,
+    cargo: &'static [&'static str],
+    needs: Needs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    /// A Docker Engine and the `kind` command.
+    Kind,
+}
+
+// Each with `--workspace`, so that all share one set of compiled dependencies.
+const CHECKS: [Check; 10] = [
+    Check::new("format", &["fmt", "--all", "--check"]),
+    Check::new("lints", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
+    Check::new("unit tests", &["test", "--workspace", "--locked", "--lib", "--bins"]),
+    Check::new("layering", &["test", "--workspace", "--locked", "--test", "layering"]),
+    Check::new("command line", &["test", "--workspace", "--locked", "--test", "command_line"]),
+    Check::new("doc tests", &["test", "--workspace", "--locked", "--doc"]),
+    Check::new("service", &["test", "--workspace", "--locked", "--test", "service"]),
+    Check::new("build, ledger", &["test", "--workspace", "--locked", "--test", "build", "--test", "ledger"]),
+    Check::new("local", &["test", "--workspace", "--locked", "--test", "local"]),
+    Check {
+        needs: Needs::Kind,
+        ..Check::new("kind", &["test", "--workspace", "--locked", "--test", "kind"])
+    },
+];
+
+impl Check {
+    const fn new(name: &'static str, cargo: &'static [&'static str]) -> Self {
+        Self { name, cargo, needs: Needs::Nothing }
+    }
+}
+
+#[derive(Default, Serialize)]
+struct Document {
+    passed: Vec<&'static str>,
+    skipped: Vec<&'static str>,
+}
+
+pub(crate) fn test(repo: &Repo, args: &cli::Test, ui: &Ui) -> Result<()> {
+    let chosen: Vec<&Check> = CHECKS
+        .iter()
+        .filter(|check| args.only.as_ref().is_none_or(|only| check.name.contains(only)))
+        .collect();
+    if chosen.is_empty() {
+        let names = CHECKS.map(|check| check.name).join(", ");
+        return Err(
+            Error::usage("choosing the checks", "none has such a name").next(format!("there are: {names}"))
+        );
+    }
+    let required = std::env::var("XTASK_E2E").is_ok_and(|value| value == "required");
+    super::runtime()?.block_on(async {
+        let no_kind = without_kind().await;
+        let mut document = Document::default();
+        xtask_run::with_postgres(ui, async |url| {
+            for check in chosen {
+                match no_kind.as_ref().filter(|_| check.needs == Needs::Kind) {
+                    Some(why) if required => {
+                        return Err(Error::failed(format!("checking {}", check.name), why).next(
+                            "XTASK_E2E=required lets nothing be skipped: provide it, or leave that out",
+                        ));
+                    }
+                    Some(why) => {
+                        ui.note(&format!("skipped: {} ({why})", check.name));
+                        document.skipped.push(check.name);
+                    }
+                    None => {
+                        run(repo, check, url, ui).await?;
+                        document.passed.push(check.name);
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        let words = format!("checks: {} passed, {} skipped", document.passed.len(), document.skipped.len());
+        ui.result(&words, &document);
+        Ok(())
+    })
+}
+
+/// Why the kind target cannot be tried here, if it cannot.
+async fn without_kind() -> Option<String> {
+    if Engine::answers().await.is_err() {
+        return Some("no Docker Engine answers".into());
+    }
+    let kind = Command::new("kind").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status().await;
+    (!kind.is_ok_and(|status| status.success())).then(|| "the `kind` command is not on this machine".into())
+}
+
+async fn run(repo: &Repo, check: &Check, postgres: &str, ui: &Ui) -> Result<()> {
+    ui.finish_step();
+    ui.note(&format!("checking {}: cargo {}", check.name, check.cargo.join(" ")));
+    let doing = || format!("checking {}", check.name);
+    let mut cargo = Command::new("cargo");
+    cargo.args(check.cargo).current_dir(repo.root()).env("TEST_DATABASE_URL", postgres).kill_on_drop(true);
+    // Cargo tells its children which package it runs; what runs here is another one.
+    for (name, _) in std::env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        {
+            cargo.env_remove(name);
+        }
+    }
+    if ui.is_json() {
+        // Standard output is the document's alone.
+        cargo.stdout(std::io::stderr());
+    }
+    let status = cargo.status().await.doing(doing)?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Error::failed(doing(), status).next(match check.name {
+        "format" => "run `cargo fmt --all` (if cargo has no `fmt`: `rustup component add rustfmt`)",
+        "lints" => "mend what is named above (if cargo has no `clippy`: `rustup component add clippy`)",
+        _ => "mend what is named above; `cargo xtask test NAME` runs one check alone",
+    }))
 }

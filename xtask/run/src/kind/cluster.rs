@@ -157,7 +157,7 @@ async fn open(kubeconfig: &Path) -> Result<Client> {
 }
 
 /// Runs the `kind` command and gives back its standard output.
-async fn kind(args: &[&str], input: Option<&str>) -> Result<String> {
+pub(super) async fn kind(args: &[&str], input: Option<&str>) -> Result<String> {
     let doing = || format!("running `kind {}`", args.join(" "));
     let mut command = Command::new("kind");
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);

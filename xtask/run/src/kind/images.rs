@@ -1,7 +1,10 @@
 //! Brings images to the nodes of a kind cluster, without a registry.
 
 use futures_util::future::try_join_all;
-use xtask_contract::{Error, Result, release::IMAGE_NAME};
+use xtask_contract::{
+    Digest, Error, Layout, Progress, Release, Result,
+    release::{self, IMAGE_NAME},
+};
 
 use super::nodes::Nodes;
 use crate::Job;
@@ -12,9 +15,10 @@ const CTR: [&str; 4] = ["ctr", "--namespace", "k8s.io", "images"];
 /// Brings the release's image to each node that has not got it, and an image of the engine's own for each
 /// backing service. What the engine has not got either, the cluster pulls by itself.
 pub(super) async fn bring(job: &Job<'_>, nodes: &[String], engine: &impl Nodes) -> Result<()> {
-    try_join_all(nodes.iter().map(|node| bring_release(job, node, engine))).await?;
-    let postgres = job.verified.release.services.postgres.as_ref();
-    if let Some(image) = postgres.and_then(|postgres| postgres.image.as_deref()) {
+    let Release { image, services, .. } = &job.verified.release;
+    try_join_all(nodes.iter().map(|node| load(job.layout, &image.digest, node, engine, job.progress)))
+        .await?;
+    if let Some(image) = services.postgres.as_ref().and_then(|postgres| postgres.image.as_deref()) {
         for node in nodes {
             if !has(engine, node, &full_name(image)).await? {
                 job.progress.step(&format!("copying the image {image} to {node}"));
@@ -25,17 +29,24 @@ pub(super) async fn bring(job: &Job<'_>, nodes: &[String], engine: &impl Nodes) 
     Ok(())
 }
 
-async fn bring_release(job: &Job<'_>, node: &str, engine: &impl Nodes) -> Result<()> {
-    let release = &job.verified.release;
-    if has(engine, node, &release.image_reference()).await? {
+/// Brings an image of the layout to a node, unless it has got it.
+pub async fn load(
+    layout: &Layout,
+    image: &Digest,
+    node: &str,
+    engine: &impl Nodes,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let reference = release::image_reference(image);
+    if has(engine, node, &reference).await? {
         return Ok(());
     }
-    job.progress.step(&format!("copying the image to {node}"));
-    let archive = job.layout.archive(&release.image.digest, &format!("{IMAGE_NAME}:latest"))?;
+    progress.step(&format!("copying the image to {node}"));
+    let archive = layout.archive(image, &format!("{IMAGE_NAME}:latest"))?;
     let import = [&CTR[..], &["import", "--base-name", IMAGE_NAME, "--digests", "-"]].concat();
     let output = engine.exec(node, &import, archive).await?;
-    if output.code != 0 || !has(engine, node, &release.image_reference()).await? {
-        let doing = format!("copying the image {} to {node}", release.image.digest);
+    if output.code != 0 || !has(engine, node, &reference).await? {
+        let doing = format!("copying the image {image} to {node}");
         return Err(Error::failed(doing, format!("`{}` says: {}", import.join(" "), output.output.trim()))
             .next(format!("`docker exec {node} crictl images` shows what is there")));
     }

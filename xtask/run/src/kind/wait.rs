@@ -38,10 +38,18 @@ const HOPELESS: [&str; 6] = [
 pub(super) fn is_settled(deployment: &Deployment) -> bool {
     let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
     let Some(status) = &deployment.status else { return false };
-    status.observed_generation >= deployment.metadata.generation
+    is_observed(deployment)
         && [status.replicas, status.updated_replicas, status.available_replicas]
             .iter()
             .all(|count| count.unwrap_or(0) == wanted)
+}
+
+/// Whether a Deployment's status is about what was last asked of it.
+fn is_observed(deployment: &Deployment) -> bool {
+    deployment
+        .status
+        .as_ref()
+        .is_some_and(|status| status.observed_generation >= deployment.metadata.generation)
 }
 
 /// Waits until a Deployment's rollout is done.
@@ -62,7 +70,7 @@ pub(super) async fn deployment(
                 break;
             }
             let words = in_words(name, &deployment);
-            if words != last {
+            if words != last && is_observed(&deployment) {
                 progress.step(&words);
                 last = words;
             }

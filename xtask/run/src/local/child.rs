@@ -35,7 +35,7 @@ pub(super) struct Program {
     environment: BTreeMap<String, String>,
     user: Option<User>,
     death_signal: Signal,
-    kept_open: RawFd,
+    kept_open: Option<RawFd>,
 }
 
 impl Program {
@@ -46,14 +46,19 @@ impl Program {
             environment: environment.clone(),
             user: None,
             death_signal: Signal::TERM,
-            kept_open: lock.for_children(),
+            kept_open: Some(lock.for_children()),
         }
     }
 
     /// A program of this machine, which gets messages in English and nothing else.
-    pub(super) fn of_machine(path: PathBuf, user: Option<User>, death_signal: Signal, lock: &Lock) -> Self {
+    pub(super) fn of_machine(
+        path: PathBuf,
+        user: Option<User>,
+        death_signal: Signal,
+        lock: Option<&Lock>,
+    ) -> Self {
         let environment = BTreeMap::from([("LC_ALL".to_owned(), "C".to_owned())]);
-        Self { path, environment, user, death_signal, kept_open: lock.for_children() }
+        Self { path, environment, user, death_signal, kept_open: lock.map(Lock::for_children) }
     }
 
     /// Starts a process. Its standard streams are pipes; it is in a process group of its own, so that Ctrl-C
@@ -87,12 +92,13 @@ impl Program {
     }
 }
 
-fn prepare(signal: Signal, parent: Pid, kept_open: RawFd) -> io::Result<()> {
+fn prepare(signal: Signal, parent: Pid, kept_open: Option<RawFd>) -> io::Result<()> {
     set_parent_process_death_signal(Some(signal))?;
     // The parent may have died before the child could ask to be told.
     if rustix::process::getppid() != Some(parent) {
         return Err(io::ErrorKind::Interrupted.into());
     }
+    let Some(kept_open) = kept_open else { return Ok(()) };
     #[expect(unsafe_code, reason = "the lock's file is open in the parent for as long as it has children")]
     // SAFETY: see the reason.
     let kept_open = unsafe { BorrowedFd::borrow_raw(kept_open) };

@@ -33,16 +33,7 @@ impl Lock {
         let doing = || format!("taking the lock of {env}");
         fs::create_dir_all(&folder).doing(doing)?;
         let mut supervisor = open(folder.join("run.lock")).doing(doing)?;
-        match supervisor.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::Error(error)) => return Err(Error::failed(doing(), error)),
-            Err(TryLockError::WouldBlock) => {
-                let pid = holder(&mut supervisor).map_or_else(String::new, |pid| format!(" (process {pid})"));
-                return Err(Error::refused(format!("running {env}"), format!("it runs already{pid}")).next(
-                    format!("stop it with Ctrl-C where it runs, or with `cargo xtask down --env {env}`"),
-                ));
-            }
-        }
+        try_lock(&mut supervisor, env)?;
         let mut write = || -> io::Result<()> {
             supervisor.set_len(0)?;
             write!(supervisor, "{}", std::process::id())
@@ -69,6 +60,26 @@ impl Lock {
         durable::replace(&path, format!("{release}\n").as_bytes(), 0o644)
             .doing(|| format!("writing {}", path.display()))?;
         Ok(before)
+    }
+}
+
+/// Refuses if a `run` of this deploy has the lock.
+pub(super) fn refuse_if_running(repo: &Repo, env: &EnvName) -> Result<()> {
+    match OpenOptions::new().read(true).open(folder(repo, env).join("run.lock")) {
+        Ok(mut supervisor) => try_lock(&mut supervisor, env),
+        Err(_) => Ok(()), // it never ran
+    }
+}
+
+fn try_lock(supervisor: &mut File, env: &EnvName) -> Result<()> {
+    match supervisor.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::Error(error)) => Err(Error::failed(format!("taking the lock of {env}"), error)),
+        Err(TryLockError::WouldBlock) => {
+            let pid = holder(supervisor).map_or_else(String::new, |pid| format!(" (process {pid})"));
+            Err(Error::refused(format!("running {env}"), format!("it runs already{pid}"))
+                .next(format!("stop it with Ctrl-C where it runs, or with `cargo xtask down --env {env}`")))
+        }
     }
 }
 

@@ -45,13 +45,7 @@ impl Home {
     pub(super) fn programs(&self) -> Result<PathBuf> {
         let version =
             fs::read_to_string(self.data().join("PG_VERSION")).ok().map(|text| text.trim().to_owned());
-        let mut found = candidates();
-        found.retain(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file());
-        if found.is_empty() {
-            return Err(Error::refused("looking for PostgreSQL", "its server programs are not on this machine").next(
-                "install them (`apt-get install postgresql`, or your system's like), or put their folder on PATH",
-            ));
-        }
+        let mut found = all_programs()?;
         match version {
             None => Ok(found.swap_remove(0)),
             Some(version) => found.iter().find(|folder| makes(folder, &version)).cloned().ok_or_else(|| {
@@ -106,7 +100,7 @@ fn choose(repo: &Repo, env: &EnvName, as_root: bool) -> Result<PathBuf> {
 }
 
 /// The user that PostgreSQL's packages make, or `nobody`.
-fn unprivileged() -> io::Result<User> {
+pub(super) fn unprivileged() -> io::Result<User> {
     let accounts = fs::read_to_string("/etc/passwd")?;
     let find = |name: &str| {
         let line = accounts.lines().find(|line| line.starts_with(&format!("{name}:")))?;
@@ -116,6 +110,24 @@ fn unprivileged() -> io::Result<User> {
     find("postgres")
         .or_else(|| find("nobody"))
         .ok_or_else(|| io::Error::other("PostgreSQL refuses to run as root, and there is no user `nobody`"))
+}
+
+/// The folder of the newest server programs of this machine.
+pub(super) fn newest_programs() -> Result<PathBuf> {
+    Ok(all_programs()?.swap_remove(0))
+}
+
+/// All folders with server programs; at least one.
+fn all_programs() -> Result<Vec<PathBuf>> {
+    let mut found = candidates();
+    found.retain(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file());
+    if found.is_empty() {
+        let why = "its server programs are not on this machine";
+        return Err(Error::refused("looking for PostgreSQL", why).next(
+            "install them (`apt-get install postgresql`, or your system's like), or put their folder on PATH",
+        ));
+    }
+    Ok(found)
 }
 
 /// Where server programs may be, the newest version first.
