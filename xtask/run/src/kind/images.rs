@@ -22,7 +22,9 @@ pub(super) async fn bring(job: &Job<'_>, nodes: &[String], engine: &impl Nodes) 
         for node in nodes {
             if !has(engine, node, &full_name(image)).await? {
                 job.progress.step(&format!("copying the image {image} to {node}"));
-                engine.copy_image(image, node).await?;
+                if !engine.copy_image(image, node).await? {
+                    job.progress.note(&format!("the Docker Engine has no image {image}: the cluster pulls it"));
+                }
             }
         }
     }

@@ -86,8 +86,10 @@ fn in_words(name: &str, deployment: &Deployment) -> String {
     let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
     let status = deployment.status.clone().unwrap_or_default();
     let (all, new) = (status.replicas.unwrap_or(0), status.updated_replicas.unwrap_or(0));
-    let ready = status.available_replicas.unwrap_or(0).min(new);
-    format!("rolling out {name}: {new} of {wanted} new, {ready} ready, {} old left", all - new)
+    let old = (all - new).max(0);
+    // The status does not tell new pods' readiness from old ones'; old ones stay ready until they are stopped.
+    let ready = (status.available_replicas.unwrap_or(0) - old).clamp(0, new);
+    format!("rolling out {name}: {new} of {wanted} new, {ready} ready, {old} old left")
 }
 
 /// Deletes pods that an earlier run left in a state that they leave only after minutes, if at all.
@@ -136,7 +138,12 @@ pub(super) async fn stateful_set(client: &Client, namespace: &str, name: &str) -
     let api: Api<StatefulSet> = Api::namespaced(client.clone(), namespace);
     let ready = reaches(watch_object(api, name).default_backoff(), has_all);
     let selector = format!("app.kubernetes.io/component={name}");
-    until(&format!("starting {name}"), ready, failing_pod(client, namespace, &selector, "")).await
+    let started = until(&format!("starting {name}"), ready, failing_pod(client, namespace, &selector, "")).await;
+    started.map_err(|error| {
+        let hint = "if its image cannot be pulled here, name one that is in the Docker Engine: POSTGRES_IMAGE=… when \
+                    you make the release, or services.postgres.image";
+        if error.why.iter().any(|why| why.contains("Image")) { error.next(hint) } else { error }
+    })
 }
 
 /// Waits until a Job is done.
