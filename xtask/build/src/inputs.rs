@@ -106,12 +106,12 @@ fn content(root: &Path, files: &str) -> Result<Digest> {
 
 fn uncommitted(changed: &[&str]) -> Error {
     const SHOWN: usize = 5;
-    let mut why = format!("{} inputs differ from the last commit:", changed.len());
+    let mut why = "inputs differ from the last commit:".to_owned();
     for line in changed.iter().take(SHOWN) {
         let _ = write!(why, "\n    {line}");
     }
     if changed.len() > SHOWN {
-        why.push_str("\n    …");
+        let _ = write!(why, "\n    … and {} more", changed.len() - SHOWN);
     }
     Error::refused("building the image", why)
         .next("commit them, or build with `--allow-dirty`: the image is then marked as dirty")

@@ -137,9 +137,10 @@ impl Ledger {
     }
 
     fn broken(&self, id: ReleaseId, why: &str) -> Error {
-        Error::refused(format!("verifying the release {id} of {}", self.env), why).next(format!(
-            "a release never changes: restore releases/{}/{id} from a copy, or make a new release",
-            self.env
+        let env = &self.env;
+        Error::refused(format!("verifying the release {id} of {env}"), why).next(format!(
+            "restore releases/{env}/{id} as it was (`git checkout -- releases/{env}` if it is committed); to give up \
+             the deploy's history instead, move releases/{env} away and make a new release"
         ))
     }
 }

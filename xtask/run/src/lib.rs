@@ -68,7 +68,12 @@ pub async fn run(
 ) -> Result<()> {
     let started = Instant::now();
     let ledger = Ledger::of(repo, env);
-    let verified = ledger.load(id.map_or_else(|| ledger.newest(), Ok)?)?;
+    let id = match id {
+        Some(id) => id,
+        // A deploy without releases may be one that does not exist at all.
+        None => ledger.newest().map_err(|none| Deploy::read(repo, env).err().unwrap_or(none))?,
+    };
+    let verified = ledger.load(id)?;
     let Verified { release, .. } = &verified;
     let layout = Layout::at(repo.images());
     layout.check_image(&release.image.digest)?;

@@ -23,7 +23,8 @@ pub(super) async fn bring(job: &Job<'_>, nodes: &[String], engine: &impl Nodes) 
             if !has(engine, node, &full_name(image)).await? {
                 job.progress.step(&format!("copying the image {image} to {node}"));
                 if !engine.copy_image(image, node).await? {
-                    job.progress.note(&format!("the Docker Engine has no image {image}: the cluster pulls it"));
+                    job.progress
+                        .note(&format!("the Docker Engine has no image {image}: the cluster pulls it"));
                 }
             }
         }

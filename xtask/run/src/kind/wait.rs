@@ -138,7 +138,8 @@ pub(super) async fn stateful_set(client: &Client, namespace: &str, name: &str) -
     let api: Api<StatefulSet> = Api::namespaced(client.clone(), namespace);
     let ready = reaches(watch_object(api, name).default_backoff(), has_all);
     let selector = format!("app.kubernetes.io/component={name}");
-    let started = until(&format!("starting {name}"), ready, failing_pod(client, namespace, &selector, "")).await;
+    let started =
+        until(&format!("starting {name}"), ready, failing_pod(client, namespace, &selector, "")).await;
     started.map_err(|error| {
         let hint = "if its image cannot be pulled here, name one that is in the Docker Engine: POSTGRES_IMAGE=… when \
                     you make the release, or services.postgres.image";
