@@ -40,6 +40,11 @@ impl Ledger {
         Self { env: env.clone(), folder: repo.releases(env) }
     }
 
+    /// The deploy.
+    pub fn env(&self) -> &EnvName {
+        &self.env
+    }
+
     /// The deploy's folder.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -92,14 +97,10 @@ impl Ledger {
         Ok(verified)
     }
 
-    fn load_alone(&self, id: ReleaseId) -> Result<Verified> {
+    pub(crate) fn load_alone(&self, id: ReleaseId) -> Result<Verified> {
         let folder = self.folder_of(id);
         if !folder.is_dir() {
-            return Err(Error::refused(
-                format!("reading the release {id} of {}", self.env),
-                "there is no such release",
-            )
-            .next(format!("`ls releases/{}` shows those there are", self.env)));
+            return Err(self.missing(id));
         }
         let mut files = self.read_files(id, &folder)?;
         let sums =
@@ -122,6 +123,11 @@ impl Ledger {
         Ok(Verified { release, digest: Digest::of(&sums), objects })
     }
 
+    fn missing(&self, id: ReleaseId) -> Error {
+        Error::refused(format!("reading the release {id} of {}", self.env), "there is no such release")
+            .next(format!("`ls releases/{}` shows those there are", self.env))
+    }
+
     fn read_files(&self, id: ReleaseId, folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
         let read = || -> io::Result<_> {
             let names = folder.read_dir()?.map(|entry| Ok(entry?.file_name()));
@@ -136,7 +142,7 @@ impl Ledger {
         read().doing(|| format!("reading the release {id} of {}", self.env))
     }
 
-    fn broken(&self, id: ReleaseId, why: &str) -> Error {
+    pub(crate) fn broken(&self, id: ReleaseId, why: &str) -> Error {
         let env = &self.env;
         Error::refused(format!("verifying the release {id} of {env}"), why).next(format!(
             "restore releases/{env}/{id} as it was (`git checkout -- releases/{env}` if it is committed); to give up \

@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod build_record;
+mod chain;
 pub mod deploy;
 pub mod digest;
 pub mod durable;
@@ -21,6 +22,7 @@ pub mod repo;
 pub mod seal;
 pub mod service;
 pub mod value;
+pub mod witness;
 
 pub use build_record::BuildRecord;
 pub use deploy::Deploy;

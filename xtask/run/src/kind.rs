@@ -7,6 +7,7 @@ pub(crate) mod nodes;
 mod objects;
 mod volumes;
 mod wait;
+mod witness;
 
 use std::{
     collections::BTreeMap,
@@ -86,6 +87,7 @@ pub(crate) async fn run(job: &Job<'_>, place: &Place<'_>, engine: &impl Nodes) -
     let objects = Objects::sort(objects::of_release(job.verified)?);
     let cluster = Cluster::ready(job, place, engine).await?;
     let client = &cluster.client;
+    job.check_witness(witness::read(client, place).await?.as_ref())?;
     let secrets = async {
         apply_all(client, &objects.namespace).await?;
         apply_secrets(job, place, client).await
@@ -111,6 +113,7 @@ pub(crate) async fn run(job: &Job<'_>, place: &Place<'_>, engine: &impl Nodes) -
     roll_out(job, place, client, &objects, replaced).await?;
     job.progress.step("waiting for the service to answer");
     answers(job, place).await?;
+    witness::write(client, place, job).await?;
     Ok(job.ran(if unchanged { Status::Unchanged } else { Status::Started }, place.url(), replaced, migration))
 }
 

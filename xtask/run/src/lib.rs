@@ -20,7 +20,9 @@ use xtask_contract::{
     Deploy, EnvName, Layout, Ledger, Progress, ReleaseId, Repo, Result,
     deploy::Target,
     ledger::Verified,
+    release::Link,
     seal::{Identity, Secret},
+    witness::Witness,
 };
 
 pub use kind::images::load as load_into_node;
@@ -73,12 +75,23 @@ pub async fn run(
         // A deploy without releases may be one that does not exist at all.
         None => ledger.newest().map_err(|none| Deploy::read(repo, env).err().unwrap_or(none))?,
     };
+    let chain = ledger.verify()?;
     let verified = ledger.load(id)?;
     let Verified { release, .. } = &verified;
     let layout = Layout::at(repo.images());
     layout.check_image(&release.image.digest)?;
     let secrets = open_secrets(repo, &verified)?;
-    let job = Job { repo, env, verified: &verified, secrets: &secrets, layout: &layout, progress, started };
+    let job = Job {
+        repo,
+        env,
+        ledger: &ledger,
+        chain: &chain,
+        verified: &verified,
+        secrets: &secrets,
+        layout: &layout,
+        progress,
+        started,
+    };
     match &release.target {
         Target::Local {} => local::run(&job, announce).await,
         Target::Kind { cluster, namespace, port } => {
@@ -132,6 +145,8 @@ pub struct Down {
 struct Job<'a> {
     repo: &'a Repo,
     env: &'a EnvName,
+    ledger: &'a Ledger,
+    chain: &'a [Link],
     verified: &'a Verified,
     secrets: &'a BTreeMap<String, Secret>,
     layout: &'a Layout,
@@ -140,6 +155,16 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// Refuses a release that does not continue what the deploy has run, if it has run anything.
+    fn check_witness(&self, witness: Option<&Witness>) -> Result<()> {
+        let wanted = self.verified.release.id;
+        witness.map_or(Ok(()), |witness| witness.check(self.ledger, self.chain, wanted))
+    }
+
+    fn witness(&self) -> Witness {
+        Witness::of(&self.verified.release, self.verified.digest)
+    }
+
     fn ran(&self, status: Status, url: String, before: Option<ReleaseId>, migration: Duration) -> Ran {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let release = self.verified.release.id;

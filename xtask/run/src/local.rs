@@ -33,6 +33,7 @@ pub(crate) async fn run(job: &Job<'_>, announce: &dyn Fn(&Ran)) -> Result<()> {
     let release = &job.verified.release;
     let mut stop = Stop::listen()?;
     let lock = unless_stopped(job, &mut stop, Lock::take(job.repo, job.env, job.progress)).await?;
+    job.check_witness(lock.witness()?.as_ref())?;
     check_ports(job.env, &release.config, release.processes.values().filter_map(|process| process.port))?;
     job.progress.step("unpacking the image");
     let root = unpack::unpack(job.repo, job.layout, &release.image.digest)?;
@@ -76,8 +77,9 @@ async fn serve(
         Ok((formation, migration))
     };
     let (formation, migration) = unless_stopped(job, stop, start).await?;
-    let before = lock.remember(release.id)?;
-    announce(&job.ran(Status::Started, url(job), before, migration));
+    let before = lock.witness()?;
+    lock.remember(&job.witness())?;
+    announce(&job.ran(Status::Started, url(job), before.map(|before| before.id), migration));
 
     let (stop_processes, processes_stop) = watch::channel(false);
     let told = async {
@@ -107,8 +109,9 @@ pub(crate) async fn down(repo: &Repo, env: &EnvName, data: bool, progress: &dyn 
     let stopped = lock::stop_holder(repo, env, progress).await?;
     if data {
         progress.step("deleting the database");
-        let _lock = Lock::take(repo, env, progress).await?;
+        let lock = Lock::take(repo, env, progress).await?;
         postgres_home::delete(repo, env)?;
+        lock.forget()?;
     }
     Ok(stopped)
 }

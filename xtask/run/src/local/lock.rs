@@ -11,12 +11,15 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time;
-use xtask_contract::{Context, EnvName, Error, Progress, ReleaseId, Repo, Result, durable};
+use xtask_contract::{Context, EnvName, Error, Progress, Repo, Result, durable, witness::Witness};
 
 use super::child;
 
 /// How long processes that were told to stop may take: longer than the service's own deadline.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The file that notes the newest release that ran.
+const WITNESS: &str = "witness.toml";
 
 /// The right to run a deploy, for as long as it is held.
 #[derive(Debug)]
@@ -53,13 +56,32 @@ impl Lock {
         child::raw(&self.children)
     }
 
-    /// Notes which release runs, and tells which one ran before.
-    pub(super) fn remember(&self, release: ReleaseId) -> Result<Option<ReleaseId>> {
-        let path = self.folder.join("release");
-        let before = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
-        durable::replace(&path, format!("{release}\n").as_bytes(), 0o644)
-            .doing(|| format!("writing {}", path.display()))?;
-        Ok(before)
+    /// The newest release that ran here.
+    pub(super) fn witness(&self) -> Result<Option<Witness>> {
+        let path = self.folder.join(WITNESS);
+        let doing = || format!("reading {}", path.display());
+        match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::failed(doing(), error)),
+            Ok(text) => toml::from_str(&text).map(Some).doing(doing),
+        }
+    }
+
+    /// Notes which release runs.
+    pub(super) fn remember(&self, witness: &Witness) -> Result<()> {
+        let path = self.folder.join(WITNESS);
+        let doing = || format!("writing {}", path.display());
+        durable::replace(&path, toml::to_string(witness).doing(doing)?.as_bytes(), 0o644).doing(doing)
+    }
+
+    /// Forgets it.
+    pub(super) fn forget(&self) -> Result<()> {
+        let path = self.folder.join(WITNESS);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+        .doing(|| format!("deleting {}", path.display()))
     }
 }
 
