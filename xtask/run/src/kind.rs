@@ -5,6 +5,7 @@ mod cluster;
 pub(crate) mod images;
 pub(crate) mod nodes;
 mod objects;
+mod restart;
 mod volumes;
 mod wait;
 mod witness;
@@ -28,7 +29,7 @@ use cluster::Cluster;
 use nodes::Nodes;
 
 /// How long the service may take to answer at its URL once its pods are ready.
-const ANSWER: Duration = Duration::from_secs(30);
+const ANSWER: Duration = Duration::from_mins(1);
 /// The label that all objects of a deploy bear.
 const OURS: &str = "app.kubernetes.io/managed-by=xtask";
 

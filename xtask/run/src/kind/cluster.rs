@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use k8s_openapi::jiff::Timestamp;
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
@@ -15,7 +16,11 @@ use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, process::Command, time};
 use xtask_contract::{Context, Error, Repo, Result, durable};
 
-use super::{Place, nodes::Nodes};
+use super::{
+    Place,
+    nodes::{Node, Nodes},
+    restart,
+};
 use crate::Job;
 
 /// How long an API server may take to answer after its node was started.
@@ -38,19 +43,24 @@ impl Cluster {
             kind(&["delete", "cluster", "--name", place.cluster], None).await?;
             nodes.clear();
         }
-        let mut fresh = false;
         if nodes.is_empty() {
             job.progress.step(&format!("making the kind cluster {}", place.cluster));
             make(job, place, &files).await?;
             nodes = engine.of_cluster(place.cluster).await?;
-            fresh = true;
         }
-        for node in nodes.iter().filter(|node| !node.running) {
+        let stopped: Vec<&Node> = nodes.iter().filter(|node| !node.running).collect();
+        let client = if stopped.is_empty() {
+            connect(place, &files, false).await?
+        } else {
             job.progress.step(&format!("starting the kind cluster {}", place.cluster));
-            engine.start(&node.name).await?;
-            fresh = true;
-        }
-        let client = connect(place, &files, fresh).await?;
+            let since = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
+            for node in stopped {
+                engine.start(&node.name).await?;
+            }
+            let client = connect(place, &files, true).await?;
+            restart::settle(&client, place.namespace, since).await;
+            client
+        };
         Ok(Self { client, nodes: nodes.into_iter().map(|node| node.name).collect() })
     }
 }

@@ -1,0 +1,61 @@
+//! A cluster whose node was stopped remembers the states of before: for some seconds all pods seem to be
+//! ready, though none runs. This waits until what is reported is true again.
+
+use std::{collections::BTreeMap, pin::pin, time::Duration};
+
+use futures_util::{StreamExt, future::join};
+use k8s_openapi::{
+    api::core::v1::{Pod, PodStatus},
+    jiff::Timestamp,
+};
+use kube::{
+    Api, Client, ResourceExt,
+    runtime::{
+        WatchStreamExt,
+        watcher::{Config, Event, watcher},
+    },
+};
+use tokio::time;
+
+/// How long to wait at most. What is not ready by then is looked at by those who need it.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Waits until the pods of this namespace, and those that resolve names, have started after this moment and
+/// are ready.
+pub(super) async fn settle(client: &Client, namespace: &str, since: Timestamp) {
+    let ours = ready(Api::namespaced(client.clone(), namespace), "", since);
+    let names = ready(Api::namespaced(client.clone(), "kube-system"), "k8s-app=kube-dns", since);
+    let _ = time::timeout(PATIENCE, join(ours, names)).await;
+}
+
+async fn ready(pods: Api<Pod>, labels: &str, since: Timestamp) {
+    let mut events = pin!(watcher(pods, Config::default().labels(labels)).default_backoff());
+    let mut up = BTreeMap::new();
+    let mut all_known = false;
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Apply(pod) | Event::InitApply(pod)) => {
+                up.insert(pod.name_any(), pod.status.as_ref().is_some_and(|status| is_up(status, since)));
+            }
+            Ok(Event::Delete(pod)) => drop(up.remove(&pod.name_any())),
+            Ok(Event::InitDone) => all_known = true,
+            Ok(Event::Init) | Err(_) => {}
+        }
+        if all_known && up.values().all(|up| *up) {
+            return;
+        }
+    }
+}
+
+fn is_up(pod: &PodStatus, since: Timestamp) -> bool {
+    if matches!(pod.phase.as_deref(), Some("Succeeded" | "Failed")) {
+        return true;
+    }
+    let containers = pod.container_statuses.as_deref().unwrap_or_default();
+    !containers.is_empty()
+        && containers.iter().all(|container| {
+            let running = container.state.as_ref().and_then(|state| state.running.as_ref());
+            let started = running.and_then(|running| running.started_at.as_ref());
+            container.ready && started.is_some_and(|started| started.0 >= since)
+        })
+}
