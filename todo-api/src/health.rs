@@ -4,9 +4,9 @@ use axum::{extract::State, http::StatusCode};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    app::App,
     migrate, openapi,
     problem::{Kind, Problem},
-    web::App,
 };
 
 /// Where to ask whether the process runs.

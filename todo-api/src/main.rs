@@ -1,6 +1,7 @@
 //! A to-do list over HTTP and PostgreSQL that keeps the twelve factors: configured by its environment, logging to
 //! standard output, without state of its own, quick to start and graceful to stop.
 
+mod app;
 mod config;
 mod database;
 mod describe;

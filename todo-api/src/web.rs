@@ -17,6 +17,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{
     Outcome,
+    app::App,
     config::WebConfig,
     database::Database,
     extract, health, layers,
@@ -28,13 +29,6 @@ use crate::{
 
 const DESCRIPTION: &str = "/api/openapi.json";
 const DOCUMENTATION: &str = "/api/docs";
-
-/// What the handlers share.
-#[derive(Clone)]
-pub(crate) struct App {
-    pub(crate) database: Database,
-    pub(crate) lifecycle: Lifecycle,
-}
 
 /// Serves until a signal, then finishes what is under way.
 pub(crate) async fn run(config: WebConfig) -> Outcome {

@@ -14,10 +14,10 @@ use super::{
     store::Todos,
 };
 use crate::{
+    app::App,
     extract::{Id, Payload, Query},
     openapi,
     problem::Problem,
-    web::App,
 };
 
 pub(crate) fn routes() -> OpenApiRouter<App> {

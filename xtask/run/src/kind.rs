@@ -2,36 +2,29 @@
 
 mod api_error;
 mod cluster;
+mod down;
 pub(crate) mod images;
 pub(crate) mod nodes;
 mod objects;
 mod restart;
+mod rollout;
 mod volumes;
 mod wait;
 mod witness;
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use k8s_openapi::api::{apps::v1::Deployment, batch::v1::Job as KubeJob, core::v1::Namespace};
-use kube::{
-    Api, Client, ResourceExt,
-    api::{DeleteParams, DynamicObject, ListParams},
-};
+use kube::{Client, ResourceExt, api::DynamicObject};
 use tokio::time;
-use xtask_contract::{Error, Exit, Ledger, Progress, ReleaseId, Repo, Result, release::RELEASE_ANNOTATION};
+use xtask_contract::{Error, Result, seal::Secret};
 
 use crate::{Job, Ran, Status, http, postgres_url::PostgresUrl};
-use api_error::ApiContext;
 use cluster::Cluster;
+pub(crate) use down::down;
 use nodes::Nodes;
 
 /// How long the service may take to answer at its URL once its pods are ready.
 const ANSWER: Duration = Duration::from_mins(1);
-/// The label that all objects of a deploy bear.
-const OURS: &str = "app.kubernetes.io/managed-by=xtask";
 
 /// Where on which cluster a deploy is.
 #[derive(Debug, Clone, Copy)]
@@ -101,7 +94,7 @@ pub(crate) async fn run(job: &Job<'_>, place: &Place<'_>, engine: &impl Nodes) -
     }
 
     let names = Objects::names(&objects.processes, "Deployment");
-    let before = running(client, place, &names).await?;
+    let before = rollout::running(client, place, &names).await?;
     let wanted = job.verified.release.id;
     let unchanged =
         names.iter().all(|name| before.get(name).is_some_and(|now| now.id == wanted && now.settled));
@@ -111,7 +104,7 @@ pub(crate) async fn run(job: &Job<'_>, place: &Place<'_>, engine: &impl Nodes) -
     }
     let migration = migrating.elapsed();
     let replaced = before.values().map(|now| now.id).next();
-    roll_out(job, place, client, &objects, replaced).await?;
+    rollout::roll_out(job, place, client, &objects, replaced).await?;
     job.progress.step("waiting for the service to answer");
     answers(job, place).await?;
     witness::write(client, place, job).await?;
@@ -140,64 +133,6 @@ async fn start_service(
     wait::stateful_set(client, place.namespace, name).await
 }
 
-/// Stops a deploy: deletes what runs, and stops the cluster if no other deploy is on it. Volumes stay, unless
-/// `data`; then the namespace goes, and the cluster with it if it is empty.
-pub(crate) async fn down(
-    repo: &Repo,
-    place: &Place<'_>,
-    data: bool,
-    engine: &impl Nodes,
-    progress: &dyn Progress,
-) -> Result<bool> {
-    let nodes = engine.of_cluster(place.cluster).await?;
-    let running = nodes.iter().any(|node| node.running);
-    if nodes.is_empty() || (!running && !data) {
-        return Ok(false);
-    }
-    if running && others(repo, place).await? {
-        progress.step(&format!("deleting what runs in {}", place.namespace));
-        let client = cluster::client(repo, place).await?;
-        stop_processes(&client, place, data).await?;
-    } else if data {
-        progress.step(&format!("deleting the kind cluster {}", place.cluster));
-        cluster::delete(repo, place.cluster).await?;
-    } else {
-        progress.step(&format!("stopping the kind cluster {}", place.cluster));
-        for node in nodes.iter().filter(|node| node.running) {
-            engine.stop(&node.name).await?;
-        }
-    }
-    Ok(running)
-}
-
-/// Whether other deploys are on the cluster. One that does not answer has none that could be asked for.
-async fn others(repo: &Repo, place: &Place<'_>) -> Result<bool> {
-    let Ok(client) = cluster::client(repo, place).await else { return Ok(false) };
-    let api: Api<Namespace> = Api::all(client);
-    let list =
-        api.list_metadata(&ListParams::default().labels(OURS)).await.asked(|| "listing the namespaces")?;
-    Ok(list.items.iter().any(|namespace| namespace.name_any() != place.namespace))
-}
-
-async fn stop_processes(client: &Client, place: &Place<'_>, data: bool) -> Result<()> {
-    let doing = || format!("deleting what runs in {}", place.namespace);
-    if data {
-        let api: Api<Namespace> = Api::all(client.clone());
-        return match api.delete(place.namespace, &DeleteParams::foreground()).await {
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-            other => other.map(drop).asked(doing),
-        };
-    }
-    let ours = ListParams::default().labels(OURS);
-    let how = DeleteParams::background();
-    let deployments: Api<Deployment> = Api::namespaced(client.clone(), place.namespace);
-    deployments.delete_collection(&how, &ours).await.asked(doing)?;
-    let sets: Api<k8s_openapi::api::apps::v1::StatefulSet> = Api::namespaced(client.clone(), place.namespace);
-    sets.delete_collection(&how, &ours).await.asked(doing)?;
-    let jobs: Api<KubeJob> = Api::namespaced(client.clone(), place.namespace);
-    jobs.delete_collection(&how, &ours).await.map(drop).asked(doing)
-}
-
 async fn apply_all(client: &Client, objects: &[DynamicObject]) -> Result<()> {
     for object in objects {
         objects::apply(client, object).await?;
@@ -217,31 +152,10 @@ async fn apply_secrets(job: &Job<'_>, place: &Place<'_>, client: &Client) -> Res
     let Some(postgres) = &release.services.postgres else { return Ok(()) };
     let Some(value) = job.secrets.get(&postgres.variable) else { return Ok(()) };
     let url = PostgresUrl::parse(&postgres.variable, value)?;
-    let (user, database) =
-        (xtask_contract::seal::Secret::new(url.user), xtask_contract::seal::Secret::new(url.database));
+    let (user, database) = (Secret::new(url.user), Secret::new(url.database));
     let values = [("POSTGRES_USER", &user), ("POSTGRES_PASSWORD", &url.password), ("POSTGRES_DB", &database)];
     let secret = objects::secret(job.verified, place.namespace, "postgres", false, values.into_iter())?;
     objects::apply(client, &secret).await
-}
-
-/// Which release a Deployment is on, and whether all of its pods are.
-struct Now {
-    id: ReleaseId,
-    settled: bool,
-}
-
-async fn running(client: &Client, place: &Place<'_>, names: &[String]) -> Result<BTreeMap<String, Now>> {
-    let api: Api<Deployment> = Api::namespaced(client.clone(), place.namespace);
-    let mut found = BTreeMap::new();
-    for name in names {
-        let deployment = api.get_opt(name).await.asked(|| format!("reading the Deployment {name}"))?;
-        let now = deployment.and_then(|deployment| {
-            let id = deployment.annotations().get(RELEASE_ANNOTATION)?.parse().ok()?;
-            Some(Now { id, settled: wait::is_settled(&deployment) })
-        });
-        found.extend(now.map(|now| (name.clone(), now)));
-    }
-    Ok(found)
 }
 
 async fn migrate(job: &Job<'_>, place: &Place<'_>, client: &Client, jobs: &[DynamicObject]) -> Result<()> {
@@ -255,50 +169,6 @@ async fn migrate(job: &Job<'_>, place: &Place<'_>, client: &Client, jobs: &[Dyna
         job.progress.step("migrating the database");
         objects::apply(client, object).await?;
         wait::job(client, place.namespace, &name).await?;
-    }
-    Ok(())
-}
-
-/// Changes the Deployments and waits for their pods; on failure, brings back the release that ran before.
-async fn roll_out(
-    job: &Job<'_>,
-    place: &Place<'_>,
-    client: &Client,
-    objects: &Objects,
-    before: Option<ReleaseId>,
-) -> Result<()> {
-    let Err(error) = try_roll_out(job, place, client, objects).await else { return Ok(()) };
-    let wanted = job.verified.release.id;
-    let Some(before) = before.filter(|before| *before != wanted) else {
-        return Err(error);
-    };
-    job.progress.note(&format!("{wanted} failed; going back to {before}"));
-    let back = async {
-        let verified = Ledger::of(job.repo, job.env).load(before)?;
-        let objects = Objects::sort(objects::of_release(&verified)?);
-        try_roll_out(job, place, client, &objects).await
-    };
-    match back.await {
-        Ok(()) => Err(Error {
-            exit: Exit::FellBack,
-            why: error.why.into_iter().chain([format!("the deploy is back on {before}")]).collect(),
-            ..error
-        }),
-        Err(back) => Err(Error {
-            why: error
-                .why
-                .into_iter()
-                .chain([format!("going back to {before} failed, too: {back}")])
-                .collect(),
-            ..error
-        }),
-    }
-}
-
-async fn try_roll_out(job: &Job<'_>, place: &Place<'_>, client: &Client, objects: &Objects) -> Result<()> {
-    apply_all(client, &objects.processes).await?;
-    for name in Objects::names(&objects.processes, "Deployment") {
-        wait::deployment(client, place.namespace, &name, job.progress).await?;
     }
     Ok(())
 }

@@ -37,7 +37,7 @@ pub(crate) async fn run(job: &Job<'_>, announce: &dyn Fn(&Ran)) -> Result<()> {
     check_ports(job.env, &release.config, release.processes.values().filter_map(|process| process.port))?;
     job.progress.step("unpacking the image");
     let root = unpack::unpack(job.repo, job.layout, &release.image.digest)?;
-    let program = Program::of_image(&root, &environment(job), &lock);
+    let program = Program::of_image(&root, &environment(job), lock.for_children());
 
     let server = unless_stopped(job, &mut stop, start_server(job, &lock)).await?;
     let (stop_server, server_stop) = watch::channel(false);

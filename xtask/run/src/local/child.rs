@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     io,
-    os::fd::{AsRawFd, BorrowedFd, RawFd},
+    os::fd::{BorrowedFd, RawFd},
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -18,8 +18,6 @@ use tokio::{
     process::{Child, Command},
 };
 use xtask_contract::service;
-
-use super::lock::Lock;
 
 /// An unprivileged user to run a program as.
 #[derive(Debug, Clone, Copy)]
@@ -40,13 +38,13 @@ pub(super) struct Program {
 
 impl Program {
     /// The program of an unpacked image.
-    pub(super) fn of_image(root: &Path, environment: &BTreeMap<String, String>, lock: &Lock) -> Self {
+    pub(super) fn of_image(root: &Path, environment: &BTreeMap<String, String>, kept_open: RawFd) -> Self {
         Self {
             path: root.join(service::NAME),
             environment: environment.clone(),
             user: None,
             death_signal: Signal::TERM,
-            kept_open: Some(lock.for_children()),
+            kept_open: Some(kept_open),
         }
     }
 
@@ -55,10 +53,10 @@ impl Program {
         path: PathBuf,
         user: Option<User>,
         death_signal: Signal,
-        lock: Option<&Lock>,
+        kept_open: Option<RawFd>,
     ) -> Self {
         let environment = BTreeMap::from([("LC_ALL".to_owned(), "C".to_owned())]);
-        Self { path, environment, user, death_signal, kept_open: lock.map(Lock::for_children) }
+        Self { path, environment, user, death_signal, kept_open }
     }
 
     /// Starts a process. Its standard streams are pipes; it is in a process group of its own, so that Ctrl-C
@@ -135,9 +133,4 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             _ => Some(String::from_utf8_lossy(&line).trim_end().to_owned()),
         }
     }
-}
-
-/// The raw number of a lock's file, for [`Program`].
-pub(super) fn raw(file: &impl AsRawFd) -> RawFd {
-    file.as_raw_fd()
 }

@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
-    os::fd::RawFd,
+    os::fd::{AsRawFd, RawFd},
     path::PathBuf,
     time::Duration,
 };
@@ -12,8 +12,6 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time;
 use xtask_contract::{Context, EnvName, Error, Progress, Repo, Result, durable, witness::Witness};
-
-use super::child;
 
 /// How long processes that were told to stop may take: longer than the service's own deadline.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -53,7 +51,7 @@ impl Lock {
 
     /// The file that each child holds on to.
     pub(super) fn for_children(&self) -> RawFd {
-        child::raw(&self.children)
+        self.children.as_raw_fd()
     }
 
     /// The newest release that ran here.

@@ -33,8 +33,9 @@ impl Server {
         let home = Home::of(repo, env)?;
         let programs = home.programs()?;
         // SIGINT is PostgreSQL's fast shutdown: it ends its clients' sessions and leaves clean files.
-        let program =
-            |name: &str| Program::of_machine(programs.join(name), home.user, Signal::INT, Some(lock));
+        let program = |name: &str| {
+            Program::of_machine(programs.join(name), home.user, Signal::INT, Some(lock.for_children()))
+        };
         if !home.data().is_dir() {
             progress.step("making the PostgreSQL data folder");
             make_data(&home, &program("initdb")).await?;
