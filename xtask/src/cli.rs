@@ -34,6 +34,12 @@ pub(crate) enum Verb {
     /// Run a release: the newest of the deploy, or the one named
     #[command(after_help = "Example: cargo xtask run 2011-04-06-20:32:17 --env dev")]
     Run(Run),
+    /// Make a new release like an earlier one, image and config, and run it
+    #[command(after_help = "Example: cargo xtask rollback 2011-04-06-20:32:17 --env dev")]
+    Rollback(Rollback),
+    /// List a deploy's releases, newest first, after verifying all of them
+    #[command(after_help = "Example: cargo xtask releases --env dev -n 5")]
+    Releases(Releases),
     /// Build, release and run in one go
     #[command(after_help = "Example: cargo xtask up --env dev")]
     Up(Up),
@@ -74,6 +80,31 @@ pub(crate) struct Run {
     /// The deploy
     #[arg(long, default_value = "local")]
     pub(crate) env: EnvName,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    /// The release to go back to, if not the one before the newest
+    pub(crate) id: Option<ReleaseId>,
+
+    /// The deploy
+    #[arg(long, default_value = "local")]
+    pub(crate) env: EnvName,
+
+    /// Only make the release
+    #[arg(long)]
+    pub(crate) no_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Releases {
+    /// The deploy
+    #[arg(long, default_value = "local")]
+    pub(crate) env: EnvName,
+
+    /// How many to list at most
+    #[arg(short = 'n', long, default_value_t = 20)]
+    pub(crate) number: usize,
 }
 
 #[derive(Debug, Args)]

@@ -32,6 +32,8 @@ fn dispatch(cli: &Cli, ui: &Ui) -> Result<()> {
         Verb::Build(args) => verb::build::build(&repo, args, ui),
         Verb::Release(args) => verb::release::release(&repo, args, ui),
         Verb::Run(args) => verb::run::run(&repo, args, ui),
+        Verb::Rollback(args) => verb::rollback::rollback(&repo, args, ui),
+        Verb::Releases(args) => verb::releases::releases(&repo, args, ui),
         Verb::Up(args) => verb::up::up(&repo, args, ui),
         Verb::Down(args) => verb::down::down(&repo, args, ui),
         Verb::Test(args) => verb::test::test(&repo, args, ui),

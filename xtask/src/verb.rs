@@ -4,6 +4,8 @@ pub(crate) mod bench;
 pub(crate) mod build;
 pub(crate) mod down;
 pub(crate) mod release;
+pub(crate) mod releases;
+pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod test;
 pub(crate) mod up;

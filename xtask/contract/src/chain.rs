@@ -103,6 +103,7 @@ mod tests {
             sequence,
             by: "somebody".into(),
             previous,
+            rollback_to: None,
             image: Image { digest: Digest::of("image"), revision: "revision".into(), dirty: false },
             target: Target::Local {},
             migrate: vec!["migrate".into()],

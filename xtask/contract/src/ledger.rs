@@ -125,7 +125,7 @@ impl Ledger {
 
     fn missing(&self, id: ReleaseId) -> Error {
         Error::refused(format!("reading the release {id} of {}", self.env), "there is no such release")
-            .next(format!("`ls releases/{}` shows those there are", self.env))
+            .next(format!("`cargo xtask releases --env {}` lists those there are", self.env))
     }
 
     fn read_files(&self, id: ReleaseId, folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {

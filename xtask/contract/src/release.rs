@@ -28,6 +28,9 @@ pub struct Release {
     /// The release before it; none for the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Link>,
+    /// The earlier release that it brings back, if it is a rollback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_to: Option<ReleaseId>,
     /// The image.
     pub image: Image,
     /// Where it runs.
@@ -100,6 +103,33 @@ impl Release {
         toml::to_string(self)
     }
 
+    /// What is different from another release of the deploy, in words; nothing, if only the time is.
+    pub fn changes_since(&self, before: &Self) -> Vec<String> {
+        let mut changes = Vec::new();
+        changes.extend(self.rollback_to.map(|id| format!("rollback to {id}")));
+        if self.image != before.image {
+            changes.push("image".to_owned());
+        }
+        let mut names = different(&self.config, &before.config);
+        names.extend(different(&self.secrets, &before.secrets));
+        names.sort_unstable();
+        names.dedup();
+        if !names.is_empty() {
+            changes.push(format!("config: {}", names.join(", ")));
+        }
+        let processes = different(&self.processes, &before.processes);
+        if !processes.is_empty() {
+            changes.push(format!("processes: {}", processes.join(", ")));
+        }
+        if self.target != before.target {
+            changes.push("target".to_owned());
+        }
+        if self.services != before.services {
+            changes.push("services".to_owned());
+        }
+        changes
+    }
+
     /// The image in the form that Kubernetes takes.
     pub fn image_reference(&self) -> String {
         image_reference(&self.image.digest)
@@ -115,6 +145,15 @@ impl Release {
     pub fn secret_name(&self) -> String {
         content_name("secrets", &self.secrets)
     }
+}
+
+/// The keys whose values differ, or that only one of the two has.
+fn different<'a, T: PartialEq>(a: &'a BTreeMap<String, T>, b: &'a BTreeMap<String, T>) -> Vec<&'a str> {
+    let mut keys: Vec<&str> =
+        a.keys().chain(b.keys()).filter(|key| a.get(*key) != b.get(*key)).map(String::as_str).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
 }
 
 /// The name of the service's image where it comes from no registry.

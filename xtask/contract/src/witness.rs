@@ -46,7 +46,7 @@ impl Witness {
             Some(_) if wanted < *id => refuse(
                 format!("it is older than {id}, which this deploy has run"),
                 format!(
-                    "`cargo xtask release --env {env}` makes a new release; an old one never comes back as it was"
+                    "`cargo xtask rollback --env {env} {wanted}` makes a new release like it, and runs that"
                 ),
             ),
             Some(_) => Ok(()),

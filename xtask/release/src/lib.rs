@@ -6,6 +6,9 @@ mod check;
 mod ledger;
 mod provision;
 mod render;
+mod rollback;
+
+pub use rollback::rollback;
 
 use std::{collections::BTreeMap, env};
 
@@ -75,6 +78,7 @@ impl Draft {
             sequence,
             by: self.by.clone(),
             previous,
+            rollback_to: None,
             image: Image {
                 digest: self.record.digest,
                 revision: self.record.revision.clone(),

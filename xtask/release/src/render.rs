@@ -30,7 +30,7 @@ pub(crate) fn objects(folder: &Path, release: &Release) -> Result<String> {
         }
     }
     for mut object in read(folder, "migrate")? {
-        object["metadata"]["name"] = json!(format!("migrate-{}", release.id.as_name()));
+        object["metadata"]["name"] = json!(migration_name(release));
         patch_workload(&mut object, release, &release.migrate, None);
         objects.push(object);
     }
@@ -44,6 +44,27 @@ pub(crate) fn objects(folder: &Path, release: &Release) -> Result<String> {
         place(object, release);
     }
     to_yaml(release, &objects)
+}
+
+/// The objects of an earlier release for a later one that is to be like it.
+pub(crate) fn again(text: &str, release: &Release) -> Result<String> {
+    let doing = || format!("reading the objects that {} brings back", release.id);
+    let mut objects: Vec<Value> = serde_saphyr::from_multiple(text).doing(doing)?;
+    for object in &mut objects {
+        if object["kind"] == "Job" {
+            object["metadata"]["name"] = json!(migration_name(release));
+        }
+        for place in ["/metadata/annotations", "/spec/template/metadata/annotations"] {
+            if let Some(id) = object.pointer_mut(place).and_then(|all| all.get_mut(RELEASE_ANNOTATION)) {
+                *id = json!(release.id);
+            }
+        }
+    }
+    to_yaml(release, &objects)
+}
+
+fn migration_name(release: &Release) -> String {
+    format!("migrate-{}", release.id.as_name())
 }
 
 fn read(folder: &Path, name: &str) -> Result<Vec<Value>> {

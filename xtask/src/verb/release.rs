@@ -17,7 +17,13 @@ struct Document<'a> {
 pub(crate) fn release(repo: &Repo, args: &cli::Release, ui: &Ui) -> Result<()> {
     ui.step("making the release");
     let made = xtask_release::release(repo, &args.env, args.build.as_ref())?;
-    let folder = Ledger::of(repo, &args.env).folder_of(made.release.id);
+    show(repo, &made, ui);
+    Ok(())
+}
+
+/// Shows a release that was made.
+pub(super) fn show(repo: &Repo, made: &Verified, ui: &Ui) {
+    let folder = Ledger::of(repo, &made.release.env).folder_of(made.release.id);
     let document = Document {
         id: made.release.id,
         env: &made.release.env,
@@ -25,8 +31,7 @@ pub(crate) fn release(repo: &Repo, args: &cli::Release, ui: &Ui) -> Result<()> {
         image: made.release.image.digest,
         path: repo.relative(&folder).display().to_string(),
     };
-    ui.result(&words(&made), &document);
-    Ok(())
+    ui.result(&words(made), &document);
 }
 
 pub(super) fn words(made: &Verified) -> String {

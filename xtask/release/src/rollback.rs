@@ -1,0 +1,37 @@
+//! Rolling back makes a new release: with the image and the whole config of an earlier one, not with today's.
+
+use xtask_contract::{EnvName, Error, Ledger, Release, ReleaseId, Repo, Result, ledger::Verified};
+
+use crate::{ledger, render, who};
+
+/// Makes a release like an earlier one, the one before the newest if none is named.
+pub fn rollback(repo: &Repo, env: &EnvName, to: Option<ReleaseId>) -> Result<Verified> {
+    let ledger = Ledger::of(repo, env);
+    let newest = ledger.newest()?;
+    let to = match to {
+        Some(id) => id,
+        None => before(&ledger, newest)?,
+    };
+    if to == newest {
+        let why = "it is the newest release already";
+        return Err(Error::refused(format!("rolling {env} back to {to}"), why)
+            .next(format!("`cargo xtask run --env {env}` runs it")));
+    }
+    // Nothing of a ledger that is not whole comes back.
+    ledger.verify()?;
+    let earlier = ledger.load(to)?;
+    ledger::append(&ledger, |id, sequence, previous| {
+        let release =
+            Release { id, sequence, by: who(), previous, rollback_to: Some(to), ..earlier.release.clone() };
+        let objects = earlier.objects.as_ref().map(|text| render::again(text, &release)).transpose()?;
+        Ok((release, objects))
+    })
+}
+
+fn before(ledger: &Ledger, newest: ReleaseId) -> Result<ReleaseId> {
+    let previous = ledger.load(newest)?.release.previous;
+    previous.map(|previous| previous.id).ok_or_else(|| {
+        let why = format!("{newest} is its first release: there is none to go back to");
+        Error::refused(format!("rolling {} back", ledger.env()), why)
+    })
+}
