@@ -1,0 +1,174 @@
+//! A checkout of a test's own, in a folder that only its owner may enter and whose name has a space.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tempfile::TempDir;
+use xtask_contract::{
+    Deploy, EnvName, Ledger, ReleaseId, Repo,
+    deploy::{Target, Text},
+    ledger::Verified,
+};
+
+use super::{command::Xtask, git::git, ports, template::Template};
+
+/// The kind cluster of the tests, which is nobody's deploy.
+pub(crate) const CLUSTER: &str = "xtask-e2e";
+/// The port at which the deploy on it answers.
+pub(crate) const CLUSTER_PORT: u16 = 30100;
+
+/// A clone of the workspace as it is now, with ports of its own.
+pub(crate) struct Checkout {
+    pub(crate) root: PathBuf,
+    pub(crate) home: PathBuf,
+    folder: TempDir,
+}
+
+impl Checkout {
+    /// A checkout in which nothing was done yet.
+    pub(crate) fn fresh() -> Self {
+        Self::of(|_, _| ())
+    }
+
+    /// A checkout in which the image was built.
+    pub(crate) fn built() -> Self {
+        Self::of(Template::copy_build_to)
+    }
+
+    /// A checkout in which a release of `local` was made, too.
+    pub(crate) fn released() -> Self {
+        let checkout = Self::built();
+        checkout.xtask(["release", "--env", "local"]).run().done();
+        checkout
+    }
+
+    fn of(prepare: impl FnOnce(&Template, &Path)) -> Self {
+        let folder = tempfile::Builder::new().prefix("end to end ").tempdir().unwrap();
+        let (root, home) = (folder.path().join("a checkout"), folder.path().join("home"));
+        fs::create_dir(&home).unwrap();
+        let template = Template::lock();
+        template.clone_to(&root);
+        prepare(&template, &root);
+        let checkout = Self { root, home, folder };
+        checkout.choose_places();
+        checkout
+    }
+
+    /// Keeps the deploys apart from all others on this machine.
+    fn choose_places(&self) {
+        self.edit_deploy("local", |deploy| {
+            deploy.config.insert("PORT".into(), Text(ports::free().to_string()));
+            deploy.services.postgres.as_mut().unwrap().port = ports::free();
+        });
+        self.edit_deploy("dev", |deploy| {
+            deploy.target = Target::Kind {
+                cluster: CLUSTER.into(),
+                namespace: format!("{CLUSTER}-dev"),
+                port: CLUSTER_PORT,
+            };
+        });
+        self.commit_all("Places of this test's own");
+    }
+
+    /// The command line under test, called in this checkout.
+    pub(crate) fn xtask<const N: usize>(&self, args: [&str; N]) -> Xtask {
+        Xtask::at(&self.root, &self.home).args(args)
+    }
+
+    /// A path in the checkout.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// The folder that holds the checkout and the home, and that only its owner may enter.
+    pub(crate) fn around(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Gives all of it to another user, which root can.
+    pub(crate) fn belongs_to(&self, user: u32) {
+        give(self.around(), user);
+    }
+
+    /// Changes a deploy's file.
+    pub(crate) fn edit_deploy(&self, env: &str, edit: impl FnOnce(&mut Deploy)) {
+        let mut deploy = self.deploy(env);
+        edit(&mut deploy);
+        fs::write(self.path(&format!("k8s/envs/{env}.toml")), toml::to_string(&deploy).unwrap()).unwrap();
+    }
+
+    /// Sets a config variable of a deploy.
+    pub(crate) fn configure(&self, env: &str, variable: &str, value: &str) {
+        self.edit_deploy(env, |deploy| {
+            deploy.config.insert(variable.into(), Text(value.into()));
+        });
+    }
+
+    /// A deploy's file.
+    pub(crate) fn deploy(&self, env: &str) -> Deploy {
+        Deploy::read(&self.repo(), &name(env)).unwrap()
+    }
+
+    /// The port at which the local deploy answers.
+    pub(crate) fn port(&self) -> u16 {
+        self.deploy("local").config["PORT"].0.parse().unwrap()
+    }
+
+    /// The checkout as the stages see it.
+    pub(crate) fn repo(&self) -> Repo {
+        Repo::around(&self.root).unwrap()
+    }
+
+    /// All releases of a deploy, oldest first; each one is as it was made.
+    #[track_caller]
+    pub(crate) fn releases(&self, env: &str) -> Vec<Verified> {
+        let ledger = Ledger::of(&self.repo(), &name(env));
+        ledger.ids().unwrap().into_iter().map(|id| ledger.load(id).unwrap()).collect()
+    }
+
+    /// The IDs of all releases of a deploy, oldest first.
+    pub(crate) fn ids(&self, env: &str) -> Vec<ReleaseId> {
+        self.releases(env).iter().map(|verified| verified.release.id).collect()
+    }
+
+    /// The folder of a deploy's newest release.
+    pub(crate) fn newest(&self, env: &str) -> PathBuf {
+        let ledger = Ledger::of(&self.repo(), &name(env));
+        ledger.folder_of(ledger.newest().unwrap())
+    }
+
+    /// Commits all that differs.
+    pub(crate) fn commit_all(&self, message: &str) {
+        git(&self.root).run(&["add", "--all"]);
+        git(&self.root).run(&["commit", "--quiet", "--message", message]);
+    }
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        if self.path(".xtask/local/postgres-home").exists() {
+            // A data folder of root's is outside of the checkout.
+            drop(self.xtask(["down", "--data"]).run());
+        }
+        let releases = fs::read_dir(self.path("releases")).into_iter().flatten().flatten();
+        for release in releases.flat_map(|env| fs::read_dir(env.path())).flatten().flatten() {
+            let _ = fs::set_permissions(release.path(), Permissions::from_mode(0o755));
+        }
+    }
+}
+
+/// Gives a folder and all in it to a user, which root can.
+pub(crate) fn give(folder: &Path, user: u32) {
+    let owner = format!("{user}:{user}");
+    let status = Command::new("chown").arg("-R").arg(owner).arg(folder).status().unwrap();
+    assert!(status.success(), "{} cannot be given away", folder.display());
+}
+
+/// A deploy's name.
+pub(crate) fn name(env: &str) -> EnvName {
+    env.parse().unwrap()
+}

@@ -1,0 +1,53 @@
+//! What a test needs of the machine. What is missing is named as skipped, or fails the test where
+//! `XTASK_E2E=required` lets nothing be skipped.
+
+use std::{
+    env,
+    io::{self, Write},
+    process::{Command, Stdio},
+};
+
+/// A Docker Engine that answers, and the `kind` command.
+pub(crate) fn docker_and_kind() -> bool {
+    has("a Docker Engine", &["docker", "version"]) && has("the `kind` command", &["kind", "version"])
+}
+
+/// The `strace` command, and the right to trace.
+pub(crate) fn strace() -> bool {
+    has("the `strace` command", &["strace", "--", "true"])
+}
+
+/// The `setpriv` command, and to be root: whoever is root can call programs with fewer rights.
+pub(crate) fn root_and_setpriv() -> bool {
+    root() && has("the `setpriv` command", &["setpriv", "--version"])
+}
+
+/// Whether the tests run as root.
+pub(crate) fn root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The number of the user that every system has for those with no rights.
+pub(crate) fn nobody() -> u32 {
+    let output = Command::new("id").args(["-u", "nobody"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
+
+fn has(what: &str, command: &[&str]) -> bool {
+    let try_it = Command::new(command[0])
+        .args(&command[1..])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let there = try_it.is_ok_and(|status| status.success());
+    if !there {
+        assert!(
+            env::var("XTASK_E2E").as_deref() != Ok("required"),
+            "{what} is missing, and XTASK_E2E=required lets nothing be skipped"
+        );
+        // Past the test harness, which shows what is printed only if the test fails.
+        let _ = writeln!(io::stderr(), "skipped: {what} is missing");
+    }
+    there
+}
