@@ -5,6 +5,7 @@ mod app;
 mod config;
 mod database;
 mod describe;
+mod docs;
 mod extract;
 mod fields;
 mod health;

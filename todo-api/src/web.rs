@@ -13,22 +13,18 @@ use tokio::{
 };
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{
     Outcome,
     app::App,
     config::WebConfig,
     database::Database,
-    extract, health, layers,
+    docs, extract, health, layers,
     lifecycle::{Lifecycle, Signals},
     openapi::Api,
     problem::{Kind, Problem},
     server, todos,
 };
-
-const DESCRIPTION: &str = "/api/openapi.json";
-const DOCUMENTATION: &str = "/api/docs";
 
 /// Serves until a signal, then finishes what is under way.
 pub(crate) async fn run(config: WebConfig) -> Outcome {
@@ -65,12 +61,9 @@ fn router(app: App, request_timeout: Duration) -> Router {
         .merge(health::routes())
         .merge(todos::routes())
         .split_for_parts();
-    let documentation = SwaggerUi::new(DOCUMENTATION)
-        .url(DESCRIPTION, api)
-        .config(Config::from(DESCRIPTION).validator_url("none"));
     let router = router
-        .route("/", get(|| async { Redirect::temporary(DOCUMENTATION) }))
-        .merge(documentation)
+        .merge(docs::routes(&api))
+        .route("/", get(async || Redirect::temporary(docs::PAGE)))
         .fallback(async || Problem::new(Kind::NotFound, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {
             Problem::new(Kind::MethodNotAllowed, "this address takes the methods in Allow")

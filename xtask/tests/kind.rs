@@ -123,7 +123,7 @@ impl Story {
         let before = release_of_pods();
         let first = self.checkout.ids("dev")[0].to_string();
         let refused = self.xtask(["run", &first, "--env", "dev", "--json"]).run();
-        refused.refused("it is older than").says("cargo xtask release --env dev");
+        refused.refused("it is older than").says(&format!("cargo xtask rollback --env dev {first}"));
         assert_eq!(release_of_pods(), before);
     }
 

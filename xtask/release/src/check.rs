@@ -59,8 +59,10 @@ fn variable_problem(variable: &Variable, deploy: &Deploy, secrets: &Secrets) -> 
 /// The known name that is nearest to this one, if it is near enough to be what was meant.
 fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     known
-        .map(|known| (strsim::jaro_winkler(&name.to_lowercase(), &known.to_lowercase()), known))
-        .filter(|(likeness, _)| *likeness > 0.8)
+        .map(|known| {
+            (strsim::normalized_damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase()), known)
+        })
+        .filter(|(likeness, _)| *likeness > 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map_or_else(String::new, |(_, known)| format!(" (did you mean {known}?)"))
 }
