@@ -166,6 +166,10 @@ fn difference(sums: &[u8], files: &BTreeMap<String, Vec<u8>>) -> Option<String> 
     let text = String::from_utf8_lossy(sums);
     let listed: BTreeMap<&str, &str> =
         text.lines().filter_map(|line| line.split_once("  ")).map(|(hex, name)| (name, hex)).collect();
+    let list_edited = || Some(format!("{} was edited", Release::CHECKSUMS));
+    if !listed.contains_key(Release::FILE) {
+        return list_edited();
+    }
     let edited = files.iter().find_map(|(name, content)| match listed.get(name.as_str()) {
         None => Some(format!("{name} was added to it")),
         Some(hex) if *hex != Digest::of(content).hex() => Some(format!("{name} was edited")),
@@ -173,7 +177,7 @@ fn difference(sums: &[u8], files: &BTreeMap<String, Vec<u8>>) -> Option<String> 
     });
     let missing =
         || listed.keys().find(|name| !files.contains_key(**name)).map(|name| format!("{name} is missing"));
-    edited.or_else(missing).or_else(|| Some("its list of checksums was edited".into()))
+    edited.or_else(missing).or_else(list_edited)
 }
 
 #[cfg(test)]
@@ -196,9 +200,8 @@ mod tests {
         assert_eq!(check(&[("release.toml", "b")]).unwrap(), "objects.yaml is missing");
         let more = [("extra", ""), ("objects.yaml", "a"), ("release.toml", "b")];
         assert_eq!(check(&more).unwrap(), "extra was added to it");
-        assert_eq!(
-            difference(format!("{sums}\n").as_bytes(), &made).unwrap(),
-            "its list of checksums was edited"
-        );
+        for list in ["", "nonsense", &format!("{sums}\n")] {
+            assert_eq!(difference(list.as_bytes(), &made).unwrap(), "SHA256SUMS was edited");
+        }
     }
 }
