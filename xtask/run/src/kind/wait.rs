@@ -128,9 +128,7 @@ fn has_all(set: &StatefulSet) -> bool {
 
 /// Gives something until the deadline to come to its end.
 pub(super) async fn within_deadline<T>(doing: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
-    time::timeout(DEADLINE, work).await.unwrap_or_else(|_| {
-        Err(Error::failed(doing, format!("it is not done after {} s", DEADLINE.as_secs())))
-    })
+    time::timeout(DEADLINE, work).await.unwrap_or_else(|_| Err(too_late(doing)))
 }
 
 /// Waits until a StatefulSet's pods are ready.
@@ -167,7 +165,7 @@ pub(super) async fn job(client: &Client, namespace: &str, name: &str) -> Result<
         Ok(true) => Ok(()),
         Ok(false) => Err(Error::failed(doing, logs(client, namespace, &format!("job-name={name}")).await)
             .next("mend what its output says; the same command tries again")),
-        Err(_) => Err(Error::failed(doing, format!("it is not done after {} s", DEADLINE.as_secs()))),
+        Err(_) => Err(too_late(doing)),
     }
 }
 
@@ -204,13 +202,21 @@ async fn reaches<K>(states: impl Stream<Item = watcher::Result<Option<K>>>, goal
     }
 }
 
+/// The last resort's error.
+fn too_late(doing: impl Into<String>) -> Error {
+    Error::failed(doing, format!("it is not done after {} s", DEADLINE.as_secs())).next(
+        "see what its pods say (`kubectl --kubeconfig .xtask/kind/CLUSTER.kubeconfig get events --all-namespaces`); \
+         the same command goes on from there",
+    )
+}
+
 /// Waits for the good end, the bad end (a reason) or the deadline, whichever comes first.
 async fn until(doing: &str, good: impl Future<Output = ()>, bad: impl Future<Output = String>) -> Result<()> {
     tokio::select! {
         biased;
         () = good => Ok(()),
         why = bad => Err(Error::failed(doing, why)),
-        () = time::sleep(DEADLINE) => Err(Error::failed(doing, format!("it is not done after {} s", DEADLINE.as_secs()))),
+        () = time::sleep(DEADLINE) => Err(too_late(doing)),
     }
 }
 
