@@ -9,14 +9,14 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Context, Digest, Error, Repo, Result, durable};
+use crate::{Context, Digest, Error, Repo, Result, deploy::Schema, durable};
 
 /// What is known of one image that was built on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BuildRecord {
-    /// The version of this record's form: 1.
-    pub schema: u32,
+    /// The version of this record's form: 2.
+    pub schema: Schema<SCHEMA>,
     /// The image.
     pub digest: Digest,
     /// The image's configuration: what `docker image inspect` shows as its ID.
@@ -31,9 +31,16 @@ pub struct BuildRecord {
     pub inputs: Digest,
     /// The toolchain, one program or library a line.
     pub toolchain: Vec<String>,
+    /// The document that lists what is in the image (see [`crate::referrers::SBOM`]).
+    pub sbom: Digest,
+    /// The document that says how the image was made (see [`crate::referrers::PROVENANCE`]).
+    pub provenance: Digest,
     /// When the image was made here first.
     pub built_at: DateTime<Utc>,
 }
+
+/// The version of the record's form that this code reads and writes.
+const SCHEMA: u32 = 2;
 
 /// The record that the last `build` ended with.
 const NEWEST: &str = "newest.toml";
@@ -97,9 +104,20 @@ impl BuildRecord {
             io::ErrorKind::NotFound => ReadError::Missing,
             _ => ReadError::Other(Error::failed(format!("reading {}", path.display()), error)),
         })?;
-        toml::from_str(&text)
-            .map_err(|error| ReadError::Other(Error::failed(format!("reading {}", path.display()), error)))
+        toml::from_str(&text).map_err(|error| {
+            // What another version wrote is not known here; a build finds it out anew.
+            if toml::from_str::<Form>(&text).is_ok_and(|form| form.schema != SCHEMA) {
+                return ReadError::Missing;
+            }
+            ReadError::Other(Error::failed(format!("reading {}", path.display()), error))
+        })
     }
+}
+
+/// What all versions of the record have in common.
+#[derive(Deserialize)]
+struct Form {
+    schema: u32,
 }
 
 enum ReadError {
@@ -111,5 +129,23 @@ fn no_build(why: &str, error: ReadError) -> Error {
     match error {
         ReadError::Missing => Error::refused("looking for the image", why).next("run `cargo xtask build`"),
         ReadError::Other(error) => error.next("run `cargo xtask build`: it writes the record anew"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_another_version_counts_as_none_and_a_broken_one_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record.toml");
+        let read = |text: &str| {
+            fs::write(&path, text).unwrap();
+            BuildRecord::read(&path).map_err(|error| matches!(error, ReadError::Missing))
+        };
+        assert_eq!(read("schema = 1\nsize = 10\n"), Err(true));
+        assert_eq!(read("schema = 2\nsize = 10\n"), Err(false));
+        assert_eq!(read("size = 10\n"), Err(false));
     }
 }

@@ -1,50 +1,73 @@
 //! The proof that a deploy's ledger is whole: every release is as it was made, each follows the one before it,
 //! and nothing was deleted, inserted, reordered or made anew.
 
-use crate::{Ledger, ReleaseId, Result, ledger::Verified, release::Link};
+use std::thread;
+
+use crate::{Digest, Ledger, ReleaseId, Result, ledger::Head, release::Link};
+
+/// A release that was found to be in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The release.
+    pub link: Link,
+    /// Its image.
+    pub image: Digest,
+}
 
 impl Ledger {
-    /// Verifies all releases, oldest first, and gives back the references that the chain consists of. That the
-    /// newest ones were not cut off, and the chain not made anew as a whole, only a witness can tell (see
-    /// [`crate::witness`]).
-    pub fn verify(&self) -> Result<Vec<Link>> {
+    /// Verifies all releases and gives them back, oldest first. That the newest ones were not cut off, and the
+    /// chain not made anew as a whole, only a witness can tell (see [`crate::witness`]).
+    pub fn verify(&self) -> Result<Vec<Entry>> {
         let ids = self.ids()?;
-        let mut chain: Vec<Link> = Vec::with_capacity(ids.len());
-        for id in &ids {
-            let verified = self.load_alone(*id)?;
-            if let Some(why) = gap(&verified, &chain, &ids) {
-                return Err(self.broken(*id, &why));
+        let mut chain: Vec<Entry> = Vec::with_capacity(ids.len());
+        for head in self.heads(&ids) {
+            let (head, link) = head?;
+            if let Some(why) = gap(&head, link.id, &chain, &ids) {
+                return Err(self.broken(link.id, &why));
             }
-            chain.push(verified.link());
+            chain.push(Entry { link, image: head.image.digest });
         }
         Ok(chain)
     }
+
+    /// Reads the releases with all of the machine's processors: it is hashing and parsing that takes the time.
+    fn heads(&self, ids: &[ReleaseId]) -> Vec<Result<(Head, Link)>> {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let share = ids.len().div_ceil(processors).max(1);
+        let read = |ids: &[ReleaseId]| -> Vec<_> { ids.iter().map(|id| self.head(*id)).collect() };
+        thread::scope(|scope| {
+            let parts: Vec<_> = ids.chunks(share).map(|part| scope.spawn(move || read(part))).collect();
+            let join = |part: thread::ScopedJoinHandle<'_, Vec<_>>| {
+                part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            parts.into_iter().flat_map(join).collect()
+        })
+    }
 }
 
-/// Why this release does not follow the chain so far, if it does not.
-fn gap(release: &Verified, chain: &[Link], ids: &[ReleaseId]) -> Option<String> {
-    let (id, previous) = (release.release.id, release.release.previous);
-    let follows = match (previous, chain.last()) {
+/// Why this release does not follow the chain so far, if it does not. All IDs are in order.
+fn gap(head: &Head, id: ReleaseId, chain: &[Entry], ids: &[ReleaseId]) -> Option<String> {
+    let follows = match (head.previous, chain.last().map(|entry| entry.link)) {
         (None, Some(last)) => {
             Some(format!("it says that it is the first, but {} is older: one of them was inserted", last.id))
         }
         (Some(previous), _) if previous.id >= id => {
             Some(format!("it follows {}, which is not older: time went back", previous.id))
         }
-        (Some(previous), _) if !ids.contains(&previous.id) => {
+        (Some(previous), _) if ids.binary_search(&previous.id).is_err() => {
             Some(format!("it follows {}, which was deleted", previous.id))
         }
-        (Some(previous), Some(last)) if previous.id < last.id => {
-            Some(format!("it follows {}, and so does {}: one of them was inserted", previous.id, last.id))
-        }
+        (Some(previous), Some(last)) if previous.id < last.id => Some(format!(
+            "it follows {}, and so does {}: the chain forks there, one of them was inserted",
+            previous.id, last.id
+        )),
         (Some(previous), Some(last)) if previous.digest != last.digest => Some(format!(
             "it follows {} with the digest {}, but that has {}: it was made anew",
             previous.id, previous.digest, last.digest
         )),
         (None, None) | (Some(_), _) => None,
     };
-    let place = chain.len() as u64 + 1;
-    let sequence = release.release.sequence;
+    let (sequence, place) = (head.sequence, chain.len() as u64 + 1);
     follows
         .or_else(|| (sequence != place).then(|| format!("its number is {sequence}, but it is the {place}th")))
 }
@@ -54,10 +77,11 @@ mod tests {
     use std::{collections::BTreeMap, fs, path::Path};
 
     use super::*;
+    use crate::settings::Network;
     use crate::{
         Digest, EnvName, Exit, Release, Repo,
+        checksums::checksums,
         deploy::{Schema, Services, Target},
-        ledger::checksums,
         release::Image,
     };
 
@@ -108,9 +132,11 @@ mod tests {
             target: Target::Local {},
             migrate: vec!["migrate".into()],
             processes: BTreeMap::new(),
+            network: Network::default(),
+            ingress: None,
             services: Services::default(),
             config: BTreeMap::new(),
-            secrets: BTreeMap::new(),
+            secrets: None,
         };
         let text = release.to_toml().unwrap();
         let sums = checksums(&BTreeMap::from([(Release::FILE.to_owned(), text.clone().into_bytes())]));
@@ -125,7 +151,7 @@ mod tests {
     #[test]
     fn a_ledger_as_it_was_made_passes() {
         let ids: Vec<String> =
-            Three::new().ledger.verify().unwrap().iter().map(|link| link.id.to_string()).collect();
+            Three::new().ledger.verify().unwrap().iter().map(|entry| entry.link.id.to_string()).collect();
         assert_eq!(ids, IDS);
     }
 
@@ -155,11 +181,11 @@ mod tests {
     #[test]
     fn an_inserted_release_is_a_fork() {
         let three = Three::new();
-        let first = three.ledger.verify().unwrap()[0];
+        let first = three.ledger.verify().unwrap()[0].link;
         write(three.ledger.folder(), "2011-04-06-21:00:00", 2, Some(first));
         assert_eq!(
             three.refusal(),
-            "it follows 2011-04-06-20:32:17, and so does 2011-04-06-20:32:18: one of them was inserted"
+            "it follows 2011-04-06-20:32:17, and so does 2011-04-06-20:32:18: the chain forks there, one of them was inserted"
         );
     }
 
@@ -188,7 +214,7 @@ mod tests {
     #[test]
     fn an_id_that_goes_back_in_time_is_refused() {
         let three = Three::new();
-        let last = three.ledger.verify().unwrap()[2];
+        let last = three.ledger.verify().unwrap()[2].link;
         write(three.ledger.folder(), "2011-04-06-00:00:00", 4, Some(last));
         assert!(three.refusal().ends_with("time went back"), "{}", three.refusal());
     }

@@ -1,10 +1,15 @@
-//! A deploy's own files: `k8s/envs/ENV.toml` and `k8s/envs/ENV.secrets.toml`.
+//! A deploy's own file, `k8s/envs/ENV.toml`. (Its secrets are in [`crate::secrets`].)
 
-use std::{collections::BTreeMap, fmt, fs, io};
+use std::{collections::BTreeMap, fs, io};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Context, EnvName, Error, Repo, Result, durable, seal::Sealed};
+use crate::{
+    EnvName, Error, Policy, Repo, Result,
+    settings::{Ingress, Network, Settings},
+};
+
+pub use crate::target::Target;
 
 /// `k8s/envs/ENV.toml`: where a deploy runs, how many processes it has, and its config.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +22,15 @@ pub struct Deploy {
     /// How many processes of each type.
     #[serde(default)]
     pub scale: BTreeMap<String, u32>,
+    /// How a cluster is to treat the processes of each type.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub processes: BTreeMap<String, Settings>,
+    /// What a cluster's network lets through.
+    #[serde(default, skip_serializing_if = "Network::is_empty")]
+    pub network: Network,
+    /// The name under which the world reaches it, if it has one on a cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingress: Option<Ingress>,
     /// Its configuration variables: all of them, nothing is inherited.
     #[serde(default)]
     pub config: BTreeMap<String, Text>,
@@ -26,23 +40,6 @@ pub struct Deploy {
     /// Its rules.
     #[serde(default)]
     pub policy: Policy,
-}
-
-/// Where a deploy runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Target {
-    /// As processes of this machine.
-    Local {},
-    /// On a kind cluster of this machine, made by `run` if it is missing.
-    Kind {
-        /// The cluster's name, as `kind get clusters` lists it.
-        cluster: String,
-        /// The namespace that holds all of the deploy's objects.
-        namespace: String,
-        /// The port of this machine, and of the cluster's node, at which the service answers.
-        port: u16,
-    },
 }
 
 /// The backing services that `run` starts.
@@ -66,22 +63,33 @@ pub struct Postgres {
     /// Its image, where it runs in a container. The environment variable `POSTGRES_IMAGE` goes before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// Whether the variable's URL names another server instead: then `run` starts none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub attached: bool,
+    /// How many connections it allows to the deploy, where that is not as usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u32>,
+}
+
+/// `max_connections` less `superuser_reserved_connections`, as PostgreSQL is when nobody says otherwise.
+const USUAL_CONNECTIONS: u32 = 97;
+
+impl Postgres {
+    /// How many connections it allows to the deploy, if that is known.
+    pub fn allowed_connections(&self) -> Option<u32> {
+        self.connections.or((!self.attached).then_some(USUAL_CONNECTIONS))
+    }
+}
+
+impl Services {
+    /// The PostgreSQL server that `run` starts, if it is to start one.
+    pub fn own_postgres(&self) -> Option<&Postgres> {
+        self.postgres.as_ref().filter(|postgres| !postgres.attached)
+    }
 }
 
 fn postgres_port() -> u16 {
     5432
-}
-
-/// A deploy's rules.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Policy {
-    /// Whether builds with uncommitted inputs may be released here.
-    #[serde(default)]
-    pub dirty: bool,
-    /// Whose age identities can open the deploy's secrets; this machine's if none is named.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub recipients: Vec<String>,
 }
 
 /// A variable's value. In the file it may also stand as a number or a truth value.
@@ -136,17 +144,6 @@ impl<const N: u32> From<Schema<N>> for u32 {
     }
 }
 
-/// `k8s/envs/ENV.secrets.toml`: the deploy's secrets, each sealed by itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Secrets {
-    /// The version of this file's form: 1.
-    pub schema: Schema<1>,
-    /// The sealed values by variable.
-    #[serde(default)]
-    pub secrets: BTreeMap<String, Sealed>,
-}
-
 impl Deploy {
     /// Reads a deploy's file.
     pub fn read(repo: &Repo, env: &EnvName) -> Result<Self> {
@@ -157,24 +154,28 @@ impl Deploy {
                 .next(format!("name one of the deploys there are ({}), or write that file", known.join(", ")))
         })
     }
-}
 
-impl Secrets {
-    /// Reads a deploy's secrets; there are none if the file is not there.
-    pub fn read(repo: &Repo, env: &EnvName) -> Result<Self> {
-        Ok(read(repo, &repo.secrets_file(env))?.unwrap_or_default())
+    /// How many processes of a type there are at the deploy's first run.
+    pub fn count(&self, process: &str) -> u32 {
+        let least = || {
+            let autoscale = self.processes.get(process).and_then(|settings| settings.autoscale);
+            autoscale.map_or(1, |autoscale| autoscale.min.get())
+        };
+        self.scale.get(process).copied().unwrap_or_else(least)
     }
 
-    /// Writes a deploy's secrets.
-    pub fn write(&self, repo: &Repo, env: &EnvName) -> Result<()> {
-        let path = repo.secrets_file(env);
-        let doing = || format!("writing {}", repo.relative(&path).display());
-        let text = toml::to_string(self).doing(doing)?;
-        durable::replace(&path, text.as_bytes(), 0o644).doing(doing)
+    /// Parses the text of such a file; what is wrong and where, if it is none. No line of it is repeated.
+    pub fn parse(text: &str) -> std::result::Result<Self, String> {
+        toml::from_str(text).map_err(|error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            format!("line {line}, column {column}: {}", error.message())
+        })
     }
 }
 
-fn read<T: DeserializeOwned>(repo: &Repo, path: &std::path::Path) -> Result<Option<T>> {
+pub(crate) fn read<T: DeserializeOwned>(repo: &Repo, path: &std::path::Path) -> Result<Option<T>> {
     let doing = format!("reading {}", repo.relative(path).display());
     match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -186,23 +187,12 @@ fn read<T: DeserializeOwned>(repo: &Repo, path: &std::path::Path) -> Result<Opti
     }
 }
 
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Local {} => f.write_str("this machine"),
-            Self::Kind { cluster, namespace, .. } => {
-                write!(f, "kind cluster {cluster}, namespace {namespace}")
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> std::result::Result<Deploy, toml::de::Error> {
-        toml::from_str(text)
+    fn parse(text: &str) -> std::result::Result<Deploy, String> {
+        Deploy::parse(text)
     }
 
     #[test]
@@ -215,6 +205,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_is_told_by_its_place_and_not_repeated() {
+        let told = parse("schema = 1\ntarget.kind = \"local\"\nconfig.URL = canary://\n").unwrap_err();
+        assert!(told.starts_with("line 3, column 14: ") && !told.contains("canary"), "{told}");
+    }
+
+    #[test]
+    fn the_example_of_a_cluster_is_the_same_after_writing_and_reading() {
+        let example = parse(include_str!("../../../k8s/envs/prod.toml")).unwrap();
+        let web = &example.processes["web"];
+        assert!(web.autoscale.is_some() && web.disruption.is_some() && web.spread.is_some());
+        assert!(example.network.isolate && example.target.is_cluster());
+        let settings = toml::to_string(&example).unwrap();
+        assert_eq!(parse(&settings).unwrap(), example, "{settings}");
+    }
+
+    #[test]
     fn unknown_keys_and_schemas_are_refused() {
         for wrong in [
             "schema = 2\ntarget.kind = \"local\"",
@@ -222,6 +228,10 @@ mod tests {
             "schema = 1\ntarget = { kind = \"local\", port = 1 }",
             "schema = 1\ntarget.kind = \"local\"\npolicies = {}",
             "schema = 1\ntarget.kind = \"local\"\nconfig.PORT = [1]",
+            "schema = 1\ntarget.kind = \"local\"\nprocesses.web.replicas = 1",
+            "schema = 1\ntarget.kind = \"local\"\nprocesses.web.requests.cpu = \"much\"",
+            "schema = 1\ntarget.kind = \"local\"\nprocesses.web.disruption = { min_available = 1, max_unavailable = 1 }",
+            "schema = 1\ntarget.kind = \"local\"\npolicy.keep = 0",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

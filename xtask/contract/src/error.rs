@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// How a command ends when it does not end well; the number is the process's exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Exit {
     /// Something went wrong on the way.
     Failed = 1,
@@ -19,7 +22,7 @@ pub enum Exit {
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// An error as a person needs it. It never contains a secret.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Error {
     /// The exit code that this error asks for.
     pub exit: Exit,
@@ -29,6 +32,8 @@ pub struct Error {
     pub why: Vec<String>,
     /// What to do next, if that is known: a command where there is one.
     pub next: Option<String>,
+    /// The name that programs know this failure by, if it has one: `image_unavailable`.
+    pub cause: Option<String>,
 }
 
 impl Error {
@@ -49,7 +54,7 @@ impl Error {
 
     /// Several checks said no at once (exit code 3).
     pub fn refused_for(doing: impl Into<String>, why: Vec<String>) -> Self {
-        Self { exit: Exit::Refused, doing: doing.into(), why, next: None }
+        Self { exit: Exit::Refused, doing: doing.into(), why, next: None, cause: None }
     }
 
     /// Adds what to do next.
@@ -60,7 +65,7 @@ impl Error {
     }
 
     fn new(exit: Exit, doing: impl Into<String>, why: impl fmt::Display) -> Self {
-        Self { exit, doing: doing.into(), why: vec![why.to_string()], next: None }
+        Self { exit, doing: doing.into(), why: vec![why.to_string()], next: None, cause: None }
     }
 }
 

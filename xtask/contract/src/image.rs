@@ -26,6 +26,16 @@ pub struct Descriptor {
     /// The machine that an image is for; in the layout's index only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
+    /// What an artifact is (see [`crate::referrers`]); in the layout's index only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+}
+
+impl Descriptor {
+    /// A reference to a blob of which no more is said.
+    pub fn new(media_type: &str, digest: Digest, size: u64) -> Self {
+        Self { media_type: media_type.into(), digest, size, platform: None, artifact_type: None }
+    }
 }
 
 /// The machine that an image is for.

@@ -31,7 +31,7 @@ pub struct Layout {
 #[serde(rename_all = "camelCase")]
 pub struct Index {
     schema_version: u32,
-    manifests: Vec<Descriptor>,
+    pub(crate) manifests: Vec<Descriptor>,
 }
 
 impl Index {
@@ -67,18 +67,27 @@ impl Layout {
 
     /// Adds an image to the table of contents.
     pub fn add(&self, image: Descriptor) -> Result<()> {
+        let digest = image.digest;
+        self.list(image, |other| other.digest == digest)
+    }
+
+    /// Adds something to the table of contents, in place of what it replaces.
+    pub(crate) fn list(&self, new: Descriptor, replaces: impl Fn(&Descriptor) -> bool) -> Result<()> {
         let write = || -> io::Result<()> {
             let _lock = durable::lock(&self.root)?;
             durable::replace(&self.root.join("oci-layout"), VERSION.as_bytes(), 0o644)?;
-            let path = self.root.join("index.json");
             // An index that cannot be read is made anew: all of this folder can be rebuilt.
-            let known = fs::read(&path).ok().and_then(|json| serde_json::from_slice::<Index>(&json).ok());
-            let mut images = known.map_or_else(Vec::new, |index| index.manifests);
-            images.retain(|other| other.digest != image.digest);
-            images.push(image);
-            durable::replace(&path, &serde_json::to_vec_pretty(&Index::of(images))?, 0o644)
+            let mut listed = self.index().map_or_else(Vec::new, |index| index.manifests);
+            listed.retain(|other| !replaces(other));
+            listed.push(new);
+            durable::replace(&self.index_path(), &serde_json::to_vec_pretty(&Index::of(listed))?, 0o644)
         };
-        write().doing(|| format!("adding the image to {}", self.root.display()))
+        write().doing(|| format!("adding to the images in {}", self.root.display()))
+    }
+
+    /// The table of contents, if it can be read.
+    pub(crate) fn index(&self) -> Option<Index> {
+        serde_json::from_slice(&fs::read(self.index_path()).ok()?).ok()
     }
 
     /// An image's manifest, checked against its digest.
@@ -103,36 +112,51 @@ impl Layout {
     /// loads nothing else. `tag` is the name that Docker gives it.
     pub fn archive(&self, digest: &Digest, tag: &str) -> Result<Vec<u8>> {
         let manifest = self.manifest(digest)?;
-        let document = fs::read(self.blob_path(digest)).doing(|| format!("reading the image {digest}"))?;
-        let image = Descriptor {
-            media_type: manifest.media_type.clone(),
-            digest: *digest,
-            size: document.len() as u64,
-            platform: Some(self.config(&manifest)?.platform),
-        };
         let path = |digest: &Digest| format!("blobs/sha256/{}", digest.hex());
         let docker = json!([{
             "Config": path(&manifest.config.digest),
             "RepoTags": [tag],
             "Layers": manifest.layers.iter().map(|layer| path(&layer.digest)).collect::<Vec<_>>(),
         }]);
-        let blobs =
-            manifest.layers.iter().map(|layer| &layer.digest).chain([digest, &manifest.config.digest]);
-        let write = || -> io::Result<Vec<u8>> {
-            let room = usize::try_from(manifest.size()).unwrap_or_default() + (1 << 16);
-            let mut archive = Archive::with_capacity(room);
+        let room = usize::try_from(manifest.size()).unwrap_or_default() + (1 << 16);
+        let mut archive = Archive::with_capacity(room);
+        self.pack(digest, &[], &mut archive)?;
+        archive
+            .file("manifest.json", 0o644, docker.to_string().as_bytes())
+            .and_then(|()| archive.finish())
+            .doing(|| format!("packing the image {digest}"))
+    }
+
+    /// Adds the image to an archive, as an OCI layout of its own, and these artifacts about it.
+    pub(crate) fn pack(&self, digest: &Digest, about: &[Descriptor], archive: &mut Archive) -> Result<()> {
+        let manifest = self.manifest(digest)?;
+        let document = fs::read(self.blob_path(digest)).doing(|| format!("reading the image {digest}"))?;
+        let image = Descriptor {
+            platform: Some(self.config(&manifest)?.platform),
+            ..Descriptor::new(&manifest.media_type, *digest, document.len() as u64)
+        };
+        let mut blobs = vec![*digest, manifest.config.digest];
+        blobs.extend(manifest.layers.iter().map(|layer| layer.digest));
+        for artifact in about {
+            blobs.push(artifact.digest);
+            blobs.extend(self.blobs_of_artifact(&artifact.digest)?);
+        }
+        blobs.sort_unstable();
+        blobs.dedup();
+        let index = Index::of([&[image], about].concat());
+        let mut write = || -> io::Result<()> {
             archive.file("oci-layout", 0o644, VERSION.as_bytes())?;
-            archive.file("index.json", 0o644, &serde_json::to_vec(&Index::of(vec![image]))?)?;
-            archive.file("manifest.json", 0o644, docker.to_string().as_bytes())?;
-            for blob in blobs {
-                archive.file(&path(blob), 0o644, &fs::read(self.blob_path(blob))?)?;
+            archive.file("index.json", 0o644, &serde_json::to_vec(&index)?)?;
+            for blob in &blobs {
+                let path = format!("blobs/sha256/{}", blob.hex());
+                archive.file(&path, 0o644, &fs::read(self.blob_path(blob))?)?;
             }
-            archive.finish()
+            Ok(())
         };
         write().doing(|| format!("packing the image {digest}"))
     }
 
-    fn document<T: DeserializeOwned>(&self, digest: &Digest) -> Result<T> {
+    pub(crate) fn document<T: DeserializeOwned>(&self, digest: &Digest) -> Result<T> {
         let path = self.blob_path(digest);
         let content = fs::read(&path).map_err(|error| unreadable(&path, digest, &error))?;
         if Digest::of(&content) != *digest {
@@ -141,12 +165,16 @@ impl Layout {
         serde_json::from_slice(&content).doing(|| format!("reading the image blob {}", path.display()))
     }
 
-    fn check(&self, digest: &Digest) -> Result<()> {
+    pub(crate) fn check(&self, digest: &Digest) -> Result<()> {
         let path = self.blob_path(digest);
         let found = File::open(&path)
             .and_then(Digest::of_reader)
             .map_err(|error| unreadable(&path, digest, &error))?;
         if found == *digest { Ok(()) } else { Err(altered(digest)) }
+    }
+
+    fn index_path(&self) -> PathBuf {
+        self.root.join("index.json")
     }
 
     fn blobs(&self) -> PathBuf {
@@ -190,16 +218,9 @@ mod tests {
     fn an_image_is_listed_once() {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::at(folder.path());
-        let image = Descriptor {
-            media_type: Manifest::MEDIA_TYPE.into(),
-            digest: layout.put(b"{}").unwrap(),
-            size: 2,
-            platform: None,
-        };
+        let image = Descriptor::new(Manifest::MEDIA_TYPE, layout.put(b"{}").unwrap(), 2);
         layout.add(image.clone()).unwrap();
         layout.add(image).unwrap();
-        let index: Index =
-            serde_json::from_slice(&fs::read(folder.path().join("index.json")).unwrap()).unwrap();
-        assert_eq!(index.manifests.len(), 1);
+        assert_eq!(layout.index().unwrap().manifests.len(), 1);
     }
 }

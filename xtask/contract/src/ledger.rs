@@ -7,7 +7,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Context, Digest, EnvName, Error, Release, ReleaseId, Repo, Result, release::Link};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::{
+    Context, Digest, EnvName, Error, Release, ReleaseId, Repo, Result,
+    checksums::difference,
+    deploy::Schema,
+    release::{Image, Link},
+    signature::Signer,
+};
 
 /// One deploy's releases.
 #[derive(Debug, Clone)]
@@ -25,6 +33,9 @@ pub struct Verified {
     pub digest: Digest,
     /// The rendered Kubernetes objects, for a target that has them.
     pub objects: Option<String>,
+    /// The list of checksums, and its signature if there is one.
+    pub(crate) sums: String,
+    pub(crate) signature: Option<Vec<u8>>,
 }
 
 impl Verified {
@@ -32,12 +43,48 @@ impl Verified {
     pub fn link(&self) -> Link {
         Link { id: self.release.id, digest: self.digest }
     }
+
+    /// Which of these has signed the release.
+    pub fn signer<'a>(&self, signers: &'a [Signer]) -> Option<&'a Signer> {
+        let signature = self.signature.as_ref()?;
+        signers.iter().find(|signer| signer.signed(self.sums.as_bytes(), signature))
+    }
+
+    /// Whether anybody has.
+    pub fn is_signed(&self) -> bool {
+        self.signature.is_some()
+    }
+}
+
+/// The part of a manifest that makes it a link of the chain.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Head {
+    #[expect(dead_code, reason = "its being read is the check")]
+    schema: Schema<2>,
+    id: ReleaseId,
+    env: EnvName,
+    pub(crate) sequence: u64,
+    pub(crate) previous: Option<Link>,
+    pub(crate) image: Image,
+}
+
+/// A release's files, which are those of its list of checksums.
+struct Files {
+    manifest: String,
+    objects: Option<String>,
+    sums: String,
+    signature: Option<Vec<u8>>,
 }
 
 impl Ledger {
     /// The ledger of a deploy.
     pub fn of(repo: &Repo, env: &EnvName) -> Self {
         Self { env: env.clone(), folder: repo.releases(env) }
+    }
+
+    /// The ledger of a deploy in this folder, such as an exported one.
+    pub fn at(folder: PathBuf, env: EnvName) -> Self {
+        Self { env, folder }
     }
 
     /// The deploy.
@@ -98,29 +145,53 @@ impl Ledger {
     }
 
     pub(crate) fn load_alone(&self, id: ReleaseId) -> Result<Verified> {
+        let Files { manifest, objects, sums, signature } = self.files(id)?;
+        let release: Release = self.parse(id, &manifest)?;
+        self.check_place(id, release.id, &release.env)?;
+        Ok(Verified { release, digest: Digest::of(&sums), objects, sums, signature })
+    }
+
+    /// A release as a link of the chain: all of its files are checked, and no more of it is read than that takes.
+    pub(crate) fn head(&self, id: ReleaseId) -> Result<(Head, Link)> {
+        let files = self.files(id)?;
+        let head: Head = self.parse(id, &files.manifest)?;
+        self.check_place(id, head.id, &head.env)?;
+        Ok((head, Link { id, digest: Digest::of(&files.sums) }))
+    }
+
+    fn files(&self, id: ReleaseId) -> Result<Files> {
         let folder = self.folder_of(id);
         if !folder.is_dir() {
             return Err(self.missing(id));
         }
         let mut files = self.read_files(id, &folder)?;
+        let signature = files.remove(Release::SIGNATURE);
         let sums =
             files.remove(Release::CHECKSUMS).ok_or_else(|| self.broken(id, "it has no list of checksums"))?;
         if let Some(why) = difference(&sums, &files) {
             return Err(self.broken(id, &why));
         }
-        let text = files.get(Release::FILE).ok_or_else(|| self.broken(id, "it has no release.toml"))?;
-        let release: Release = toml::from_str(&String::from_utf8_lossy(text)).map_err(|error| {
+        let text = |content: Vec<u8>| String::from_utf8_lossy(&content).into_owned();
+        let manifest = files.remove(Release::FILE).map(text);
+        let manifest = manifest.ok_or_else(|| self.broken(id, "it has no release.toml"))?;
+        let objects = files.remove(Release::OBJECTS).map(text);
+        Ok(Files { manifest, objects, sums: text(sums), signature })
+    }
+
+    fn parse<T: DeserializeOwned>(&self, id: ReleaseId, manifest: &str) -> Result<T> {
+        toml::from_str(manifest).map_err(|error| {
             Error::refused(format!("reading the release {id} of {}", self.env), error).next(
                 "it was made by another version of xtask: check that out to run it, or make a new release",
             )
-        })?;
-        if release.id != id || release.env != self.env {
-            return Err(
-                self.broken(id, &format!("its manifest is that of {} of {}", release.id, release.env))
-            );
+        })
+    }
+
+    /// A release in the folder of another one was moved there.
+    fn check_place(&self, place: ReleaseId, id: ReleaseId, env: &EnvName) -> Result<()> {
+        if id == place && *env == self.env {
+            return Ok(());
         }
-        let objects = files.get(Release::OBJECTS).map(|text| String::from_utf8_lossy(text).into_owned());
-        Ok(Verified { release, digest: Digest::of(&sums), objects })
+        Err(self.broken(place, &format!("its manifest is that of {id} of {env}")))
     }
 
     fn missing(&self, id: ReleaseId) -> Error {
@@ -148,60 +219,5 @@ impl Ledger {
             "restore releases/{env}/{id} as it was (`git checkout -- releases/{env}` if it is committed); to give up \
              the deploy's history instead, move releases/{env} away and make a new release"
         ))
-    }
-}
-
-/// The list of checksums of these files, as `sha256sum` would write it.
-pub fn checksums(files: &BTreeMap<String, Vec<u8>>) -> String {
-    files
-        .iter()
-        .fold(String::new(), |list, (name, content)| list + &Digest::of(content).hex() + "  " + name + "\n")
-}
-
-/// What is not as the list says, if anything.
-fn difference(sums: &[u8], files: &BTreeMap<String, Vec<u8>>) -> Option<String> {
-    if checksums(files).as_bytes() == sums {
-        return None;
-    }
-    let text = String::from_utf8_lossy(sums);
-    let listed: BTreeMap<&str, &str> =
-        text.lines().filter_map(|line| line.split_once("  ")).map(|(hex, name)| (name, hex)).collect();
-    let list_edited = || Some(format!("{} was edited", Release::CHECKSUMS));
-    if !listed.contains_key(Release::FILE) {
-        return list_edited();
-    }
-    let edited = files.iter().find_map(|(name, content)| match listed.get(name.as_str()) {
-        None => Some(format!("{name} was added to it")),
-        Some(hex) if *hex != Digest::of(content).hex() => Some(format!("{name} was edited")),
-        Some(_) => None,
-    });
-    let missing =
-        || listed.keys().find(|name| !files.contains_key(**name)).map(|name| format!("{name} is missing"));
-    edited.or_else(missing).or_else(list_edited)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_done_to_a_release_is_named() {
-        let files = |list: &[(&str, &str)]| -> BTreeMap<String, Vec<u8>> {
-            list.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect()
-        };
-        let made = files(&[("objects.yaml", "a"), ("release.toml", "b")]);
-        let sums = checksums(&made);
-        let check = |list: &[(&str, &str)]| difference(sums.as_bytes(), &files(list));
-        assert_eq!(check(&[("objects.yaml", "a"), ("release.toml", "b")]), None);
-        assert_eq!(
-            check(&[("objects.yaml", "a"), ("release.toml", "B")]).unwrap(),
-            "release.toml was edited"
-        );
-        assert_eq!(check(&[("release.toml", "b")]).unwrap(), "objects.yaml is missing");
-        let more = [("extra", ""), ("objects.yaml", "a"), ("release.toml", "b")];
-        assert_eq!(check(&more).unwrap(), "extra was added to it");
-        for list in ["", "nonsense", &format!("{sums}\n")] {
-            assert_eq!(difference(list.as_bytes(), &made).unwrap(), "SHA256SUMS was edited");
-        }
     }
 }

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Digest, EnvName, ReleaseId,
+    Digest, EnvName, ReleaseId, SealedSecrets,
     deploy::{Schema, Services, Target},
-    seal::Sealed,
     service,
+    settings::{Ingress, Network, Settings},
 };
 
 /// One release: an image with one deploy's config.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Release {
-    /// The version of this manifest's form: 1.
-    pub schema: Schema<1>,
+    /// The version of this manifest's form: 2.
+    pub schema: Schema<2>,
     /// The release's ID.
     pub id: ReleaseId,
     /// The deploy that it is for.
@@ -39,13 +39,20 @@ pub struct Release {
     pub migrate: Vec<String>,
     /// The process types.
     pub processes: BTreeMap<String, Process>,
+    /// What a cluster's network lets through.
+    #[serde(default, skip_serializing_if = "Network::is_empty")]
+    pub network: Network,
+    /// The name under which the world reaches it, if it has one on a cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingress: Option<Ingress>,
     /// The backing services that `run` starts.
     #[serde(default)]
     pub services: Services,
     /// The config variables that are no secrets.
     pub config: BTreeMap<String, String>,
-    /// The config variables that are, sealed.
-    pub secrets: BTreeMap<String, Sealed>,
+    /// The config variables that are, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<SealedSecrets>,
 }
 
 /// A reference to a release that proves its content.
@@ -81,12 +88,22 @@ pub struct Process {
     /// The port that it serves HTTP on, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// Whether it takes the socket that it listens on from whoever starts it, in systemd's way, and tells when it is
+    /// ready.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inherits: bool,
     /// The path that answers 200 when the process can take requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readiness: Option<String>,
     /// The path that answers 200 as long as the process is alive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub liveness: Option<String>,
+    /// The program's arguments that ask, in the process's own container, whether it is alive; for one without a port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alive: Option<Vec<String>>,
+    /// How a cluster is to treat them.
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
+    pub settings: Settings,
 }
 
 impl Release {
@@ -97,42 +114,20 @@ impl Release {
     /// The list of the other files' checksums, in the form of the `sha256sum` command. Its own digest is the
     /// release's digest.
     pub const CHECKSUMS: &str = "SHA256SUMS";
+    /// The signature of that list: 64 bytes, Ed25519.
+    pub const SIGNATURE: &str = "SHA256SUMS.sig";
 
     /// The manifest's text.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(self)
     }
 
-    /// What is different from another release of the deploy, in words; nothing, if only the time is.
-    pub fn changes_since(&self, before: &Self) -> Vec<String> {
-        let mut changes = Vec::new();
-        changes.extend(self.rollback_to.map(|id| format!("rollback to {id}")));
-        if self.image != before.image {
-            changes.push("image".to_owned());
-        }
-        let mut names = different(&self.config, &before.config);
-        names.extend(different(&self.secrets, &before.secrets));
-        names.sort_unstable();
-        names.dedup();
-        if !names.is_empty() {
-            changes.push(format!("config: {}", names.join(", ")));
-        }
-        let processes = different(&self.processes, &before.processes);
-        if !processes.is_empty() {
-            changes.push(format!("processes: {}", processes.join(", ")));
-        }
-        if self.target != before.target {
-            changes.push("target".to_owned());
-        }
-        if self.services != before.services {
-            changes.push("services".to_owned());
-        }
-        changes
-    }
-
     /// The image in the form that Kubernetes takes.
     pub fn image_reference(&self) -> String {
-        image_reference(&self.image.digest)
+        match &self.target {
+            Target::Kubernetes { registry, .. } => format!("{registry}@{}", self.image.digest),
+            Target::Local {} | Target::Kind { .. } => image_reference(&self.image.digest),
+        }
     }
 
     /// The name of the ConfigMap with the release's config: made from the content.
@@ -140,20 +135,16 @@ impl Release {
         content_name("config", &self.config)
     }
 
-    /// The name of the Secret with the release's secrets: made from the sealed values, which tell nothing of
-    /// the values themselves.
+    /// The name of the Secret with the release's secrets: made from their commitments, which tell nothing of the
+    /// values themselves. Sealing the same value again gives the same name.
     pub fn secret_name(&self) -> String {
-        content_name("secrets", &self.secrets)
+        let Some(secrets) = &self.secrets else {
+            return content_name("secrets", &BTreeMap::<_, String>::new());
+        };
+        let commitments =
+            secrets.values.iter().map(|(name, secret)| (name.clone(), secret.commitment.clone()));
+        content_name("secrets", &commitments.collect())
     }
-}
-
-/// The keys whose values differ, or that only one of the two has.
-fn different<'a, T: PartialEq>(a: &'a BTreeMap<String, T>, b: &'a BTreeMap<String, T>) -> Vec<&'a str> {
-    let mut keys: Vec<&str> =
-        a.keys().chain(b.keys()).filter(|key| a.get(*key) != b.get(*key)).map(String::as_str).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    keys
 }
 
 /// The name of the service's image where it comes from no registry.
@@ -163,9 +154,6 @@ pub const IMAGE_NAME: &str = "xtask.local/todo-api";
 pub fn image_reference(image: &Digest) -> String {
     format!("{IMAGE_NAME}@{image}")
 }
-
-/// The annotation with the ID of the release that an object or a pod belongs to.
-pub const RELEASE_ANNOTATION: &str = "twelve-factor.dev/release";
 
 fn content_name<T: AsRef<str>>(kind: &str, content: &BTreeMap<String, T>) -> String {
     // Lengths keep apart what concatenation alone would run together.

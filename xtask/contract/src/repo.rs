@@ -26,6 +26,11 @@ impl Repo {
             })
     }
 
+    /// The checkout with this top folder.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
     /// The checkout's top folder.
     pub fn root(&self) -> &Path {
         &self.root

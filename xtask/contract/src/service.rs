@@ -8,6 +8,9 @@ use crate::value::Value;
 /// The service's name: its crate, its program in the image, its Kubernetes objects.
 pub const NAME: &str = "todo-api";
 
+/// The variable in which `run` tells each process which release it is of. No deploy's config has it.
+pub const RELEASE_ID: &str = "RELEASE_ID";
+
 /// What a service says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +23,9 @@ pub struct Service {
     pub processes: Vec<ProcessType>,
     /// The arguments of the process that brings the database to the schema that this image needs.
     pub migrate: Vec<String>,
+    /// The variable that says how many connections to its database one process may hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<String>,
     /// The configuration variables.
     pub variables: Vec<Variable>,
 }
@@ -35,12 +41,19 @@ pub struct ProcessType {
     /// The variable that says on which port it serves HTTP, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,
+    /// Whether it also takes the socket that it listens on from whoever starts it (`LISTEN_FDS`), then accepts nothing
+    /// before it can take requests, and tells when it can (`NOTIFY_SOCKET`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inherits: bool,
     /// The path that answers 200 when the process can take requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub readiness: Option<String>,
     /// The path that answers 200 as long as the process is alive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub liveness: Option<String>,
+    /// The program's arguments that ask, in the process's own container, whether it is alive; for one without a port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alive: Option<Vec<String>>,
     /// One line of help.
     pub help: String,
 }

@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Error, Ledger, Release, ReleaseId, Result, release::Link};
+use crate::{Digest, EnvName, Error, Ledger, Release, ReleaseId, Result, chain::Entry};
 
 /// The newest release that a deploy has run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Witness {
     /// The release.
@@ -15,41 +15,46 @@ pub struct Witness {
     pub sequence: u64,
     /// Its digest.
     pub digest: Digest,
+    /// The images that have run, the newest last: what may be promoted from here.
+    pub images: Vec<Digest>,
 }
 
+/// How many images are remembered.
+const IMAGES: usize = 100;
+
 impl Witness {
-    /// The witness of a release.
-    pub fn of(release: &Release, digest: Digest) -> Self {
-        Self { id: release.id, sequence: release.sequence, digest }
+    /// The witness of a release that runs now, after what ran before.
+    pub fn of(release: &Release, digest: Digest, before: Option<&Self>) -> Self {
+        let image = release.image.digest;
+        let mut images = before.map_or_else(Vec::new, |before| before.images.clone());
+        images.retain(|known| *known != image);
+        images.push(image);
+        images.drain(..images.len().saturating_sub(IMAGES));
+        Self { id: release.id, sequence: release.sequence, digest, images }
     }
 
-    /// Refuses a chain that does not hold what this has seen, and a release that is older.
-    pub fn check(&self, ledger: &Ledger, chain: &[Link], wanted: ReleaseId) -> Result<()> {
-        let env = ledger.env();
-        let refuse = |why: String, next: String| {
-            Err(Error::refused(format!("running {wanted} of {env}"), why).next(next))
+    /// Refuses a chain that does not hold what this has seen.
+    pub fn check(&self, ledger: &Ledger, chain: &[Entry]) -> Result<()> {
+        let (env, id) = (ledger.env(), self.id);
+        let why = match chain.iter().find(|entry| entry.link.id == id) {
+            Some(entry) if entry.link.digest == self.digest => return Ok(()),
+            Some(_) => format!("its {id} is not the one that this deploy has run: it was made anew"),
+            None => format!("it lacks {id}, which this deploy has run: its end was cut off"),
         };
-        let restore = format!(
+        Err(Error::refused(format!("verifying the ledger of {env}"), why).next(format!(
             "restore releases/{env} (is this checkout up to date?); to start the deploy over instead, without its \
              data: `cargo xtask down --env {env} --data`"
-        );
-        let Self { id, digest, .. } = self;
-        match chain.iter().find(|link| link.id == *id) {
-            None => refuse(
-                format!("the ledger lacks {id}, which this deploy has run: its end was cut off"),
-                restore,
-            ),
-            Some(link) if link.digest != *digest => refuse(
-                format!("the ledger's {id} is not the one that this deploy has run: it was made anew"),
-                restore,
-            ),
-            Some(_) if wanted < *id => refuse(
-                format!("it is older than {id}, which this deploy has run"),
-                format!(
-                    "`cargo xtask rollback --env {env} {wanted}` makes a new release like it, and runs that"
-                ),
-            ),
-            Some(_) => Ok(()),
+        )))
+    }
+
+    /// Refuses to run a release that is older than this.
+    pub fn check_order(&self, env: &EnvName, wanted: ReleaseId) -> Result<()> {
+        if wanted >= self.id {
+            return Ok(());
         }
+        let why = format!("it is older than {}, which this deploy has run", self.id);
+        Err(Error::refused(format!("running {wanted} of {env}"), why).next(format!(
+            "`cargo xtask rollback --env {env} {wanted}` makes a new release like it, and runs that"
+        )))
     }
 }

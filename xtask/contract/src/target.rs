@@ -1,0 +1,103 @@
+//! Where a deploy runs: `[target]` in its file.
+
+use std::{fmt, net::IpAddr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Namespace, Repository};
+
+/// Where a deploy runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Target {
+    /// As processes of this machine.
+    Local {},
+    /// On a kind cluster of this machine, made by `run` if it is missing.
+    Kind {
+        /// The cluster's name, as `kind get clusters` lists it.
+        cluster: String,
+        /// The namespace that holds all of the deploy's objects.
+        namespace: String,
+        /// The port of this machine, and of the cluster's node, at which the service answers.
+        port: u16,
+    },
+    /// On any Kubernetes cluster, with images from a registry.
+    Kubernetes {
+        /// The kubeconfig's context, as `kubectl config get-contexts` lists it.
+        context: String,
+        /// The namespace that holds all of the deploy's objects.
+        namespace: Namespace,
+        /// The repository that `run` pushes the image to and the cluster pulls it from.
+        registry: Repository,
+        /// The address at which the world finds the service, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        url: Option<String>,
+        /// The Secret in the namespace with which the cluster pulls the image, if it needs one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pull_secret: Option<String>,
+        /// Whether the registry is spoken to without TLS, as a test registry is: see [`plain_http_objection`].
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        plain_http: bool,
+    },
+}
+
+impl Target {
+    /// Whether the deploy's release has Kubernetes objects.
+    pub fn is_cluster(&self) -> bool {
+        !matches!(self, Self::Local {})
+    }
+
+    /// The namespace that holds all of the deploy's objects, if it has any.
+    pub fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Local {} => None,
+            Self::Kind { namespace, .. } => Some(namespace),
+            Self::Kubernetes { namespace, .. } => Some(namespace.as_str()),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local {} => f.write_str("this machine"),
+            Self::Kind { cluster, namespace, .. } => {
+                write!(f, "kind cluster {cluster}, namespace {namespace}")
+            }
+            Self::Kubernetes { context, namespace, registry, .. } => {
+                write!(f, "cluster of the context {context}, namespace {namespace}, images from {registry}")
+            }
+        }
+    }
+}
+
+/// Why this registry may not be spoken to without TLS: images and passwords would cross the open network. This
+/// machine, private addresses and names that are kept for tests are let through.
+pub fn plain_http_objection(registry: &Repository) -> Option<String> {
+    let host = registry.host();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let private = match name.parse() {
+        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
+        Err(_) => name.rsplit('.').next().is_some_and(|last| ["localhost", "test"].contains(&last)),
+    };
+    (!private).then(|| {
+        format!("{host} is spoken to with TLS only, being neither this machine nor a private address")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_and_private_places_do_without_tls() {
+        let objection = |host: &str| plain_http_objection(&format!("{host}/todo-api").parse().unwrap());
+        for good in ["localhost:5000", "127.0.0.1:5000", "10.1.2.3", "172.18.0.1:5000", "registry.test"] {
+            assert_eq!(objection(good), None);
+        }
+        for bad in ["registry.example.com", "8.8.8.8:5000", "localhost.example.com", "172.32.0.1"] {
+            assert!(objection(bad).unwrap().contains(bad), "{bad}");
+        }
+    }
+}
