@@ -1,63 +1,83 @@
 //! Holds a deploy's config against what the image asks for. Everything that is wrong is found at once; no
 //! value is ever repeated, as a value in the wrong place may be a secret.
 
+mod cluster;
+mod connections;
+
+pub(crate) use connections::warning;
+
+use std::collections::BTreeMap;
+
 use xtask_contract::{
-    Deploy,
-    deploy::{Secrets, Target},
-    service::{Service, Variable},
+    Deploy, Secret,
+    service::{RELEASE_ID, Service, Variable},
 };
 
+/// The sealed variables, and the values of those that can be opened here.
+pub(crate) type Sealed<'a> = BTreeMap<&'a str, Option<Secret>>;
+
 /// All that keeps this config from being released with this service, a line each.
-pub(crate) fn problems(service: &Service, deploy: &Deploy, secrets: &Secrets) -> Vec<String> {
+pub(crate) fn problems(service: &Service, deploy: &Deploy, sealed: &Sealed) -> Vec<String> {
     let mut problems = Vec::new();
     for variable in &service.variables {
-        problems.extend(variable_problem(variable, deploy, secrets));
+        problems.extend(variable_problem(variable, deploy, sealed));
     }
-    for name in deploy.config.keys().chain(secrets.secrets.keys()) {
-        if !service.variables.iter().any(|variable| variable.name == *name) {
+    for name in deploy.config.keys().map(String::as_str).chain(sealed.keys().copied()) {
+        if name == RELEASE_ID {
+            problems.push(release_id_is_not_for_config());
+        } else if !service.variables.iter().any(|variable| variable.name == name) {
             let known = service.variables.iter().map(|variable| variable.name.as_str());
             problems.push(format!("{name} is unknown to the service{}", did_you_mean(name, known)));
         }
     }
-    for (name, count) in &deploy.scale {
+    for name in deploy.scale.keys() {
         let known = service.processes.iter().map(|process| process.name.as_str());
-        match service.processes.iter().find(|process| process.name == *name) {
-            None => {
-                problems.push(format!(
-                    "scale.{name} is no process type of the service{}",
-                    did_you_mean(name, known)
-                ));
-            }
-            Some(process) if process.port.is_some() && *count > 1 && deploy.target == Target::Local {} => {
-                problems
-                    .push(format!("scale.{name} is {count}, but on this machine one process holds the port"));
-            }
-            Some(_) => {}
+        if !service.processes.iter().any(|process| process.name == *name) {
+            problems
+                .push(format!("scale.{name} is no process type of the service{}", did_you_mean(name, known)));
         }
     }
+    problems.extend(cluster::problems(service, deploy, sealed));
     problems
 }
 
-fn variable_problem(variable: &Variable, deploy: &Deploy, secrets: &Secrets) -> Option<String> {
+pub(crate) fn release_id_is_not_for_config() -> String {
+    format!("{RELEASE_ID} is not for a deploy's config: each process gets its release's ID in it")
+}
+
+/// The secrets that are missing.
+pub(crate) fn missing_secrets<'a>(service: &'a Service, deploy: &Deploy, sealed: &Sealed) -> Vec<&'a str> {
+    let missing = service.variables.iter().filter(|variable| {
+        let name = variable.name.as_str();
+        variable.secret
+            && variable.required
+            && !deploy.config.contains_key(name)
+            && !sealed.contains_key(name)
+    });
+    missing.map(|variable| variable.name.as_str()).collect()
+}
+
+fn variable_problem(variable: &Variable, deploy: &Deploy, sealed: &Sealed) -> Option<String> {
     let name = &variable.name;
-    let sealed = secrets.secrets.contains_key(name);
+    let must_be = |text: &str| variable.value.check(text).err().map(|kind| format!("{name} must be {kind}"));
+    let sealed = sealed.get(name.as_str());
     match deploy.config.get(name) {
-        Some(_) if sealed => {
+        Some(_) if sealed.is_some() => {
             Some(format!("{name} is in both files: the deploy's config and its sealed secrets"))
         }
         Some(_) if variable.secret => {
             Some(format!("{name} is a secret but stands in the clear: it must be sealed"))
         }
-        Some(text) => {
-            variable.value.check(&text.0).err().map(|expected| format!("{name} must be {expected}"))
-        }
-        None if variable.required && !sealed => Some(format!("{name} is missing: {}", variable.help)),
-        None => None,
+        Some(text) => must_be(&text.0),
+        None => match sealed {
+            Some(opened) => must_be(opened.as_ref()?.expose()),
+            None => variable.required.then(|| format!("{name} is missing: {}", variable.help)),
+        },
     }
 }
 
 /// The known name that is nearest to this one, if it is near enough to be what was meant.
-fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     known
         .map(|known| {
             (strsim::normalized_damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase()), known)
@@ -83,12 +103,13 @@ mod tests {
         serde_json::from_str(json).unwrap()
     }
 
-    fn check(deploy: &str, secrets: &str) -> Vec<String> {
+    fn check(deploy: &str, sealed: &[&str]) -> Vec<String> {
         // Parsed by way of JSON, so that this crate needs no TOML of its own.
-        problems(&service(), &serde_json::from_str(deploy).unwrap(), &serde_json::from_str(secrets).unwrap())
+        let sealed = sealed.iter().map(|name| (*name, None)).collect();
+        problems(&service(), &serde_json::from_str(deploy).unwrap(), &sealed)
     }
 
-    const SEALED: &str = r#"{"schema": 1, "secrets": {"DATABASE_URL": "…"}}"#;
+    const SEALED: &[&str] = &["DATABASE_URL"];
 
     #[test]
     fn a_complete_config_passes() {
@@ -102,7 +123,7 @@ mod tests {
         let deploy = r#"{"schema": 1, "target": {"kind": "local"}, "scale": {"wbe": 1, "web": 2},
             "config": {"PROT": "canary", "LOG_LEVEL": "canary", "COLOUR": "canary"}}"#;
         assert_eq!(
-            check(deploy, r#"{"schema": 1}"#),
+            check(deploy, &[]),
             [
                 "DATABASE_URL is missing: the database",
                 "LOG_LEVEL must be one of info, debug",
@@ -110,9 +131,20 @@ mod tests {
                 "COLOUR is unknown to the service",
                 "PROT is unknown to the service (did you mean PORT?)",
                 "scale.wbe is no process type of the service (did you mean web?)",
-                "scale.web is 2, but on this machine one process holds the port",
             ]
         );
+    }
+
+    #[test]
+    fn a_sealed_value_that_can_be_opened_is_checked_like_the_others() {
+        let deploy: Deploy =
+            serde_json::from_str(r#"{"schema": 1, "target": {"kind": "local"}, "config": {"PORT": 1}}"#)
+                .unwrap();
+        let check = |value: Option<&str>| {
+            problems(&service(), &deploy, &Sealed::from([("DATABASE_URL", value.map(Secret::new))]))
+        };
+        assert_eq!(check(Some("canary")), ["DATABASE_URL must be a URL"]);
+        assert_eq!((check(Some("postgres://u:p@h/d")), check(None)), (vec![], vec![]));
     }
 
     #[test]
@@ -120,7 +152,7 @@ mod tests {
         let deploy = r#"{"schema": 1, "target": {"kind": "local"},
             "config": {"PORT": 1, "DATABASE_URL": "postgres://u:canary@h/d"}}"#;
         assert_eq!(
-            check(deploy, r#"{"schema": 1}"#),
+            check(deploy, &[]),
             ["DATABASE_URL is a secret but stands in the clear: it must be sealed"]
         );
         assert_eq!(

@@ -14,9 +14,8 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use xtask_contract::{
-    Context, Digest, Error, Ledger, Release, ReleaseId, Result, durable,
-    ledger::{Verified, checksums},
-    release::Link,
+    Context, Error, Ledger, Release, ReleaseId, Result, checksums::checksums, durable, ledger::Verified,
+    release::Link, signature::SigningKey,
 };
 
 /// The temporary name. The lock makes sure that there is one writer only.
@@ -25,6 +24,7 @@ const INCOMING: &str = ".incoming";
 /// Adds the release that `make` makes for an ID, a place in the chain and the link to the release before.
 pub(crate) fn append(
     ledger: &Ledger,
+    key: Option<&SigningKey>,
     make: impl FnOnce(ReleaseId, u64, Option<Link>) -> Result<(Release, Option<String>)>,
 ) -> Result<Verified> {
     let folder = ledger.folder();
@@ -38,12 +38,14 @@ pub(crate) fn append(
     let mut files = BTreeMap::from([(Release::FILE.to_owned(), text.into_bytes())]);
     files.extend(objects.iter().map(|text| (Release::OBJECTS.to_owned(), text.clone().into_bytes())));
     let sums = checksums(&files);
-    let digest = Digest::of(&sums);
+    if let Some(key) = key {
+        files.insert(Release::SIGNATURE.to_owned(), key.sign(sums.as_bytes()));
+    }
     files.insert(Release::CHECKSUMS.to_owned(), sums.into_bytes());
 
     publish(folder, &ledger.folder_of(id), &files)
         .doing(|| format!("writing the release {id} to {}", folder.display()))?;
-    Ok(Verified { release, digest, objects })
+    ledger.load(id)
 }
 
 fn toml_text(release: &Release) -> Result<String> {

@@ -2,44 +2,44 @@
 //! deploy's secrets file. The server itself is started by `run`, which reads them from the release.
 
 use xtask_contract::{
-    Deploy, EnvName, Repo, Result,
-    deploy::{Postgres, Secrets, Target},
-    durable,
-    error::Context,
-    seal::{Identity, Sealed, Secret, recipients},
+    Deploy, EnvName, Identity, Repo, Result, SealedSecrets, Secret,
+    deploy::{Postgres, Target},
 };
+
+use crate::{config::folder, recipients};
 
 /// The user and the database that a deploy's own server has.
 const NAME: &str = "todo";
 
 /// The deploy's secrets, after adding what its own services need and do not have yet.
-pub(crate) fn secrets(repo: &Repo, env: &EnvName, deploy: &Deploy) -> Result<Secrets> {
-    let secrets = Secrets::read(repo, env)?;
-    let Some(postgres) = &deploy.services.postgres else { return Ok(secrets) };
-    if secrets.secrets.contains_key(&postgres.variable) || deploy.config.contains_key(&postgres.variable) {
+pub(crate) fn secrets(repo: &Repo, env: &EnvName, deploy: &Deploy) -> Result<Option<SealedSecrets>> {
+    let secrets = SealedSecrets::read(repo, env)?;
+    let Some(postgres) = deploy.services.own_postgres() else { return Ok(secrets) };
+    let has = |secrets: &SealedSecrets| secrets.values.contains_key(&postgres.variable);
+    if secrets.as_ref().is_some_and(has) || deploy.config.contains_key(&postgres.variable) {
         return Ok(secrets);
     }
     // Two releases at once must not each make a password: the second one takes the first one's.
-    let envs = repo.k8s().join("envs");
-    let _lock = durable::lock(&envs).doing(|| format!("taking the lock of {}", envs.display()))?;
-    let mut secrets = Secrets::read(repo, env)?;
-    if !secrets.secrets.contains_key(&postgres.variable) {
-        let to = match deploy.policy.recipients.as_slice() {
-            [] => vec![Identity::of_this_machine(repo)?.recipient()],
-            named => recipients(named)?,
-        };
-        let url = url(postgres, &deploy.target)?;
-        secrets.secrets.insert(postgres.variable.clone(), Sealed::seal(&url, &to)?);
+    let _lock = folder::lock(repo)?;
+    let mut secrets = recipients::read_or_new(repo, env, deploy)?;
+    if !has(&secrets) {
+        let identity = Identity::at_hand(repo)?;
+        secrets.insert(&postgres.variable, &url(postgres, &deploy.target)?, identity.as_ref())?;
         secrets.write(repo, env)?;
     }
-    Ok(secrets)
+    Ok(Some(secrets))
 }
 
-fn url(postgres: &Postgres, target: &Target) -> Result<Secret> {
-    let host = match target {
-        Target::Local {} => "127.0.0.1",
-        Target::Kind { .. } => "postgres",
-    };
-    let password = Secret::random()?;
+/// A URL of the deploy's own server, with a new password.
+pub(crate) fn url(postgres: &Postgres, target: &Target) -> Result<Secret> {
+    let (host, password) = (host(target), Secret::random::<16>()?);
     Ok(Secret::new(format!("postgres://{NAME}:{}@{host}:{}/{NAME}", password.expose(), postgres.port)))
+}
+
+/// The host at which the deploy's processes find its own server.
+pub(crate) fn host(target: &Target) -> &'static str {
+    match target {
+        Target::Local {} => "127.0.0.1",
+        Target::Kind { .. } | Target::Kubernetes { .. } => "postgres",
+    }
 }

@@ -1,11 +1,15 @@
 //! Rolling back makes a new release: with the image and the whole config of an earlier one, not with today's.
 
-use xtask_contract::{EnvName, Error, Ledger, Release, ReleaseId, Repo, Result, ledger::Verified};
+use xtask_contract::{
+    Digest, EnvName, Error, Ledger, Policy, Release, ReleaseId, Repo, Result, ledger::Verified,
+};
 
-use crate::{ledger, render, who};
+use crate::{draft::allow, ledger, render, signing, who};
 
-/// Makes a release like an earlier one, the one before the newest if none is named.
-pub fn rollback(repo: &Repo, env: &EnvName, to: Option<ReleaseId>) -> Result<Verified> {
+/// Makes a release like an earlier one, the one before the newest if none is named. `ran` are the images that
+/// have run in the deploys which this one's policy promotes from.
+pub fn rollback(repo: &Repo, env: &EnvName, to: Option<ReleaseId>, ran: &[Digest]) -> Result<Verified> {
+    let policy = Policy::read(repo, env)?;
     let ledger = Ledger::of(repo, env);
     let newest = ledger.newest()?;
     let to = match to {
@@ -20,7 +24,12 @@ pub fn rollback(repo: &Repo, env: &EnvName, to: Option<ReleaseId>) -> Result<Ver
     // Nothing of a ledger that is not whole comes back.
     ledger.verify()?;
     let earlier = ledger.load(to)?;
-    ledger::append(&ledger, |id, sequence, previous| {
+    let image = &earlier.release.image;
+    if let Some(objection) = policy.objection(image, ran) {
+        return Err(Error::refused(format!("rolling {env} back to {to}"), objection).next(allow(env, image)));
+    }
+    let key = signing::key(env, &policy)?;
+    ledger::append(&ledger, key.as_ref(), |id, sequence, previous| {
         let release =
             Release { id, sequence, by: who(), previous, rollback_to: Some(to), ..earlier.release.clone() };
         let objects = earlier.objects.as_ref().map(|text| render::again(text, &release)).transpose()?;

@@ -1,0 +1,180 @@
+//! A release before it is made: all of it but its place in the ledger.
+
+use std::{collections::BTreeMap, env};
+
+use chrono::Utc;
+use xtask_contract::{
+    BuildRecord, Deploy, Digest, EnvName, Error, Identity, Layout, Ledger, Release, ReleaseId, Repo, Result,
+    SealedSecrets,
+    deploy::Schema,
+    ledger::Verified,
+    release::{Image, Link, Process},
+    service::{ProcessType, Service},
+};
+
+use crate::{check, describe, ledger, provision, recipients, render, signing, who};
+
+/// A release that could be made: nothing keeps its image and its config from each other.
+pub struct Draft<'a> {
+    repo: &'a Repo,
+    env: EnvName,
+    by: String,
+    image: Image,
+    service: Service,
+    deploy: Deploy,
+    secrets: Option<SealedSecrets>,
+}
+
+impl<'a> Draft<'a> {
+    /// A release of a build, the newest one if none is named. `ran` are the images that have run in the deploys
+    /// which this one's policy promotes from.
+    pub fn of_build(repo: &'a Repo, env: &EnvName, build: Option<&Digest>, ran: &[Digest]) -> Result<Self> {
+        // A deploy that does not exist is the first thing to be told.
+        let deploy = Deploy::read(repo, env)?;
+        let record = match build {
+            Some(digest) => BuildRecord::of(repo, digest)?,
+            None => BuildRecord::newest(repo)?,
+        };
+        let image = Image { digest: record.digest, revision: record.revision, dirty: record.dirty };
+        Self::new(repo, env, deploy, image, ran)
+    }
+
+    /// A release of an image that is known from elsewhere, such as from another deploy's release.
+    pub fn of_image(repo: &'a Repo, env: &EnvName, image: &Image, ran: &[Digest]) -> Result<Self> {
+        Self::new(repo, env, Deploy::read(repo, env)?, image.clone(), ran)
+    }
+
+    fn new(repo: &'a Repo, env: &EnvName, mut deploy: Deploy, image: Image, ran: &[Digest]) -> Result<Self> {
+        if let Some(objection) = deploy.policy.objection(&image, ran) {
+            return Err(Error::refused(format!("releasing {env}"), objection).next(allow(env, &image)));
+        }
+        set_image(&mut deploy);
+        let service = describe(&Layout::at(repo.images()), &image.digest)?;
+        let secrets = SealedSecrets::read(repo, env)?;
+        check(repo, env, &service, &deploy, secrets.as_ref(), &image)?;
+        Ok(Self { repo, env: env.clone(), by: who(), image, service, deploy, secrets })
+    }
+
+    /// What the release would be if it were made now, but for credentials that are only made with it.
+    pub fn preview(&self) -> Release {
+        self.at(ReleaseId::at(Utc::now()), 0, None, self.secrets.clone())
+    }
+
+    /// What does not keep it from being made, but should be known.
+    pub fn warnings(&self) -> Vec<String> {
+        check::warning(&self.service, &self.deploy).into_iter().collect()
+    }
+
+    /// Makes the release.
+    pub fn publish(self) -> Result<Verified> {
+        let key = signing::key(&self.env, &self.deploy.policy)?;
+        let secrets = provision::secrets(self.repo, &self.env, &self.deploy)?;
+        ledger::append(&Ledger::of(self.repo, &self.env), key.as_ref(), |id, sequence, previous| {
+            let release = self.at(id, sequence, previous, secrets);
+            let folder = self.repo.k8s().join("objects");
+            let objects = release.target.is_cluster().then(|| render::objects(&folder, &release));
+            Ok((release, objects.transpose()?))
+        })
+    }
+
+    fn at(
+        &self,
+        id: ReleaseId,
+        sequence: u64,
+        previous: Option<Link>,
+        secrets: Option<SealedSecrets>,
+    ) -> Release {
+        let config: BTreeMap<String, String> =
+            self.deploy.config.iter().map(|(name, text)| (name.clone(), text.0.clone())).collect();
+        Release {
+            schema: Schema,
+            id,
+            env: self.env.clone(),
+            sequence,
+            by: self.by.clone(),
+            previous,
+            rollback_to: None,
+            image: self.image.clone(),
+            target: self.deploy.target.clone(),
+            migrate: self.service.migrate.clone(),
+            processes: self.processes(&config),
+            network: self.deploy.network.clone(),
+            ingress: self.deploy.ingress.clone(),
+            services: self.deploy.services.clone(),
+            config,
+            secrets,
+        }
+    }
+
+    fn processes(&self, config: &BTreeMap<String, String>) -> BTreeMap<String, Process> {
+        let settings =
+            |kind: &ProcessType| self.deploy.processes.get(&kind.name).cloned().unwrap_or_default();
+        let process = |kind: &ProcessType| Process {
+            args: kind.args.clone(),
+            count: self.deploy.count(&kind.name),
+            port: kind.port.as_ref().and_then(|variable| config.get(variable)?.parse().ok()),
+            inherits: kind.inherits,
+            readiness: kind.readiness.clone(),
+            liveness: kind.liveness.clone(),
+            alive: kind.alive.clone(),
+            settings: settings(kind),
+        };
+        self.service.processes.iter().map(|kind| (kind.name.clone(), process(kind))).collect()
+    }
+}
+
+/// Lets the environment name the image of the deploy's own server.
+pub(crate) fn set_image(deploy: &mut Deploy) {
+    if let (Some(postgres), Ok(image)) = (&mut deploy.services.postgres, env::var("POSTGRES_IMAGE")) {
+        postgres.image = postgres.image.take().map(|_| image);
+    }
+}
+
+/// Refuses a deploy's config that is wrong for this service, with all that is.
+fn check(
+    repo: &Repo,
+    env: &EnvName,
+    service: &Service,
+    deploy: &Deploy,
+    secrets: Option<&SealedSecrets>,
+    image: &Image,
+) -> Result<()> {
+    let mut sealed = opened(repo, secrets);
+    // What the deploy's own services need is made with the release.
+    if let Some(postgres) = deploy.services.own_postgres()
+        && !deploy.config.contains_key(&postgres.variable)
+    {
+        sealed.entry(&postgres.variable).or_default();
+    }
+    let mut problems = check::problems(service, deploy, &sealed);
+    problems.extend(secrets.and_then(|secrets| recipients::problem(env, deploy, secrets)));
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let image = image.digest.short();
+    let missing = check::missing_secrets(service, deploy, &sealed).into_iter();
+    let commands = missing.fold(String::new(), |text, name| {
+        text + &format!("; `cargo xtask config set --secret {name} --env {env}` sets {name}")
+    });
+    let next =
+        format!("correct k8s/envs/{env}.toml: the image {image} asks for what is named above{commands}");
+    Err(Error::refused_for(format!("releasing {env}"), problems).next(next))
+}
+
+/// The sealed variables with their values, where the identity at hand opens them. Where it does not, `run` will
+/// need another one anyhow, on a machine that has it.
+fn opened<'a>(repo: &Repo, secrets: Option<&'a SealedSecrets>) -> check::Sealed<'a> {
+    let identity = Identity::at_hand(repo).ok().flatten();
+    let mut opened = secrets.and_then(|all| all.open_all(identity.as_ref()).ok()).unwrap_or_default();
+    let names = secrets.iter().flat_map(|all| all.values.keys());
+    names.map(|name| (name.as_str(), opened.remove(name))).collect()
+}
+
+/// How an image is let in that the deploy's policy keeps out.
+pub(crate) fn allow(env: &EnvName, image: &Image) -> String {
+    if image.dirty {
+        format!("commit and build again (or allow it: `policy.dirty = true` in k8s/envs/{env}.toml)")
+    } else {
+        format!("run it there first, or change `policy.promote_from` in k8s/envs/{env}.toml")
+    }
+}

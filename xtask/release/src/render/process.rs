@@ -1,0 +1,123 @@
+//! A process type: its Deployment and Service, and what keeps how many of it there are.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use xtask_contract::{
+    Release, Result,
+    deploy::Target,
+    labels::{self, Part},
+    quantity::Quantity,
+    release::Process,
+    settings::{Amounts, Autoscale, Disruption},
+};
+
+use super::{Objects, read, workload};
+
+pub(super) fn objects(folder: &Path, release: &Release, name: &str, process: &Process) -> Result<Objects> {
+    let mut objects = read(folder, name, Part::Process)?;
+    for (_, object) in &mut objects {
+        match object["kind"].as_str() {
+            Some("Deployment") => deployment(object, release, name, process),
+            Some("Service") => service(object, &release.target),
+            _ => {}
+        }
+    }
+    if let Some(autoscale) = &process.settings.autoscale {
+        objects.extend(named(folder, "autoscaler", name, |object| autoscaler(object, name, autoscale))?);
+    }
+    if let Some(disruption) = &process.settings.disruption {
+        objects.extend(named(folder, "disruption", name, |object| budget(object, name, *disruption))?);
+    }
+    Ok(objects)
+}
+
+/// The objects of a file, named like the process type.
+fn named(folder: &Path, file: &str, name: &str, patch: impl Fn(&mut Value)) -> Result<Objects> {
+    let mut objects = read(folder, file, Part::Process)?;
+    for (_, object) in &mut objects {
+        object["metadata"]["name"] = json!(name);
+        patch(object);
+    }
+    Ok(objects)
+}
+
+fn deployment(object: &mut Value, release: &Release, name: &str, process: &Process) {
+    object["metadata"]["annotations"][labels::RELEASE] = json!(release.id);
+    if let Some(spec) = object["spec"].as_object_mut() {
+        // Whoever scales owns it.
+        spec.remove("replicas");
+        spec.insert("paused".into(), json!(false));
+    }
+    workload::patch(object, release, &process.args);
+    let pod = &mut object["spec"]["template"]["spec"];
+    if let Some(label) = &process.settings.spread {
+        pod["topologySpreadConstraints"] = json!([{
+            "maxSkew": 1,
+            "topologyKey": label,
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": { "matchLabels": { labels::COMPONENT: name } },
+        }]);
+    }
+    let container = &mut pod["containers"][0];
+    resources(container, "requests", &process.settings.requests);
+    resources(container, "limits", &process.settings.limits);
+    if let Some(port) = process.port {
+        container["ports"][0]["containerPort"] = json!(port);
+    }
+    let probe = container.pointer_mut("/livenessProbe/exec/command").and_then(Value::as_array_mut);
+    if let (Some(alive), Some(command)) = (&process.alive, probe) {
+        // The program's path stays.
+        command.truncate(1);
+        command.extend(alive.iter().map(|argument| json!(argument)));
+    }
+    for (probe, path) in [
+        ("startupProbe", &process.liveness),
+        ("livenessProbe", &process.liveness),
+        ("readinessProbe", &process.readiness),
+    ] {
+        if let (Some(path), false) = (path, container[probe].is_null()) {
+            container[probe]["httpGet"]["path"] = json!(path);
+        }
+    }
+}
+
+fn resources(container: &mut Value, kind: &str, amounts: &Amounts) {
+    for (name, amount) in [("cpu", &amounts.cpu), ("memory", &amounts.memory)] {
+        if let Some(amount) = amount.as_ref().map(Quantity::as_str) {
+            container["resources"][kind][name] = json!(amount);
+        }
+    }
+}
+
+/// A kind cluster's node takes the port itself; elsewhere an Ingress, or whoever is in the cluster, leads there.
+fn service(object: &mut Value, target: &Target) {
+    let spec = &mut object["spec"];
+    if let Target::Kind { port, .. } = target {
+        spec["type"] = json!("NodePort");
+        spec["ports"][0]["nodePort"] = json!(port);
+    } else {
+        spec["type"] = json!("ClusterIP");
+        if let Some(port) = spec["ports"][0].as_object_mut() {
+            port.remove("nodePort");
+        }
+    }
+}
+
+fn autoscaler(object: &mut Value, name: &str, autoscale: &Autoscale) {
+    let spec = &mut object["spec"];
+    spec["scaleTargetRef"]["name"] = json!(name);
+    spec["minReplicas"] = json!(autoscale.min);
+    spec["maxReplicas"] = json!(autoscale.max);
+    spec["metrics"][0]["resource"]["target"]["averageUtilization"] = json!(autoscale.cpu);
+}
+
+fn budget(object: &mut Value, name: &str, disruption: Disruption) {
+    object["spec"]["selector"]["matchLabels"][labels::COMPONENT] = json!(name);
+    let Some(spec) = object["spec"].as_object_mut() else { return };
+    spec.retain(|key, _| key == "selector");
+    match disruption {
+        Disruption::MinAvailable(number) => spec.insert("minAvailable".into(), json!(number)),
+        Disruption::MaxUnavailable(number) => spec.insert("maxUnavailable".into(), json!(number)),
+    };
+}

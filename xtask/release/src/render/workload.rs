@@ -1,0 +1,40 @@
+//! What Deployments and Jobs share: the first container of their pods runs the release's image with its config.
+
+use serde_json::{Value, json};
+use xtask_contract::{
+    Release,
+    deploy::Target,
+    labels,
+    service::{self, RELEASE_ID},
+};
+
+pub(super) fn patch(object: &mut Value, release: &Release, args: &[String]) {
+    let template = &mut object["spec"]["template"];
+    template["metadata"]["annotations"][labels::RELEASE] = json!(release.id);
+    for (label, value) in labels::of(&release.env) {
+        template["metadata"]["labels"][label] = json!(value);
+    }
+    let pod = &mut template["spec"];
+    pod["serviceAccountName"] = json!(service::NAME);
+    if let Target::Kubernetes { pull_secret: Some(name), .. } = &release.target {
+        pod["imagePullSecrets"] = json!([{ "name": name }]);
+    }
+    let container = &mut pod["containers"][0];
+    container["image"] = json!(release.image_reference());
+    container["imagePullPolicy"] = json!(pull_policy(&release.target));
+    container["args"] = json!(args);
+    // By way of the annotation, so that this text is the same in each release.
+    let id = format!("metadata.annotations['{}']", labels::RELEASE);
+    container["env"] = json!([{ "name": RELEASE_ID, "valueFrom": { "fieldRef": { "fieldPath": id } } }]);
+    container["envFrom"] = json!([
+        { "configMapRef": { "name": release.config_name() } },
+        { "secretRef": { "name": release.secret_name() } },
+    ]);
+}
+
+fn pull_policy(target: &Target) -> &'static str {
+    match target {
+        Target::Kubernetes { .. } => "IfNotPresent",
+        Target::Local {} | Target::Kind { .. } => "Never", // `run` brings the image to each node
+    }
+}

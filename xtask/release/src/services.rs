@@ -1,0 +1,183 @@
+//! A deploy's backing services as attached resources (twelve-factor IV). Which server the service uses is
+//! config: swapping it changes the deploy's two files and its next release, and no image.
+
+use xtask_contract::{
+    Deploy, EnvName, Error, Identity, Ledger, Repo, Result, SealedSecrets, Secret,
+    deploy::{Postgres, Target},
+};
+
+use crate::{Endpoint, config::folder, deploy_file, draft::set_image, provision, recipients, render};
+
+/// A backing service of a deploy, as the deploy's files have it.
+#[derive(Debug)]
+pub struct Service {
+    /// Its name: the table below `[services]`.
+    pub name: &'static str,
+    /// The variable that gets its URL.
+    pub variable: String,
+    /// Whether it is somebody else's server; otherwise it is the deploy's own.
+    pub attached: bool,
+    /// Where it is.
+    pub place: Place,
+}
+
+/// Where a backing service is, as far as can be said.
+#[derive(Debug)]
+pub enum Place {
+    /// Here.
+    At(Endpoint),
+    /// The URL cannot be opened on this machine.
+    Sealed,
+    /// There is no URL yet.
+    None,
+}
+
+/// A deploy's own PostgreSQL server: what it takes to start it without a release.
+#[derive(Debug)]
+pub struct Own {
+    /// Where the deploy runs.
+    pub target: Target,
+    /// Its table in the deploy's file.
+    pub postgres: Postgres,
+    /// Its URL, opened.
+    pub url: Secret,
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// Its Kubernetes objects, for a target that has them.
+    pub objects: Option<String>,
+    /// How the deploy came back to it, if another server was attached until now.
+    pub back: Option<Back>,
+}
+
+/// Where the URL of a deploy's own server came from, after another one had been attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Back {
+    /// From the newest release that had it.
+    FromLedger,
+    /// There is no such release that can be opened here: it was made anew, with another password.
+    Anew,
+}
+
+/// The backing services of a deploy.
+pub fn list(repo: &Repo, env: &EnvName) -> Result<Vec<Service>> {
+    let deploy = Deploy::read(repo, env)?;
+    let Some(postgres) = deploy.services.postgres else { return Ok(Vec::new()) };
+    let place = match SealedSecrets::read(repo, env)? {
+        Some(secrets) if secrets.values.contains_key(&postgres.variable) => {
+            let opened = secrets.open(&postgres.variable, Identity::at_hand(repo)?.as_ref());
+            match opened {
+                Ok(Some(url)) => Place::At(Endpoint::of(&postgres.variable, &url)?),
+                _ => Place::Sealed,
+            }
+        }
+        _ => Place::None,
+    };
+    let Postgres { variable, attached, .. } = postgres;
+    Ok(vec![Service { name: "postgres", variable, attached, place }])
+}
+
+/// Points a deploy at any PostgreSQL server. Its next release carries it.
+pub fn attach(repo: &Repo, env: &EnvName, url: &Secret) -> Result<(Target, Endpoint)> {
+    let _lock = folder::lock(repo)?;
+    let deploy = Deploy::read(repo, env)?;
+    let variable = &postgres_of(env, &deploy)?.variable;
+    let endpoint = Endpoint::of(variable, url)?;
+    let mut secrets = recipients::read_or_new(repo, env, &deploy)?;
+    secrets.insert(variable, url, Identity::at_hand(repo)?.as_ref())?;
+    // The mark comes first: no release between the two may pass the other server off as the deploy's own.
+    deploy_file::set_attached(repo, env, true)?;
+    secrets.write(repo, env)?;
+    Ok((deploy.target, endpoint))
+}
+
+/// The deploy's own PostgreSQL server. What is missing of it is made; a deploy to which another server is
+/// attached comes back to its own.
+pub fn own(repo: &Repo, env: &EnvName) -> Result<Own> {
+    let back = come_back(repo, env)?;
+    let mut deploy = Deploy::read(repo, env)?;
+    set_image(&mut deploy);
+    let postgres = postgres_of(env, &deploy)?.clone();
+    let secrets = provision::secrets(repo, env, &deploy)?;
+    let identity = Identity::at_hand(repo)?;
+    let url =
+        secrets.map(|secrets| secrets.open(&postgres.variable, identity.as_ref())).transpose()?.flatten();
+    let url = url.ok_or_else(|| {
+        let why = format!("{} stands in the clear: it must be sealed", postgres.variable);
+        Error::refused(starting(env), why).next(format!("remove it from k8s/envs/{env}.toml"))
+    })?;
+    let endpoint = Endpoint::of(&postgres.variable, &url)?;
+    if !is_own(&endpoint, &postgres, &deploy.target) {
+        let why = format!("{} names another server, {endpoint}", postgres.variable);
+        return Err(Error::refused(starting(env), why).next(format!(
+            "`cargo xtask services attach postgres --env {env}` marks it as attached; then this command goes back \
+             to the deploy's own"
+        )));
+    }
+    let folder = repo.k8s().join("objects");
+    let objects =
+        deploy.target.is_cluster().then(|| render::postgres_objects(&folder, env, &deploy.target, &postgres));
+    let objects = objects.transpose()?;
+    Ok(Own { target: deploy.target, postgres, url, endpoint, objects, back })
+}
+
+/// Returns a deploy to which another server is attached to its own.
+fn come_back(repo: &Repo, env: &EnvName) -> Result<Option<Back>> {
+    let _lock = folder::lock(repo)?;
+    let deploy = Deploy::read(repo, env)?;
+    let postgres = postgres_of(env, &deploy)?;
+    if !postgres.attached {
+        return Ok(None);
+    }
+    let mut secrets = recipients::read_or_new(repo, env, &deploy)?;
+    let identity = Identity::at_hand(repo)?;
+    let (url, back) = match released_url(repo, env, postgres, &deploy.target, identity.as_ref())? {
+        Some(url) => (url, Back::FromLedger),
+        None => (provision::url(postgres, &deploy.target)?, Back::Anew),
+    };
+    secrets.insert(&postgres.variable, &url, identity.as_ref())?;
+    // The mark goes last: the other server must not pass for the deploy's own, also after a kill right here.
+    secrets.write(repo, env)?;
+    deploy_file::set_attached(repo, env, false)?;
+    Ok(Some(back))
+}
+
+/// The URL of the deploy's own server in the newest release that had it: with that password its data were made.
+fn released_url(
+    repo: &Repo,
+    env: &EnvName,
+    postgres: &Postgres,
+    target: &Target,
+    identity: Option<&Identity>,
+) -> Result<Option<Secret>> {
+    let ledger = Ledger::of(repo, env);
+    // Nothing of a ledger that is not whole comes back.
+    for entry in ledger.verify()?.iter().rev() {
+        let release = ledger.load(entry.link.id)?.release;
+        let (Some(then), Some(secrets)) = (release.services.own_postgres(), release.secrets.as_ref()) else {
+            continue;
+        };
+        // What was sealed to others is as good as lost here.
+        let Ok(Some(url)) = secrets.open(&then.variable, identity) else { continue };
+        if Endpoint::of(&then.variable, &url).is_ok_and(|endpoint| is_own(&endpoint, postgres, target)) {
+            return Ok(Some(url));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether this is where `run` starts the deploy's own server.
+fn is_own(endpoint: &Endpoint, postgres: &Postgres, target: &Target) -> bool {
+    endpoint.host == provision::host(target) && endpoint.port == postgres.port
+}
+
+fn postgres_of<'a>(env: &EnvName, deploy: &'a Deploy) -> Result<&'a Postgres> {
+    deploy.services.postgres.as_ref().ok_or_else(|| {
+        let why = format!("k8s/envs/{env}.toml has no [services.postgres]");
+        Error::refused(format!("looking for the backing service postgres of {env}"), why)
+            .next("add that table, with the `variable` that gets the server's URL")
+    })
+}
+
+fn starting(env: &EnvName) -> String {
+    format!("starting the PostgreSQL server of {env}")
+}
