@@ -7,37 +7,89 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
 };
 
 use xtask_contract::{Context, Error, Progress, Repo, Result, service};
 
-/// Where the compiler leaves the service's program for a target triple.
-pub(crate) fn program(repo: &Repo, target: &str) -> PathBuf {
-    target_dir(repo).join(target).join("release").join(service::NAME)
+use crate::{
+    crates::{self, Compiled, Graph},
+    toolchain::{Chooser, RUSTUP_TOOLCHAIN},
+};
+
+/// Cargo, for one checkout and one target triple.
+pub(crate) struct Cargo<'a> {
+    repo: &'a Repo,
+    target: &'a str,
+    target_dir: PathBuf,
+    chooser: Chooser,
 }
 
-fn target_dir(repo: &Repo) -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| repo.root().join("target"), |folder| repo.root().join(folder))
-}
+impl<'a> Cargo<'a> {
+    /// As the caller would use it: what was compiled earlier, in the target folder that they chose, is used.
+    pub(crate) fn of_caller(repo: &'a Repo, target: &'a str) -> Self {
+        let target_dir = env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| repo.root().join("target"), |folder| repo.root().join(folder));
+        Self { repo, target, target_dir, chooser: Chooser::Caller }
+    }
 
-/// Compiles the service for a target triple.
-pub(crate) fn compile(repo: &Repo, target: &str, progress: &dyn Progress) -> Result<()> {
-    let target_dir = target_dir(repo);
-    let mut cargo = Command::new("cargo");
-    cargo
-        .current_dir(repo.root())
-        .args(["build", "--locked", "--release", "--package", service::NAME, "--bin", service::NAME])
-        .args(["--target", target])
-        .arg("--target-dir")
-        .arg(&target_dir)
-        .env_clear()
-        .envs(env::vars_os().filter(|(name, _)| passes(&name.to_string_lossy())))
-        .env("CARGO_ENCODED_RUSTFLAGS", flags(repo, &target_dir))
-        .env(linker_variable(target), "cc")
-        .env("CARGO_TERM_PROGRESS_WHEN", "never")
-        .env("LC_ALL", "C");
-    run(cargo, progress)
+    /// With nothing but what is in the checkout.
+    pub(crate) fn of_checkout(repo: &'a Repo, target: &'a str) -> Self {
+        Self { repo, target, target_dir: repo.root().join("target"), chooser: Chooser::Checkout }
+    }
+
+    /// The target triple that it compiles for.
+    pub(crate) fn target(&self) -> &str {
+        self.target
+    }
+
+    /// Where the service's program is left.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.target_dir.join(self.target).join("release").join(service::NAME)
+    }
+
+    /// Compiles the service, and tells of which crates.
+    pub(crate) fn compile(&self, progress: &dyn Progress) -> Result<Compiled> {
+        let mut cargo = self.command();
+        cargo
+            .args(["build", "--locked", "--release", "--package", service::NAME, "--bin", service::NAME])
+            .args(["--target", self.target, "--message-format", "json-render-diagnostics"])
+            .arg("--target-dir")
+            .arg(&self.target_dir)
+            .env("CARGO_ENCODED_RUSTFLAGS", flags(self.repo, &self.target_dir))
+            .env(linker_variable(self.target), "cc");
+        run(cargo, self.target, progress)
+    }
+
+    /// A package's crates as cargo knows them, down to this depth.
+    pub(crate) fn graph(&self, package: &str, depth: &str) -> Result<Graph> {
+        let doing = || format!("asking cargo for the crates of {package}");
+        let mut cargo = self.command();
+        cargo
+            .args(["tree", "--quiet", "--locked", "--package", package, "--target", self.target])
+            .args(["--edges", "normal,build", "--depth", depth])
+            .args(crates::TREE);
+        let output = cargo.stdin(Stdio::null()).output().doing(doing)?;
+        if output.status.success() {
+            return Ok(crates::graph(&String::from_utf8_lossy(&output.stdout)));
+        }
+        Err(Error::failed(doing(), String::from_utf8_lossy(&output.stderr).trim()))
+    }
+
+    /// Cargo in an environment in which nothing changes what is compiled.
+    fn command(&self) -> Command {
+        let mut cargo = Command::new("cargo");
+        cargo
+            .current_dir(self.repo.root())
+            .env_clear()
+            .envs(env::vars_os().filter(|(name, _)| passes(&name.to_string_lossy())))
+            .env("CARGO_TERM_PROGRESS_WHEN", "never")
+            .env("LC_ALL", "C");
+        if self.chooser == Chooser::Checkout {
+            cargo.env_remove(RUSTUP_TOOLCHAIN);
+        }
+        cargo
+    }
 }
 
 /// The compiler's flags: a static binary, and no folder of this machine in its bits (panic messages name
@@ -95,28 +147,45 @@ fn linker_variable(target: &str) -> String {
 }
 
 /// Runs cargo, telling each crate as it is compiled, and keeps what it said for the case that it fails.
-fn run(mut cargo: Command, progress: &dyn Progress) -> Result<()> {
+fn run(mut cargo: Command, target: &str, progress: &dyn Progress) -> Result<Compiled> {
     let doing = || "compiling the service";
     let mut child =
-        cargo.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().doing(doing)?;
-    let mut said = String::new();
-    let mut crates = 0_usize;
-    if let Some(stderr) = child.stderr.take() {
-        for line in BufReader::new(stderr).lines().map_while(std::result::Result::ok) {
-            match line.trim_start().strip_prefix("Compiling ") {
-                Some(name) => {
-                    crates += 1;
-                    progress.detail(&format!("{crates} crates, now {name}"));
-                }
-                None => said = said + &line + "\n",
-            }
-        }
+        cargo.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().doing(doing)?;
+    let streams = child.stdout.take().zip(child.stderr.take());
+    let (stdout, stderr) = streams.ok_or_else(|| Error::failed(doing(), "cargo has no output"))?;
+    // Cargo writes to both at once, and would wait for whoever does not read.
+    let (compiled, said) = thread::scope(|scope| {
+        let compiled = scope.spawn(|| crates::compiled(BufReader::new(stdout), target));
+        let said = listen(BufReader::new(stderr), progress);
+        (compiled.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), said)
+    });
+    let status = child.wait().doing(doing)?;
+    if status.success() {
+        return compiled;
     }
-    if child.wait().doing(doing)?.success() {
-        return Ok(());
+    if status.code().is_none() {
+        return Err(
+            Error::failed(doing(), format!("cargo was stopped: {status}")).next("run the same command again")
+        );
     }
     Err(Error::failed(doing(), format!("cargo says:\n{}", said.trim_end()))
         .next("mend what cargo names and run the same command again"))
+}
+
+/// Tells the progress, and gives back all else that was said.
+fn listen(stderr: impl BufRead, progress: &dyn Progress) -> String {
+    let mut said = String::new();
+    let mut crates = 0_usize;
+    for line in stderr.lines().map_while(std::result::Result::ok) {
+        match line.trim_start().strip_prefix("Compiling ") {
+            Some(name) => {
+                crates += 1;
+                progress.detail(&format!("{crates} crates, now {name}"));
+            }
+            None => said = said + &line + "\n",
+        }
+    }
+    said
 }
 
 #[cfg(test)]

@@ -111,5 +111,5 @@ fn document(layout: &Layout, media_type: &str, document: &impl Serialize) -> Res
 
 fn blob(layout: &Layout, media_type: &str, content: &[u8]) -> Result<Descriptor> {
     let digest = layout.put(content)?;
-    Ok(Descriptor { media_type: media_type.into(), digest, size: content.len() as u64, platform: None })
+    Ok(Descriptor::new(media_type, digest, content.len() as u64))
 }

@@ -13,11 +13,52 @@ pub(crate) struct Toolchain {
     pub(crate) lines: Vec<String>,
     /// The target triple: this machine's, spelled out so that cargo keeps host and target flags apart.
     pub(crate) target: String,
+    /// The compiler, whose standard library is linked into the program.
+    pub(crate) rust: Rust,
+    /// The C library that is, too.
+    pub(crate) libc: CLibrary,
 }
+
+/// The Rust compiler.
+#[derive(Debug)]
+pub(crate) struct Rust {
+    pub(crate) version: String,
+    /// The commit of its source, if it tells.
+    pub(crate) commit: String,
+}
+
+/// The static C library, libc.a.
+#[derive(Debug)]
+pub(crate) struct CLibrary {
+    pub(crate) digest: Digest,
+    path: PathBuf,
+}
+
+impl CLibrary {
+    /// What it says of itself, if it is the GNU C Library: its name, its distributor's version, its own.
+    pub(crate) fn banner(&self) -> Option<String> {
+        let library = fs::read(&self.path).ok()?;
+        let text = String::from_utf8_lossy(&library);
+        let banner = &text[text.find("GNU C Library (")?..];
+        banner.split(['\n', '\0']).next().map(str::to_owned)
+    }
+}
+
+/// Who says which Rust toolchain compiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chooser {
+    /// Whoever called: with `cargo +NAME`, or by rustup's variable.
+    Caller,
+    /// The checkout's rust-toolchain.toml alone.
+    Checkout,
+}
+
+/// The variable by which rustup tells its children which toolchain was chosen.
+pub(crate) const RUSTUP_TOOLCHAIN: &str = "RUSTUP_TOOLCHAIN";
 
 impl Toolchain {
     /// The toolchain that `cargo build` would use here.
-    pub(crate) fn of_this_machine(repo: &Repo) -> Result<Self> {
+    pub(crate) fn of_this_machine(repo: &Repo, chooser: Chooser) -> Result<Self> {
         let shell = || -> Result<Shell> {
             let sh = Shell::new().doing(|| "looking for the compiler")?;
             sh.change_dir(repo.root());
@@ -27,27 +68,33 @@ impl Toolchain {
         let (rustc, c) = std::thread::scope(|scope| {
             let c = scope.spawn(|| CToolchain::of_this_machine(&shell()?));
             (
-                shell().and_then(|sh| rustc(&sh)),
+                shell().and_then(|sh| rustc(&sh, chooser)),
                 c.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
             )
         });
         let (rustc, c) = (rustc?, c?);
         let field = |name: &str| rustc.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        let rust = Rust { version: field("release: ").to_owned(), commit: field("commit-hash: ").to_owned() };
         Ok(Self {
             lines: vec![
-                format!("rustc {} ({})", field("release: "), field("commit-hash: ")),
+                format!("rustc {} ({})", rust.version, rust.commit),
                 format!("cc: {}", c.cc),
                 format!("ld: {}", c.ld),
-                format!("libc.a {}", c.libc),
+                format!("libc.a {}", c.libc.digest),
             ],
             target: field("host: ").to_owned(),
+            rust,
+            libc: c.libc,
         })
     }
 }
 
-fn rustc(sh: &Shell) -> Result<String> {
-    cmd!(sh, "rustc -vV")
-        .quiet()
+fn rustc(sh: &Shell, chooser: Chooser) -> Result<String> {
+    let mut rustc = cmd!(sh, "rustc -vV").quiet();
+    if chooser == Chooser::Checkout {
+        rustc = rustc.env_remove(RUSTUP_TOOLCHAIN);
+    }
+    rustc
         .read()
         .map_err(|error| missing("the Rust compiler", &error, "install Rust with rustup: https://rustup.rs"))
 }
@@ -56,7 +103,7 @@ fn rustc(sh: &Shell) -> Result<String> {
 struct CToolchain {
     cc: String,
     ld: String,
-    libc: Digest,
+    libc: CLibrary,
 }
 
 impl CToolchain {
@@ -65,10 +112,11 @@ impl CToolchain {
         let (cc, ld) = (first_line(sh, "cc", hint)?, first_line(sh, "ld", hint)?);
         let path =
             cmd!(sh, "cc -print-file-name=libc.a").quiet().read().doing(|| "looking for the C library")?;
-        let libc = fs::read(PathBuf::from(path)).map_err(|error| {
+        let path = PathBuf::from(path);
+        let libc = fs::read(&path).map_err(|error| {
             missing("the static C library, libc.a", &error, "install it: `apt-get install libc6-dev`")
         })?;
-        Ok(Self { cc, ld, libc: Digest::of(libc) })
+        Ok(Self { cc, ld, libc: CLibrary { digest: Digest::of(libc), path } })
     }
 }
 
@@ -80,4 +128,25 @@ fn first_line(sh: &Shell, program: &str, hint: &str) -> Result<String> {
 
 fn missing(what: &str, error: &dyn std::error::Error, hint: &str) -> Error {
     Error::failed(format!("looking for {what}"), error).next(hint)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A toolchain that is nobody's.
+    pub(crate) fn toolchain() -> Toolchain {
+        let commit = "59807616e1fa2540724bfbac14d7976d7e4a3860";
+        let digest = Digest::of("libc");
+        Toolchain {
+            lines: vec![
+                format!("rustc 1.95.0 ({commit})"),
+                "cc: cc (Debian 12.2.0-14) 12.2.0".into(),
+                format!("libc.a {digest}"),
+            ],
+            target: "x86_64-unknown-linux-gnu".into(),
+            rust: Rust { version: "1.95.0".into(), commit: commit.into() },
+            libc: CLibrary { digest, path: PathBuf::new() },
+        }
+    }
 }

@@ -1,0 +1,351 @@
+//! The software bill of materials: all that an image is made of, in CycloneDX's form. It is a function of what
+//! was compiled alone, so that two builds of one image write the same bytes: no time, serial number or path.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use xtask_contract::{Context, Result, service};
+
+use crate::{
+    crates::{Compiled, Graph, Package, Role},
+    lock::Lock,
+    toolchain::Toolchain,
+};
+
+/// What there is to know of an image's content.
+pub(crate) struct Materials<'a> {
+    /// The crates that cargo compiled, the service's own among them.
+    pub(crate) compiled: &'a Compiled,
+    /// The service's crates, as cargo knows them.
+    pub(crate) graph: &'a Graph,
+    /// The crate whose list of certificate authorities is in the image, and maybe others.
+    pub(crate) authorities: &'a Graph,
+    /// Where crates come from.
+    pub(crate) lock: &'a Lock,
+    /// What else is linked into the program.
+    pub(crate) toolchain: &'a Toolchain,
+    /// What the C library says of itself.
+    pub(crate) banner: Option<String>,
+}
+
+/// The crate whose content, not code, is in the image.
+const AUTHORITIES: &str = "webpki-root-certs";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    bom_format: &'static str,
+    spec_version: &'static str,
+    version: u32,
+    metadata: Metadata,
+    components: Vec<Component>,
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Serialize)]
+struct Metadata {
+    lifecycles: [Lifecycle; 1],
+    component: Component,
+}
+
+#[derive(Serialize)]
+struct Lifecycle {
+    phase: &'static str,
+}
+
+#[derive(Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Component {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    bom_ref: String,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hashes: Vec<Hash>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    licenses: Vec<Licence>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purl: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Hash {
+    alg: &'static str,
+    content: String,
+}
+
+#[derive(Serialize)]
+struct Licence {
+    expression: String,
+    acknowledgement: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Dependency {
+    #[serde(rename = "ref")]
+    of: String,
+    depends_on: BTreeSet<String>,
+}
+
+impl Materials<'_> {
+    /// The document's bytes.
+    pub(crate) fn document(&self) -> Result<Vec<u8>> {
+        let service = self.compiled.keys().find(|package| package.name == service::NAME);
+        let authorities = self.authorities.keys().find(|package| package.name == AUTHORITIES);
+        let native = [self.standard_library(), self.c_library()];
+        let beside = native.iter().map(|library| library.bom_ref.clone());
+        let beside: Vec<String> = beside.chain(authorities.map(|package| self.reference(package))).collect();
+
+        let mut dependencies: Vec<Dependency> =
+            self.compiled.keys().map(|of| self.dependencies(of)).collect();
+        let of_service = service.map(|service| self.reference(service)).unwrap_or_default();
+        for dependency in dependencies.iter_mut().filter(|dependency| dependency.of == of_service) {
+            dependency.depends_on.extend(beside.iter().cloned());
+        }
+        dependencies.extend(beside.into_iter().map(|of| Dependency { of, depends_on: BTreeSet::new() }));
+
+        let crates = self.compiled.iter().filter(|(package, _)| Some(*package) != service);
+        let mut components: Vec<Component> = crates
+            .map(|(package, role)| Component {
+                scope: Some(scope(*role)),
+                ..self.library(package, self.graph)
+            })
+            .chain(native)
+            .chain(authorities.map(|package| Component {
+                kind: "data",
+                description: Some("Mozilla's certificate authorities, in etc/ssl/certs".into()),
+                scope: Some(scope(Role::Linked)),
+                ..self.library(package, self.authorities)
+            }))
+            .collect();
+        components.sort_by(|a, b| a.bom_ref.cmp(&b.bom_ref));
+        dependencies.sort_by(|a, b| a.of.cmp(&b.of));
+        let application =
+            service.map(|service| Component { kind: "application", ..self.library(service, self.graph) });
+        let document = Document {
+            bom_format: "CycloneDX",
+            spec_version: "1.6",
+            version: 1,
+            metadata: Metadata {
+                lifecycles: [Lifecycle { phase: "build" }],
+                component: application.unwrap_or_default(),
+            },
+            components,
+            dependencies,
+        };
+        serde_json::to_vec(&document).doing(|| "writing the SBOM")
+    }
+
+    fn library(&self, package: &Package, graph: &Graph) -> Component {
+        let licence = graph.get(package).map(|known| &known.licence).filter(|licence| !licence.is_empty());
+        let licence = licence.map(|licence| Licence {
+            // What cargo took for an "or" before it took SPDX expressions.
+            expression: licence.replace('/', " OR "),
+            acknowledgement: "declared",
+        });
+        Component {
+            kind: "library",
+            bom_ref: self.reference(package),
+            name: package.name.clone(),
+            version: Some(package.version.clone()),
+            hashes: self.lock.checksum(package).map(sha256).into_iter().collect(),
+            licenses: licence.into_iter().collect(),
+            purl: self.purl(package),
+            ..Component::default()
+        }
+    }
+
+    /// A crate's name in this document.
+    fn reference(&self, package: &Package) -> String {
+        self.purl(package).unwrap_or_else(|| package.to_string())
+    }
+
+    /// A crate's package URL. Only crates.io's crates have one that says no less than all.
+    fn purl(&self, package: &Package) -> Option<String> {
+        self.lock.checksum(package).map(|_| format!("pkg:cargo/{}", package.to_string().replace('+', "%2B")))
+    }
+
+    fn dependencies(&self, of: &Package) -> Dependency {
+        let known = self.graph.get(of).into_iter().flat_map(|known| &known.dependencies);
+        let compiled = known.filter(|package| self.compiled.contains_key(package));
+        Dependency {
+            of: self.reference(of),
+            depends_on: compiled.map(|package| self.reference(package)).collect(),
+        }
+    }
+
+    fn standard_library(&self) -> Component {
+        let version = &self.toolchain.rust.version;
+        Component {
+            kind: "library",
+            bom_ref: format!("rust-std@{version}"),
+            name: "rust-std".into(),
+            version: Some(version.clone()),
+            description: Some("the Rust standard library, as it comes with the compiler".into()),
+            scope: Some(scope(Role::Linked)),
+            ..Component::default()
+        }
+    }
+
+    /// The C library, by what the archive that was linked says of itself.
+    fn c_library(&self) -> Component {
+        let version = self.banner.as_deref().and_then(glibc_version);
+        let name = if version.is_some() { "glibc" } else { "libc.a" };
+        Component {
+            kind: "library",
+            bom_ref: version.map_or_else(|| name.to_owned(), |version| format!("{name}@{version}")),
+            name: name.into(),
+            version: version.map(str::to_owned),
+            description: self.banner.as_ref().map(|banner| format!("libc.a: {banner}")),
+            scope: Some(scope(Role::Linked)),
+            hashes: vec![sha256(&self.toolchain.libc.digest.hex())],
+            ..Component::default()
+        }
+    }
+}
+
+fn scope(role: Role) -> &'static str {
+    match role {
+        Role::Linked => "required",
+        Role::BuildTime => "excluded",
+    }
+}
+
+fn sha256(content: &str) -> Hash {
+    Hash { alg: "SHA-256", content: content.to_owned() }
+}
+
+/// The version in "GNU C Library (…) stable release version 2.36."
+fn glibc_version(banner: &str) -> Option<&str> {
+    Some(banner.split_once("release version ")?.1.trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use xtask_contract::Digest;
+
+    use super::*;
+    use crate::{
+        crates::{graph, tests::package},
+        toolchain::tests::toolchain,
+    };
+
+    const LOCK: &str = r#"
+version = 4
+
+[[package]]
+name = "axum"
+version = "0.8.9"
+source = "registry+https://github.com/rust-lang/crates.io-index"
+checksum = "aaaa"
+
+[[package]]
+name = "forked"
+version = "1.0.0"
+source = "git+https://example.org/forked#0123456789"
+
+[[package]]
+name = "macros"
+version = "2.0.0+spec-1"
+source = "registry+https://github.com/rust-lang/crates.io-index"
+checksum = "bbbb"
+
+[[package]]
+name = "todo-api"
+version = "0.1.0"
+
+[[package]]
+name = "webpki-root-certs"
+version = "1.0.11"
+source = "registry+https://github.com/rust-lang/crates.io-index"
+checksum = "cccc"
+"#;
+    const TREE: &str = "0\ttodo-api v0.1.0 (/here/todo-api)\tApache-2.0 OR MIT\n\
+                        1\taxum v0.8.9\tMIT\n\
+                        2\tforked v1.0.0 (https://example.org/forked#01234567)\t\n\
+                        2\tnot-compiled v1.0.0\tMIT\n\
+                        1\tmacros v2.0.0+spec-1 (proc-macro)\tMIT/Apache-2.0\n";
+
+    fn document() -> Value {
+        let compiled = Compiled::from([
+            (package("axum", "0.8.9"), Role::Linked),
+            (package("forked", "1.0.0"), Role::Linked),
+            (package("macros", "2.0.0+spec-1"), Role::BuildTime),
+            (package("todo-api", "0.1.0"), Role::Linked),
+        ]);
+        let materials = Materials {
+            compiled: &compiled,
+            graph: &graph(TREE),
+            authorities: &graph(
+                "0\txtask-build v0.1.0\tMIT\n1\twebpki-root-certs v1.0.11\tCDLA-Permissive-2.0\n",
+            ),
+            lock: &Lock::parse(LOCK).unwrap(),
+            toolchain: &toolchain(),
+            banner: Some("GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.".into()),
+        };
+        serde_json::from_slice(&materials.document().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_component_says_what_it_is_and_where_it_comes_from() {
+        let licence = |expression| json!([{ "expression": expression, "acknowledgement": "declared" }]);
+        let hash = |content: &str| json!([{ "alg": "SHA-256", "content": content }]);
+        let expected = json!([
+            { "type": "library", "bom-ref": "forked@1.0.0", "name": "forked", "version": "1.0.0", "scope": "required" },
+            { "type": "library", "bom-ref": "glibc@2.36", "name": "glibc", "version": "2.36", "scope": "required",
+              "description": "libc.a: GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.",
+              "hashes": hash(&Digest::of("libc").hex()) },
+            { "type": "library", "bom-ref": "pkg:cargo/axum@0.8.9", "name": "axum", "version": "0.8.9",
+              "scope": "required", "hashes": hash("aaaa"), "licenses": licence("MIT"), "purl": "pkg:cargo/axum@0.8.9" },
+            { "type": "library", "bom-ref": "pkg:cargo/macros@2.0.0%2Bspec-1", "name": "macros",
+              "version": "2.0.0+spec-1", "scope": "excluded", "hashes": hash("bbbb"),
+              "licenses": licence("MIT OR Apache-2.0"), "purl": "pkg:cargo/macros@2.0.0%2Bspec-1" },
+            { "type": "data", "bom-ref": "pkg:cargo/webpki-root-certs@1.0.11", "name": "webpki-root-certs",
+              "version": "1.0.11", "description": "Mozilla's certificate authorities, in etc/ssl/certs",
+              "scope": "required", "hashes": hash("cccc"), "licenses": licence("CDLA-Permissive-2.0"),
+              "purl": "pkg:cargo/webpki-root-certs@1.0.11" },
+            { "type": "library", "bom-ref": "rust-std@1.95.0", "name": "rust-std", "version": "1.95.0",
+              "description": "the Rust standard library, as it comes with the compiler", "scope": "required" },
+        ]);
+        assert_eq!(document()["components"], expected);
+    }
+
+    #[test]
+    fn it_is_about_the_service_and_names_no_place_or_time() {
+        let document = document();
+        let expected = json!({
+            "lifecycles": [{ "phase": "build" }],
+            "component": {
+                "type": "application", "bom-ref": "todo-api@0.1.0", "name": "todo-api", "version": "0.1.0",
+                "licenses": [{ "expression": "Apache-2.0 OR MIT", "acknowledgement": "declared" }],
+            },
+        });
+        assert_eq!(document["metadata"], expected);
+        assert_eq!(document.get("serialNumber"), None);
+        assert!(!document.to_string().contains("/here"));
+    }
+
+    #[test]
+    fn the_graph_is_that_of_what_was_compiled() {
+        let authorities = "pkg:cargo/webpki-root-certs@1.0.11";
+        let (axum, macros) = ("pkg:cargo/axum@0.8.9", "pkg:cargo/macros@2.0.0%2Bspec-1");
+        let expected = json!([
+            { "ref": "forked@1.0.0", "dependsOn": [] },
+            { "ref": "glibc@2.36", "dependsOn": [] },
+            { "ref": axum, "dependsOn": ["forked@1.0.0"] },
+            { "ref": macros, "dependsOn": [] },
+            { "ref": authorities, "dependsOn": [] },
+            { "ref": "rust-std@1.95.0", "dependsOn": [] },
+            { "ref": "todo-api@0.1.0", "dependsOn": ["glibc@2.36", axum, macros, authorities, "rust-std@1.95.0"] },
+        ]);
+        assert_eq!(document()["dependencies"], expected);
+    }
+}
