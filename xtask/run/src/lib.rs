@@ -1,36 +1,68 @@
 //! Stage 3, run: from one release to running processes, on this machine or on a cluster.
 //!
-//! Architecture invariants: nothing is compiled here, and no config is read but the release's. A deploy ends
-//! up on the release asked for or stays on the one it was on.
+//! Architecture invariants: nothing is compiled here, and no config is read but the release's; what it takes to
+//! start a backing service without one is handed in ([`services`]). A deploy ends up on the release asked for or
+//! stays on the one it was on.
 
 #![expect(clippy::large_futures, reason = "one command, one future: its size does not matter")]
 
+mod admin;
 mod http;
 mod kind;
+mod kubernetes;
 mod local;
+pub mod logs;
 mod postgres_url;
+mod process_mark;
+mod reach;
+mod receipt;
+pub mod registry;
+mod remote;
+mod scale;
+pub mod services;
+mod signals;
+mod standing;
+mod status;
 
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use xtask_contract::{
-    Deploy, EnvName, Layout, Ledger, Progress, ReleaseId, Repo, Result,
-    deploy::Target,
-    ledger::Verified,
-    release::Link,
-    seal::{Identity, Secret},
-    witness::Witness,
+    Deploy, EnvName, Error, Identity, Layout, Ledger, Policy, Progress, ReleaseId, Repo, Result, Secret,
+    chain::Entry, ledger::Verified, progress::Silent, witness::Witness,
 };
 
+pub use admin::{Console, admin};
 pub use kind::images::load as load_into_node;
 pub use kind::nodes::{ExecOutput, Node, Nodes};
-pub use local::scratch::with_postgres;
+pub use kubernetes::Change;
+pub use local::{
+    client::{ProcessState, State},
+    control::Holder,
+    scratch::with_postgres,
+};
+pub use logs::logs;
+use reach::Reach;
+pub use receipt::Receipt;
+pub use scale::{Amount, Formation, Wish, formation, scale};
+use signals::interrupted;
+pub use standing::{Standing, standing};
+pub use status::{PodStatus, ProcessStatus, Report, status};
+
+/// What to do while another command changes the deploy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfBusy {
+    /// Wait until it is done.
+    Wait,
+    /// Refuse.
+    Refuse,
+}
 
 /// What `run` ended with.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Ran {
     /// The release that runs.
     pub release: ReleaseId,
@@ -46,10 +78,37 @@ pub struct Ran {
     pub elapsed_ms: u64,
     /// How much of that was the migration of the database.
     pub migration_ms: u64,
+    /// The process of the `run` that was up already and keeps it running, for a deploy of this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supervisor: Option<u32>,
+}
+
+/// How `run` goes about it.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What to do while another command changes the deploy.
+    pub if_busy: IfBusy,
+    /// Fields of objects on the cluster that may be taken from whoever owns them.
+    pub take_over: Vec<String>,
+    /// Whether a release that fails is left as it is, rather than exchanged for the one before.
+    pub keep_failed: bool,
+    /// The last resort: how long the release may take to arrive.
+    pub deadline: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            if_busy: IfBusy::Wait,
+            take_over: Vec::new(),
+            keep_failed: false,
+            deadline: Duration::from_mins(5),
+        }
+    }
 }
 
 /// What was done to get a release running.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Processes were started.
@@ -59,55 +118,62 @@ pub enum Status {
 }
 
 /// Runs a release, the deploy's newest one if none is named. A deploy of this machine stays in the foreground
-/// until it is told to stop; `announce` hears when the service is ready, in either case.
+/// until it is told to stop, unless a `run` of it is up already, which then takes the release over; `announce` hears
+/// when the service is ready, in either case.
 pub async fn run(
     repo: &Repo,
     env: &EnvName,
     id: Option<ReleaseId>,
+    options: &Options,
     nodes: &impl Nodes,
     progress: &dyn Progress,
     announce: &dyn Fn(&Ran),
 ) -> Result<()> {
-    let started = Instant::now();
-    let ledger = Ledger::of(repo, env);
-    let id = match id {
-        Some(id) => id,
-        // A deploy without releases may be one that does not exist at all.
-        None => ledger.newest().map_err(|none| Deploy::read(repo, env).err().unwrap_or(none))?,
+    let wanted = Wanted::check(repo, env, newest_if_none(repo, env, id)?)?;
+    let job = wanted.job(repo, env, options, progress);
+    let ran = match Reach::of(&wanted.verified.release.target) {
+        None => return local::run(&job, announce).await,
+        Some(Reach::Kind(place)) => kind::run(&job, &place, nodes).await?,
+        Some(Reach::Remote(place)) => remote::run(&job, &place).await?,
     };
-    let chain = ledger.verify()?;
-    let verified = ledger.load(id)?;
-    let Verified { release, .. } = &verified;
-    let layout = Layout::at(repo.images());
-    layout.check_image(&release.image.digest)?;
-    let secrets = open_secrets(repo, &verified)?;
-    let job = Job {
-        repo,
-        env,
-        ledger: &ledger,
-        chain: &chain,
-        verified: &verified,
-        secrets: &secrets,
-        layout: &layout,
-        progress,
-        started,
-    };
-    match &release.target {
-        Target::Local {} => local::run(&job, announce).await,
-        Target::Kind { cluster, namespace, port } => {
-            let place = kind::Place { cluster, namespace, port: *port };
-            announce(&kind::run(&job, &place, nodes).await?);
-            Ok(())
-        }
+    announce(&ran);
+    Ok(())
+}
+
+/// The release that is named, or the newest. A deploy without releases may be one that does not exist at all.
+fn newest_if_none(repo: &Repo, env: &EnvName, id: Option<ReleaseId>) -> Result<ReleaseId> {
+    match id {
+        Some(id) => Ok(id),
+        None => Ledger::of(repo, env).newest().map_err(|none| Deploy::read(repo, env).err().unwrap_or(none)),
     }
+}
+
+/// What running a release would change on its cluster: each object before and after. Nothing is changed.
+pub async fn changes(
+    repo: &Repo,
+    env: &EnvName,
+    id: Option<ReleaseId>,
+    options: &Options,
+) -> Result<Vec<Change>> {
+    let wanted = Wanted::check(repo, env, newest_if_none(repo, env, id)?)?;
+    let release = &wanted.verified.release;
+    let Some(reach) = Reach::of(&release.target) else {
+        let doing = format!("comparing {} with {env}", release.id);
+        return Err(Error::usage(doing, "there is no cluster to compare it with")
+            .next(format!("`cargo xtask releases diff --env {env}` compares two releases")));
+    };
+    let client = reach.client_at_hand(repo).await?;
+    let site = client.as_ref().map(|client| reach.site(client, env));
+    kubernetes::changes(&wanted.job(repo, env, options, &Silent), site.as_ref()).await
 }
 
 /// Looks for all that would keep a release of this deploy from running, before the work of making one.
 pub async fn preflight(repo: &Repo, env: &EnvName, nodes: &impl Nodes) -> Result<()> {
     let deploy = Deploy::read(repo, env)?;
-    match &deploy.target {
-        Target::Local {} => local::preflight(repo, env, &deploy),
-        Target::Kind { cluster, .. } => kind::preflight(cluster, nodes).await,
+    match Reach::of(&deploy.target) {
+        None => local::preflight(repo, env, &deploy).await,
+        Some(Reach::Kind(place)) => kind::preflight(place.cluster, nodes).await,
+        Some(Reach::Remote(place)) => remote::preflight(&place).await,
     }
 }
 
@@ -120,14 +186,22 @@ pub async fn down(
     progress: &dyn Progress,
 ) -> Result<Down> {
     let deploy = Deploy::read(repo, env)?;
-    let stopped = match &deploy.target {
-        Target::Local {} => local::down(repo, env, data, progress).await?,
-        Target::Kind { cluster, namespace, port } => {
-            let place = kind::Place { cluster, namespace, port: *port };
-            kind::down(repo, &place, data, nodes, progress).await?
-        }
+    let stopped = match Reach::of(&deploy.target) {
+        None => local::down(repo, env, data, progress).await?,
+        Some(Reach::Kind(place)) => kind::down(repo, &place, data, nodes, progress).await?,
+        Some(Reach::Remote(place)) => remote::down(env, &place, data, progress).await?,
     };
     Ok(Down { env: env.clone(), stopped, data: if data { "deleted" } else { "kept" } })
+}
+
+/// How a deploy of this machine is, if a `run` of it is up. This waits for nobody and keeps nobody waiting.
+pub async fn state(repo: &Repo, env: &EnvName) -> Result<Option<State>> {
+    local::client::state(repo, env).await
+}
+
+/// The last release that was to run in a deploy of this machine and could not, unless another one has run since.
+pub fn failure(repo: &Repo, env: &EnvName) -> Result<Option<Receipt>> {
+    local::failure(repo, env)
 }
 
 /// What `down` ended with.
@@ -141,15 +215,71 @@ pub struct Down {
     pub data: &'static str,
 }
 
+/// A release that is as it was made, and signed as the deploy's rules ask.
+struct Vouched {
+    ledger: Ledger,
+    chain: Vec<Entry>,
+    verified: Verified,
+    policy: Policy,
+}
+
+fn vouched(repo: &Repo, env: &EnvName, id: ReleaseId) -> Result<Vouched> {
+    let ledger = Ledger::of(repo, env);
+    let chain = ledger.verify()?;
+    let verified = ledger.load(id)?;
+    let policy = Policy::read(repo, env)?;
+    check_signatures(&policy, &ledger, &chain, &verified)?;
+    Ok(Vouched { ledger, chain, verified, policy })
+}
+
+/// A release that may run: verified, signed as the deploy's rules ask, its image here, its secrets open.
+struct Wanted {
+    ledger: Ledger,
+    chain: Vec<Entry>,
+    verified: Verified,
+    secrets: BTreeMap<String, Secret>,
+    layout: Layout,
+    /// Of how many releases the config stays where the deploy runs.
+    keep: usize,
+    started: Instant,
+}
+
+impl Wanted {
+    fn check(repo: &Repo, env: &EnvName, id: ReleaseId) -> Result<Self> {
+        let started = Instant::now();
+        let Vouched { ledger, chain, verified, policy } = vouched(repo, env, id)?;
+        let keep = policy.keep.get().try_into().unwrap_or(usize::MAX);
+        let layout = Layout::at(repo.images());
+        layout.check_image(&verified.release.image.digest)?;
+        let secrets = open_secrets(repo, &verified)?;
+        Ok(Self { ledger, chain, verified, secrets, layout, keep, started })
+    }
+
+    fn job<'a>(
+        &'a self,
+        repo: &'a Repo,
+        env: &'a EnvName,
+        options: &'a Options,
+        progress: &'a dyn Progress,
+    ) -> Job<'a> {
+        let Self { ledger, chain, verified, secrets, layout, started, keep } = self;
+        let (keep, started) = (*keep, *started);
+        Job { repo, env, ledger, chain, verified, secrets, layout, options, keep, progress, started }
+    }
+}
+
 /// One call of `run`: all that the targets need of it.
 struct Job<'a> {
     repo: &'a Repo,
     env: &'a EnvName,
     ledger: &'a Ledger,
-    chain: &'a [Link],
+    chain: &'a [Entry],
     verified: &'a Verified,
     secrets: &'a BTreeMap<String, Secret>,
     layout: &'a Layout,
+    options: &'a Options,
+    /// Of how many releases the config stays where the deploy runs.
+    keep: usize,
     progress: &'a dyn Progress,
     started: Instant,
 }
@@ -157,12 +287,13 @@ struct Job<'a> {
 impl Job<'_> {
     /// Refuses a release that does not continue what the deploy has run, if it has run anything.
     fn check_witness(&self, witness: Option<&Witness>) -> Result<()> {
-        let wanted = self.verified.release.id;
-        witness.map_or(Ok(()), |witness| witness.check(self.ledger, self.chain, wanted))
+        let Some(witness) = witness else { return Ok(()) };
+        witness.check(self.ledger, self.chain)?;
+        witness.check_order(self.env, self.verified.release.id)
     }
 
-    fn witness(&self) -> Witness {
-        Witness::of(&self.verified.release, self.verified.digest)
+    fn witness(&self, before: Option<&Witness>) -> Witness {
+        Witness::of(&self.verified.release, self.verified.digest, before)
     }
 
     fn ran(&self, status: Status, url: String, before: Option<ReleaseId>, migration: Duration) -> Ran {
@@ -176,15 +307,22 @@ impl Job<'_> {
             replaced: before.filter(|before| *before != release),
             elapsed_ms: millis(self.started.elapsed()),
             migration_ms: millis(migration),
+            supervisor: None,
         }
     }
 }
 
-fn open_secrets(repo: &Repo, verified: &Verified) -> Result<BTreeMap<String, Secret>> {
-    let sealed = &verified.release.secrets;
-    if sealed.is_empty() {
-        return Ok(BTreeMap::new());
+/// Whoever signed the newest release vouches for the chain below it, and so for this one's being part of it.
+fn check_signatures(policy: &Policy, ledger: &Ledger, chain: &[Entry], wanted: &Verified) -> Result<()> {
+    if let Some(newest) = chain.last().filter(|newest| newest.link.id != wanted.release.id) {
+        policy.check_signature(&ledger.load(newest.link.id)?)?;
     }
-    let identity = Identity::of_this_machine(repo)?;
-    sealed.iter().map(|(name, sealed)| Ok((name.clone(), identity.open(name, sealed)?))).collect()
+    policy.check_signature(wanted)
+}
+
+fn open_secrets(repo: &Repo, verified: &Verified) -> Result<BTreeMap<String, Secret>> {
+    match &verified.release.secrets {
+        None => Ok(BTreeMap::new()),
+        Some(sealed) => sealed.open_all(Identity::at_hand(repo)?.as_ref()),
+    }
 }

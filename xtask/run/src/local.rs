@@ -1,97 +1,143 @@
-//! The target `local`: one process of this machine per process type and number, in the foreground, with a
-//! PostgreSQL server of their own.
+//! The target `local`: processes of this machine, in the foreground, with a PostgreSQL server of their own. The first
+//! `run` keeps them; whoever wants another release, or another number of them, asks it.
 
+mod admin;
 mod child;
+pub(crate) mod client;
+pub(crate) mod control;
+mod formation;
+mod gate;
+pub(crate) mod journal;
+mod keeper;
 mod lock;
+mod nursery;
 mod postgres;
 mod postgres_home;
+mod postmaster;
+pub(crate) mod running;
+mod scale;
 pub(crate) mod scratch;
+mod server;
+pub(crate) mod service;
+mod slot;
+mod socket;
 mod supervisor;
+mod turn;
 mod unpack;
 
 use std::{
+    cell::OnceCell,
     collections::BTreeMap,
-    io,
-    net::{IpAddr, Ipv4Addr, TcpListener},
-    time::Instant,
+    future,
+    net::{SocketAddr, TcpListener},
+    time::Duration,
 };
 
 use tokio::{
+    net::UnixListener,
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    time::{self, Instant},
 };
-use xtask_contract::{Context, Deploy, EnvName, Error, Progress, Repo, Result, release::Process};
+use xtask_contract::{
+    Context, Deploy, EnvName, Error, Ledger, Progress, Repo, Result, release::Process, service::RELEASE_ID,
+};
 
-use crate::{Job, Ran, Status, postgres_url::PostgresUrl};
-use child::Program;
+use crate::{
+    Amount, Formation, IfBusy, Job, Ran, Receipt, Standing, postgres_url::PostgresUrl, scale::resolve,
+};
+pub(crate) use admin::admin;
+use control::Holder;
 use lock::Lock;
-use postgres::Server;
-use supervisor::{Formation, Slot, once};
+use nursery::nursery;
+use supervisor::Supervisor;
 
-/// Runs the release until SIGINT or SIGTERM.
+/// How long a `run` may neither answer nor end.
+const PATIENCE: Duration = Duration::from_mins(1);
+const PERIOD: Duration = Duration::from_millis(20);
+
+/// Runs the release until SIGINT or SIGTERM, or has the `run` that is up take it over.
 pub(crate) async fn run(job: &Job<'_>, announce: &dyn Fn(&Ran)) -> Result<()> {
-    let release = &job.verified.release;
     let mut stop = Stop::listen()?;
-    let lock = unless_stopped(job, &mut stop, Lock::take(job.repo, job.env, job.progress)).await?;
-    job.check_witness(lock.witness()?.as_ref())?;
-    check_ports(job.env, &release.config, release.processes.values().filter_map(|process| process.port))?;
-    job.progress.step("unpacking the image");
-    let root = unpack::unpack(job.repo, job.layout, &release.image.digest)?;
-    let program = Program::of_image(&root, &environment(job), lock.for_children());
-
-    let server = unless_stopped(job, &mut stop, start_server(job, &lock)).await?;
-    let (stop_server, server_stop) = watch::channel(false);
-    let server_kept = async {
-        if let Some(server) = server {
-            server.keep(&server_stop, job.progress).await;
+    // Before the locks, which children hold on to.
+    let _reserved = child::reserve_listen_fd().doing(|| "starting up")?;
+    let release = job.verified.release.id;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(lock) =
+            unless_stopped(job, &mut stop, Lock::try_take(job.repo, job.env, job.progress)).await?
+        {
+            return supervise(job, &lock, &mut stop, announce).await;
         }
-    };
-    let until_stopped = async {
-        let result = serve(job, &program, &lock, &mut stop, announce).await;
-        stop_server.send_replace(true);
+        let asked = tokio::select! {
+            biased;
+            () = stop.asked() => return Err(gave_up(job)),
+            asked = client::run(job.repo, job.env, release, job.options.if_busy, job.progress) => asked?,
+        };
+        if let Some(ran) = asked {
+            announce(&ran);
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(does_not_answer(job.env));
+        }
+        // It is just starting or ending, which it announces to nobody.
+        time::sleep(PERIOD).await;
+    }
+}
+
+/// Keeps the deploy running: first this release, then what is asked for.
+async fn supervise(job: &Job<'_>, lock: &Lock, stop: &mut Stop, announce: &dyn Fn(&Ran)) -> Result<()> {
+    let server = OnceCell::new();
+    let (processes, processes_kept) = nursery();
+    let (services, services_kept) = nursery();
+    let (supervisor, control) = Supervisor::new(job, lock, processes, services, &server)?;
+    let work = async {
+        let result = until_stopped(&supervisor, job, control, stop, announce).await;
+        drop(supervisor); // which tells all processes to stop
         result
     };
-    // The server runs as long as anything needs it, and is kept running meanwhile.
-    let (result, ()) = tokio::join!(until_stopped, server_kept);
+    let work = async {
+        let (result, ()) = tokio::join!(work, processes_kept);
+        // The server runs as long as anything needs it.
+        if let Some(server) = server.get() {
+            server.tell_to_stop();
+        }
+        result
+    };
+    let (result, ()) = tokio::join!(work, services_kept);
     result
 }
 
-/// Migrates the database, starts the processes, and keeps them until told to stop.
-async fn serve(
+async fn until_stopped(
+    supervisor: &Supervisor<'_>,
     job: &Job<'_>,
-    program: &Program,
-    lock: &Lock,
+    control: UnixListener,
     stop: &mut Stop,
     announce: &dyn Fn(&Ran),
 ) -> Result<()> {
-    let release = &job.verified.release;
-    let start = async {
-        let migrating = Instant::now();
-        job.progress.step("migrating the database");
-        let mut show = |line: &str| job.progress.line("migrate", line);
-        once(program, "migrating the database", &release.migrate, "", &mut show).await?;
-        let migration = migrating.elapsed();
-        job.progress.step("starting the processes");
-        let slots = release.processes.iter().flat_map(|(name, process)| Slot::all(program, name, process));
-        let formation = Formation::start(slots.collect(), job.progress).await?;
-        Ok((formation, migration))
+    let (answers, answered) = nursery();
+    let first = async {
+        let turn = supervisor.turn(Holder::myself(job.verified.release.id)).await;
+        announce(&supervisor.run(&turn, job).await?);
+        drop(turn);
+        future::pending().await
     };
-    let (formation, migration) = unless_stopped(job, stop, start).await?;
-    let before = lock.witness()?;
-    lock.remember(&job.witness())?;
-    announce(&job.ran(Status::Started, url(job), before.map(|before| before.id), migration));
-
-    let (stop_processes, processes_stop) = watch::channel(false);
-    let told = async {
-        stop.asked().await;
-        job.progress.note("stopping …");
-        stop_processes.send_replace(true);
-    };
-    tokio::join!(told, formation.keep(&processes_stop, job.progress));
-    Ok(())
+    tokio::select! {
+        biased;
+        () = stop.asked() => {
+            if !supervisor.runs() {
+                return Err(interrupted(job));
+            }
+            job.progress.note("stopping …");
+            Ok(())
+        }
+        result = first => result,
+        () = supervisor.serve(control, &answers) => Ok(()),
+        () = answered => Ok(()),
+    }
 }
 
-/// Does a part of the start, unless a signal comes first. What it had started by then is killed as it is dropped.
+/// Does a part of the start, unless a signal comes first.
 async fn unless_stopped<T>(
     job: &Job<'_>,
     stop: &mut Stop,
@@ -104,71 +150,138 @@ async fn unless_stopped<T>(
     }
 }
 
-/// Stops a deploy of this machine and tells whether it ran.
+/// Stops a deploy of this machine, its PostgreSQL server included, and tells whether any of it ran.
 pub(crate) async fn down(repo: &Repo, env: &EnvName, data: bool, progress: &dyn Progress) -> Result<bool> {
-    let stopped = lock::stop_holder(repo, env, progress).await?;
-    if data {
-        progress.step("deleting the database");
-        let lock = Lock::take(repo, env, progress).await?;
-        postgres_home::delete(repo, env)?;
-        lock.forget()?;
+    let ran = lock::stop_holder(repo, env, progress).await?;
+    if !lock::folder(repo, env).is_dir() {
+        return Ok(false); // nothing was ever done here
     }
-    Ok(stopped)
+    let lock = Lock::take(repo, env, progress).await?;
+    let served = service::stop_after_run(repo, env, data, &lock, progress).await?;
+    if data {
+        lock.forget()?;
+        journal::forget(repo, env)?;
+    }
+    Ok(ran || served)
 }
 
-/// The whole environment of a process: the release's config and secrets, and nothing of this machine's.
+/// Where a deploy of this machine stands.
+pub(crate) async fn standing(repo: &Repo, env: &EnvName) -> Result<Standing> {
+    let witness = lock::witness(repo, env)?;
+    let running = client::state(repo, env).await?.and_then(|state| state.release);
+    Ok(Standing { witness, running })
+}
+
+/// Changes how many processes there are, by way of the `run` that is up, or from the next one on.
+pub(crate) async fn scale(
+    repo: &Repo,
+    env: &EnvName,
+    wishes: &BTreeMap<String, Amount>,
+    if_busy: IfBusy,
+    progress: &dyn Progress,
+) -> Result<Formation> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(now) = client::scale(repo, env, wishes, if_busy, progress).await? {
+            return Ok(now);
+        }
+        if let Some(_lock) = Lock::try_take(repo, env, progress).await? {
+            let mut all = next_formation(repo, env)?;
+            let counts = resolve(env, wishes, &all)?;
+            scale::note(&lock::folder(repo, env), &counts)?;
+            all.extend(counts);
+            return Ok(all);
+        }
+        if Instant::now() > deadline {
+            return Err(does_not_answer(env));
+        }
+        time::sleep(PERIOD).await;
+    }
+}
+
+/// How many processes there are of each type, or will be from the next `run` on.
+pub(crate) async fn formation(repo: &Repo, env: &EnvName) -> Result<Formation> {
+    let mut all = next_formation(repo, env)?;
+    if let Some(state) = client::state(repo, env).await? {
+        for count in all.values_mut() {
+            *count = 0;
+        }
+        for process in state.processes {
+            *all.entry(process.process_type).or_default() += 1;
+        }
+    }
+    Ok(all)
+}
+
+/// What the next `run` starts: as many as was asked for last, or else as the release says.
+fn next_formation(repo: &Repo, env: &EnvName) -> Result<Formation> {
+    let ledger = Ledger::of(repo, env);
+    let release = match lock::witness(repo, env)? {
+        Some(witness) => witness.id,
+        None => ledger.newest()?,
+    };
+    let processes = ledger.load(release)?.release.processes;
+    let asked = scale::read(&lock::folder(repo, env))?;
+    let count = |kind: &str, process: &Process| asked.get(kind).copied().unwrap_or(process.count);
+    Ok(processes.iter().map(|(kind, process)| (kind.clone(), count(kind, process))).collect())
+}
+
+/// The last take-over, if it failed.
+pub(crate) fn failure(repo: &Repo, env: &EnvName) -> Result<Option<Receipt>> {
+    Receipt::read(&lock::folder(repo, env))
+}
+
+/// The whole environment of a process: the release's config, secrets and ID, and nothing of this machine's.
 fn environment(job: &Job<'_>) -> BTreeMap<String, String> {
+    let release = &job.verified.release;
     let secrets = job.secrets.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
-    job.verified.release.config.clone().into_iter().chain(secrets).collect()
+    let id = (RELEASE_ID.to_owned(), release.id.to_string());
+    release.config.clone().into_iter().chain(secrets).chain([id]).collect()
 }
 
-async fn start_server(job: &Job<'_>, lock: &Lock) -> Result<Option<Server>> {
-    let Some(postgres) = &job.verified.release.services.postgres else { return Ok(None) };
+/// The URL of the deploy's own server, if the release has it run one.
+fn own_url(job: &Job<'_>) -> Result<Option<PostgresUrl>> {
+    let Some(postgres) = job.verified.release.services.own_postgres() else { return Ok(None) };
     let Some(value) = job.secrets.get(&postgres.variable) else { return Ok(None) };
     let url = PostgresUrl::parse(&postgres.variable, value)?;
     // A URL that points elsewhere is somebody else's server, attached to this deploy.
-    if url.host != "127.0.0.1" || url.port != postgres.port {
-        return Ok(None);
-    }
-    Server::start(job.repo, job.env, &url, lock, job.progress).await.map(Some)
+    Ok(Some(url).filter(|url| url.host == "127.0.0.1" && url.port == postgres.port))
 }
 
 /// Says what is missing or in the way before anything is built for it.
-pub(crate) fn preflight(repo: &Repo, env: &EnvName, deploy: &Deploy) -> Result<()> {
-    lock::refuse_if_running(repo, env)?;
-    if deploy.services.postgres.is_some() {
+pub(crate) async fn preflight(repo: &Repo, env: &EnvName, deploy: &Deploy) -> Result<()> {
+    if deploy.services.own_postgres().is_some() {
         postgres_home::newest_programs()?;
+    }
+    if client::state(repo, env).await?.is_some() {
+        return Ok(()); // it has its port already, and opens another one itself
     }
     let config = deploy.config.iter().map(|(name, text)| (name.clone(), text.0.clone())).collect();
     // Which variables are ports is known only once there is an image; this one is so by convention.
     let port = deploy.config.get("PORT").and_then(|text| text.0.parse().ok());
-    check_ports(env, &config, port.into_iter())
-}
-
-/// Says who is in the way before anything is started, rather than after it has failed.
-fn check_ports(
-    env: &EnvName,
-    config: &BTreeMap<String, String>,
-    ports: impl Iterator<Item = u16>,
-) -> Result<()> {
-    let address = config.get("BIND_ADDRESS").and_then(|text| text.parse().ok());
-    let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    for port in ports {
-        let bound = TcpListener::bind((address, port));
-        if bound.is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse) {
-            let why = format!("another program listens on port {port}");
-            return Err(Error::refused(format!("running {env} on this machine"), why).next(format!(
-                "stop it (`ss -ltnp 'sport = :{port}'` names it; a kind deploy: `cargo xtask down --env dev`), \
-                 or set another PORT in k8s/envs/{env}.toml and make a new release"
-            )));
-        }
-    }
-    Ok(())
+    let address = port.map(|port| SocketAddr::new(formation::address(&config), port));
+    let taken = address.and_then(|address| TcpListener::bind(address).err().map(|error| (address, error)));
+    taken.map_or(Ok(()), |(address, error)| Err(formation::cannot_listen(env, address, &error)))
 }
 
 fn url(job: &Job<'_>) -> String {
     let port = job.verified.release.processes.values().find_map(|process: &Process| process.port);
     port.map_or_else(String::new, |port| format!("http://localhost:{port}"))
+}
+
+fn gave_up(job: &Job<'_>) -> Error {
+    let doing = format!("running {}", job.verified.release.id);
+    Error::failed(
+        doing,
+        "this command was stopped; if its turn had come, the `run` that is up goes on without it",
+    )
+    .next("the same command tells how that went")
+}
+
+fn does_not_answer(env: &EnvName) -> Error {
+    let why = format!("the `run` that is up does not answer after {} s", PATIENCE.as_secs());
+    Error::failed(format!("asking for a change of {env}"), why)
+        .next(format!("stop it with `cargo xtask down --env {env}`, and run the same command again"))
 }
 
 fn interrupted(job: &Job<'_>) -> Error {

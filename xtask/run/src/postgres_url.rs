@@ -1,7 +1,7 @@
 //! The parts of a PostgreSQL URL that it takes to start a server for it.
 
 use url::Url;
-use xtask_contract::{Error, Result, seal::Secret};
+use xtask_contract::{Error, Result, Secret};
 
 /// What a deploy's own server is told at its start.
 pub(crate) struct PostgresUrl {

@@ -8,20 +8,17 @@ use std::{
 };
 
 use k8s_openapi::jiff::Timestamp;
-use kube::{
-    Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
-};
+use kube::{Client, config::Kubeconfig};
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, process::Command, time};
-use xtask_contract::{Context, Error, Repo, Result, durable};
+use xtask_contract::{Context, Error, Progress, Repo, Result, durable};
 
 use super::{
     Place,
     nodes::{Node, Nodes},
     restart,
 };
-use crate::Job;
+use crate::kubernetes::{self, SILENCE};
 
 /// How long an API server may take to answer after its node was started.
 const START: Duration = Duration::from_secs(90);
@@ -35,24 +32,29 @@ pub(super) struct Cluster {
 
 impl Cluster {
     /// The cluster, made or started if need be.
-    pub(super) async fn ready(job: &Job<'_>, place: &Place<'_>, engine: &impl Nodes) -> Result<Self> {
-        let files = Files::of(job.repo, place.cluster);
+    pub(super) async fn ready(
+        repo: &Repo,
+        place: &Place<'_>,
+        engine: &impl Nodes,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let files = Files::of(repo, place.cluster);
         let mut nodes = engine.of_cluster(place.cluster).await?;
         if files.making.exists() {
-            job.progress.step("removing a cluster that was not finished");
+            progress.step("removing a cluster that was not finished");
             kind(&["delete", "cluster", "--name", place.cluster], None).await?;
             nodes.clear();
         }
         if nodes.is_empty() {
-            job.progress.step(&format!("making the kind cluster {}", place.cluster));
-            make(job, place, &files).await?;
+            progress.step(&format!("making the kind cluster {}", place.cluster));
+            make(repo, place, &files).await?;
             nodes = engine.of_cluster(place.cluster).await?;
         }
         let stopped: Vec<&Node> = nodes.iter().filter(|node| !node.running).collect();
         let client = if stopped.is_empty() {
             connect(place, &files, false).await?
         } else {
-            job.progress.step(&format!("starting the kind cluster {}", place.cluster));
+            progress.step(&format!("starting the kind cluster {}", place.cluster));
             let since = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
             for node in stopped {
                 engine.start(&node.name).await?;
@@ -77,6 +79,16 @@ pub(super) async fn client(repo: &Repo, place: &Place<'_>) -> Result<Client> {
     connect(place, &Files::of(repo, place.cluster), false).await
 }
 
+/// A client of a cluster by the kubeconfig at hand, if there is one: nothing is started, or waited for.
+pub(crate) async fn client_at_hand(
+    repo: &Repo,
+    place: &Place<'_>,
+    silence: Duration,
+) -> Result<Option<Client>> {
+    let kubeconfig = Files::of(repo, place.cluster).kubeconfig;
+    if kubeconfig.exists() { open(&kubeconfig, silence).await.map(Some) } else { Ok(None) }
+}
+
 /// The cluster's files in `.xtask/kind`. The kubeconfig is kept out of the user's own: a deploy does not
 /// change what `kubectl` talks to.
 struct Files {
@@ -92,9 +104,9 @@ impl Files {
     }
 }
 
-async fn make(job: &Job<'_>, place: &Place<'_>, files: &Files) -> Result<()> {
+async fn make(repo: &Repo, place: &Place<'_>, files: &Files) -> Result<()> {
     let doing = || format!("making the kind cluster {}", place.cluster);
-    let path = job.repo.k8s().join("kind.yaml");
+    let path = repo.k8s().join("kind.yaml");
     let text = fs::read_to_string(&path).doing(|| "reading k8s/kind.yaml")?;
     let mut config: Value = serde_saphyr::from_str(&text).doing(|| "reading k8s/kind.yaml")?;
     for end in ["containerPort", "hostPort"] {
@@ -125,7 +137,7 @@ async fn make(job: &Job<'_>, place: &Place<'_>, files: &Files) -> Result<()> {
 /// Connects with the kubeconfig at hand, or, if that does not fit (the cluster was made anew elsewhere), with
 /// the one that kind gives.
 async fn connect(place: &Place<'_>, files: &Files, fresh: bool) -> Result<Client> {
-    if let Ok(client) = open(&files.kubeconfig).await
+    if let Ok(client) = open(&files.kubeconfig, SILENCE).await
         && client.apiserver_version().await.is_ok()
     {
         return Ok(client);
@@ -133,7 +145,7 @@ async fn connect(place: &Place<'_>, files: &Files, fresh: bool) -> Result<Client
     let text = kind(&["get", "kubeconfig", "--name", place.cluster], None).await?;
     durable::replace(&files.kubeconfig, text.as_bytes(), 0o600)
         .doing(|| format!("writing {}", files.kubeconfig.display()))?;
-    let client = open(&files.kubeconfig).await?;
+    let client = open(&files.kubeconfig, SILENCE).await?;
     let answered = async {
         loop {
             match client.apiserver_version().await {
@@ -157,13 +169,10 @@ async fn connect(place: &Place<'_>, files: &Files, fresh: bool) -> Result<Client
     }
 }
 
-async fn open(kubeconfig: &Path) -> Result<Client> {
-    let doing = || format!("reading {}", kubeconfig.display());
-    let kubeconfig = Kubeconfig::read_from(kubeconfig).doing(doing)?;
-    let mut config =
-        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.doing(doing)?;
-    config.connect_timeout = Some(Duration::from_secs(5));
-    Client::try_from(config).doing(|| "making a Kubernetes client")
+async fn open(kubeconfig: &Path, silence: Duration) -> Result<Client> {
+    let doing = format!("reading {}", kubeconfig.display());
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).doing(|| doing.as_str())?;
+    kubernetes::connect(kubeconfig, None, silence, &doing).await
 }
 
 /// Runs the `kind` command and gives back its standard output.

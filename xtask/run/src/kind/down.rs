@@ -9,12 +9,10 @@ use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, ListParams},
 };
-use xtask_contract::{Progress, Repo, Result};
+use xtask_contract::{Progress, Repo, Result, labels};
 
-use super::{Place, api_error::ApiContext, cluster, nodes::Nodes};
-
-/// The label that all objects of a deploy bear.
-const OURS: &str = "app.kubernetes.io/managed-by=xtask";
+use super::{Place, cluster, nodes::Nodes};
+use crate::kubernetes::ApiContext;
 
 /// Stops a deploy: deletes what runs, and stops the cluster if no other deploy is on it. Volumes stay, unless
 /// `data`; then the namespace goes, and the cluster with it if it is empty.
@@ -50,8 +48,10 @@ pub(crate) async fn down(
 async fn others(repo: &Repo, place: &Place<'_>) -> Result<bool> {
     let Ok(client) = cluster::client(repo, place).await else { return Ok(false) };
     let api: Api<Namespace> = Api::all(client);
-    let list =
-        api.list_metadata(&ListParams::default().labels(OURS)).await.asked(|| "listing the namespaces")?;
+    let list = api
+        .list_metadata(&ListParams::default().labels(labels::OURS))
+        .await
+        .asked(|| "listing the namespaces")?;
     Ok(list.items.iter().any(|namespace| namespace.name_any() != place.namespace))
 }
 
@@ -64,7 +64,7 @@ async fn stop_processes(client: &Client, place: &Place<'_>, data: bool) -> Resul
             other => other.map(drop).asked(doing),
         };
     }
-    let ours = ListParams::default().labels(OURS);
+    let ours = ListParams::default().labels(labels::OURS);
     let how = DeleteParams::background();
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), place.namespace);
     deployments.delete_collection(&how, &ours).await.asked(doing)?;

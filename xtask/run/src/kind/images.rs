@@ -18,14 +18,23 @@ pub(super) async fn bring(job: &Job<'_>, nodes: &[String], engine: &impl Nodes) 
     let Release { image, services, .. } = &job.verified.release;
     try_join_all(nodes.iter().map(|node| load(job.layout, &image.digest, node, engine, job.progress)))
         .await?;
-    if let Some(image) = services.postgres.as_ref().and_then(|postgres| postgres.image.as_deref()) {
-        for node in nodes {
-            if !has(engine, node, &full_name(image)).await? {
-                job.progress.step(&format!("copying the image {image} to {node}"));
-                if !engine.copy_image(image, node).await? {
-                    job.progress
-                        .note(&format!("the Docker Engine has no image {image}: the cluster pulls it"));
-                }
+    let postgres = services.own_postgres().and_then(|postgres| postgres.image.as_deref());
+    bring_service(postgres, nodes, engine, job.progress).await
+}
+
+/// Brings the image of a backing service, if it has one, to each node that has not got it.
+pub(super) async fn bring_service(
+    image: Option<&str>,
+    nodes: &[String],
+    engine: &impl Nodes,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let Some(image) = image else { return Ok(()) };
+    for node in nodes {
+        if !has(engine, node, &full_name(image)).await? {
+            progress.step(&format!("copying the image {image} to {node}"));
+            if !engine.copy_image(image, node).await? {
+                progress.note(&format!("the Docker Engine has no image {image}: the cluster pulls it"));
             }
         }
     }

@@ -7,27 +7,22 @@ use std::pin::pin;
 use futures_util::StreamExt;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use kube::{
-    Api, Client,
+    Api,
     runtime::{WatchStreamExt, watcher::watch_object},
 };
 use xtask_contract::{Error, Result};
 
-use super::{api_error::ApiContext, nodes::Nodes};
+use super::nodes::Nodes;
+use crate::kubernetes::{ApiContext, Site};
 
 /// The user and group that k8s/objects/postgres.yaml runs PostgreSQL as.
 const OWNER: &str = "999";
 
 /// Gives the volume of the first pod of a StatefulSet to its user.
-pub(super) async fn own(
-    client: &Client,
-    namespace: &str,
-    set: &str,
-    nodes: &[String],
-    engine: &impl Nodes,
-) -> Result<()> {
-    let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
+pub(super) async fn own(site: &Site<'_>, set: &str, nodes: &[String], engine: &impl Nodes) -> Result<()> {
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(site.client.clone(), site.namespace);
     let name = bound(claims, &format!("data-{set}-0")).await;
-    let volumes: Api<PersistentVolume> = Api::all(client.clone());
+    let volumes: Api<PersistentVolume> = Api::all(site.client.clone());
     let volume = volumes.get(&name).await.asked(|| format!("reading the volume {name}"))?;
     let Some(folder) = volume.spec.and_then(|spec| spec.host_path) else { return Ok(()) };
     for node in nodes {

@@ -3,8 +3,10 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
+    fs::File,
     io,
-    os::fd::{BorrowedFd, RawFd},
+    mem::ManuallyDrop,
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -18,6 +20,11 @@ use tokio::{
     process::{Child, Command},
 };
 use xtask_contract::service;
+
+use super::{gate::Ear, socket::Socket};
+
+/// The descriptor at which a process finds the socket that it is to accept from, as `sd_listen_fds(3)` has it.
+const LISTEN_FD: RawFd = 3;
 
 /// An unprivileged user to run a program as.
 #[derive(Debug, Clone, Copy)]
@@ -33,18 +40,18 @@ pub(super) struct Program {
     environment: BTreeMap<String, String>,
     user: Option<User>,
     death_signal: Signal,
-    kept_open: Option<RawFd>,
+    kept_open: Vec<RawFd>,
 }
 
 impl Program {
     /// The program of an unpacked image.
-    pub(super) fn of_image(root: &Path, environment: &BTreeMap<String, String>, kept_open: RawFd) -> Self {
+    pub(super) fn of_image(root: &Path, environment: BTreeMap<String, String>, kept_open: &[RawFd]) -> Self {
         Self {
             path: root.join(service::NAME),
-            environment: environment.clone(),
+            environment,
             user: None,
             death_signal: Signal::TERM,
-            kept_open: Some(kept_open),
+            kept_open: kept_open.to_vec(),
         }
     }
 
@@ -53,16 +60,22 @@ impl Program {
         path: PathBuf,
         user: Option<User>,
         death_signal: Signal,
-        kept_open: Option<RawFd>,
+        kept_open: &[RawFd],
     ) -> Self {
         let environment = BTreeMap::from([("LC_ALL".to_owned(), "C".to_owned())]);
-        Self { path, environment, user, death_signal, kept_open }
+        Self { path, environment, user, death_signal, kept_open: kept_open.to_vec() }
     }
 
     /// Starts a process. Its standard streams are pipes; it is in a process group of its own, so that Ctrl-C
     /// reaches only this process, which stops its children in order; the system sends it the program's death
-    /// signal should this process die; and it holds on to the lock of the children.
-    pub(super) fn spawn(&self, args: &[impl AsRef<std::ffi::OsStr>]) -> io::Result<Child> {
+    /// signal should this process die; and it holds on to the locks that it was given. It accepts from this socket
+    /// and tells this ear how it is.
+    pub(super) fn spawn(
+        &self,
+        args: &[impl AsRef<std::ffi::OsStr>],
+        socket: Option<&Socket>,
+        ear: Option<&Ear>,
+    ) -> io::Result<Child> {
         let mut command = Command::new(&self.path);
         command
             .args(args.iter().map(OsString::from))
@@ -77,30 +90,61 @@ impl Program {
         if let Some(User { uid, gid }) = self.user {
             command.uid(uid).gid(gid);
         }
-        let (signal, parent, kept_open) = (self.death_signal, rustix::process::getpid(), self.kept_open);
+        if let Some(ear) = ear {
+            command.env("NOTIFY_SOCKET", ear.address());
+        }
+        let socket = socket.map(|socket| {
+            // Without LISTEN_PID, which nobody knows before the child is there: it keeps a grandchild from taking the
+            // socket for its own, and here nobody inherits an environment.
+            command.env("LISTEN_FDS", "1");
+            socket.as_raw_fd()
+        });
+        let (signal, parent, kept_open) =
+            (self.death_signal, rustix::process::getpid(), self.kept_open.clone());
         #[expect(
             unsafe_code,
             reason = "no other way to ask for a death signal: it must be done by the child"
         )]
         // SAFETY: between fork and exec only system calls are made; nothing is allocated or locked.
         unsafe {
-            command.pre_exec(move || prepare(signal, parent, kept_open));
+            command.pre_exec(move || prepare(signal, parent, &kept_open, socket));
         }
         command.spawn()
     }
 }
 
-fn prepare(signal: Signal, parent: Pid, kept_open: Option<RawFd>) -> io::Result<()> {
+/// Keeps [`LISTEN_FD`] from being anything that a child needs: it is taken, as long as this lives, by something else.
+/// To be made before the files of any lock are opened.
+pub(super) fn reserve_listen_fd() -> io::Result<OwnedFd> {
+    let something = OwnedFd::from(File::open("/dev/null")?);
+    if something.as_raw_fd() == LISTEN_FD {
+        return Ok(something);
+    }
+    Ok(rustix::io::fcntl_dupfd_cloexec(something, LISTEN_FD)?)
+}
+
+fn prepare(signal: Signal, parent: Pid, kept_open: &[RawFd], socket: Option<RawFd>) -> io::Result<()> {
     set_parent_process_death_signal(Some(signal))?;
     // The parent may have died before the child could ask to be told.
     if rustix::process::getppid() != Some(parent) {
         return Err(io::ErrorKind::Interrupted.into());
     }
-    let Some(kept_open) = kept_open else { return Ok(()) };
-    #[expect(unsafe_code, reason = "the lock's file is open in the parent for as long as it has children")]
-    // SAFETY: see the reason.
-    let kept_open = unsafe { BorrowedFd::borrow_raw(kept_open) };
-    rustix::io::fcntl_setfd(kept_open, FdFlags::empty())?;
+    for kept_open in kept_open {
+        #[expect(unsafe_code, reason = "a lock's file is open in the parent for as long as it has children")]
+        // SAFETY: see the reason.
+        let kept_open = unsafe { BorrowedFd::borrow_raw(*kept_open) };
+        rustix::io::fcntl_setfd(kept_open, FdFlags::empty())?;
+    }
+    if let Some(socket) = socket {
+        #[expect(
+            unsafe_code,
+            reason = "the socket is open in the parent, and what else was at its new place is not"
+        )]
+        // SAFETY: see the reason; the new place is never dropped, as it is the program's.
+        let (socket, mut place) =
+            unsafe { (BorrowedFd::borrow_raw(socket), ManuallyDrop::new(OwnedFd::from_raw_fd(LISTEN_FD))) };
+        rustix::io::dup2(socket, &mut place)?;
+    }
     Ok(())
 }
 

@@ -1,17 +1,20 @@
-//! Who runs a deploy of this machine: at most one `run` at a time, and none before the processes of an earlier
+//! Who keeps a deploy of this machine running: one `run` at a time, and none before the processes of an earlier
 //! one are gone. Both are file locks, which the system takes back from whoever dies.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
     os::fd::{AsRawFd, RawFd},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time;
 use xtask_contract::{Context, EnvName, Error, Progress, Repo, Result, durable, witness::Witness};
+
+use super::scale;
+use crate::Receipt;
 
 /// How long processes that were told to stop may take: longer than the service's own deadline.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -30,11 +33,26 @@ pub(super) struct Lock {
 impl Lock {
     /// Takes the lock, or refuses if a `run` of this deploy has it.
     pub(super) async fn take(repo: &Repo, env: &EnvName, progress: &dyn Progress) -> Result<Self> {
+        Self::try_take(repo, env, progress).await?.ok_or_else(|| {
+            Error::refused(format!("taking the lock of {env}"), "it was started again just now")
+                .next(format!("`cargo xtask down --env {env}` stops that, too"))
+        })
+    }
+
+    /// Takes the lock, unless a `run` of this deploy has it.
+    pub(super) async fn try_take(
+        repo: &Repo,
+        env: &EnvName,
+        progress: &dyn Progress,
+    ) -> Result<Option<Self>> {
         let folder = folder(repo, env);
         let doing = || format!("taking the lock of {env}");
         fs::create_dir_all(&folder).doing(doing)?;
         let mut supervisor = open(folder.join("run.lock")).doing(doing)?;
-        try_lock(&mut supervisor, env)?;
+        match supervisor.try_lock() {
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            locked => locked.map_err(io::Error::from).doing(doing)?,
+        }
         let mut write = || -> io::Result<()> {
             supervisor.set_len(0)?;
             write!(supervisor, "{}", std::process::id())
@@ -44,9 +62,9 @@ impl Lock {
         let children = open(folder.join("children.lock")).doing(doing)?;
         if let Err(TryLockError::WouldBlock) = children.try_lock() {
             progress.step("waiting for the processes of an earlier run to end");
-            wait(children.try_clone().doing(doing)?, env).await?;
+            wait(children.try_clone().doing(doing)?, &processes_of(env)).await?;
         }
-        Ok(Self { folder, _supervisor: supervisor, children })
+        Ok(Some(Self { folder, _supervisor: supervisor, children }))
     }
 
     /// The file that each child holds on to.
@@ -56,13 +74,7 @@ impl Lock {
 
     /// The newest release that ran here.
     pub(super) fn witness(&self) -> Result<Option<Witness>> {
-        let path = self.folder.join(WITNESS);
-        let doing = || format!("reading {}", path.display());
-        match fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::failed(doing(), error)),
-            Ok(text) => toml::from_str(&text).map(Some).doing(doing),
-        }
+        read_witness(&self.folder)
     }
 
     /// Notes which release runs.
@@ -72,34 +84,26 @@ impl Lock {
         durable::replace(&path, toml::to_string(witness).doing(doing)?.as_bytes(), 0o644).doing(doing)
     }
 
-    /// Forgets it.
+    /// Forgets it, and all else that outlives a run.
     pub(super) fn forget(&self) -> Result<()> {
-        let path = self.folder.join(WITNESS);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-        .doing(|| format!("deleting {}", path.display()))
+        scale::remove(&self.folder.join(WITNESS))?;
+        Receipt::forget(&self.folder)?;
+        scale::forget(&self.folder)
     }
 }
 
-/// Refuses if a `run` of this deploy has the lock.
-pub(super) fn refuse_if_running(repo: &Repo, env: &EnvName) -> Result<()> {
-    match OpenOptions::new().read(true).open(folder(repo, env).join("run.lock")) {
-        Ok(mut supervisor) => try_lock(&mut supervisor, env),
-        Err(_) => Ok(()), // it never ran
-    }
+/// The newest release of a deploy that ran on this machine.
+pub(super) fn witness(repo: &Repo, env: &EnvName) -> Result<Option<Witness>> {
+    read_witness(&folder(repo, env))
 }
 
-fn try_lock(supervisor: &mut File, env: &EnvName) -> Result<()> {
-    match supervisor.try_lock() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::Error(error)) => Err(Error::failed(format!("taking the lock of {env}"), error)),
-        Err(TryLockError::WouldBlock) => {
-            let pid = holder(supervisor).map_or_else(String::new, |pid| format!(" (process {pid})"));
-            Err(Error::refused(format!("running {env}"), format!("it runs already{pid}"))
-                .next(format!("stop it with Ctrl-C where it runs, or with `cargo xtask down --env {env}`")))
-        }
+fn read_witness(folder: &Path) -> Result<Option<Witness>> {
+    let path = folder.join(WITNESS);
+    let doing = || format!("reading {}", path.display());
+    match fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::failed(doing(), error)),
+        Ok(text) => toml::from_str(&text).map(Some).doing(doing),
     }
 }
 
@@ -122,20 +126,47 @@ pub(super) async fn stop_holder(repo: &Repo, env: &EnvName, progress: &dyn Progr
             Error::failed(doing(), "it has just started and is not known yet").next("try again")
         })?;
         kill_process(pid, Signal::TERM).doing(doing)?;
-        wait(supervisor, env).await?;
+        wait(supervisor, &processes_of(env)).await?;
     }
-    wait(open(folder.join("children.lock")).doing(doing)?, env).await?;
+    wait(open(folder.join("children.lock")).doing(doing)?, &processes_of(env)).await?;
     Ok(running)
 }
 
-async fn wait(file: File, env: &EnvName) -> Result<()> {
-    let doing = || format!("waiting for the processes of {env} to end");
+/// The `run` that has a deploy, if there is one. What is left of one that was killed is waited for.
+pub(super) async fn runner(repo: &Repo, env: &EnvName, progress: &dyn Progress) -> Result<Option<Pid>> {
+    let folder = folder(repo, env);
+    let doing = || format!("looking for a run of {env}");
+    let children = open(folder.join("children.lock")).doing(doing)?;
+    // A `run` has this one as long as it has any other; looking at it is in no run's way, as all wait for it.
+    if children.try_lock().is_ok() {
+        return Ok(None);
+    }
+    let mut supervisor = open(folder.join("run.lock")).doing(doing)?;
+    match supervisor.try_lock() {
+        Err(TryLockError::Error(error)) => Err(Error::failed(doing(), error)),
+        Err(TryLockError::WouldBlock) => Ok(holder(&mut supervisor)),
+        Ok(()) => {
+            progress.step("waiting for the processes of an earlier run to end");
+            drop(supervisor);
+            wait(children, &processes_of(env)).await.map(|()| None)
+        }
+    }
+}
+
+fn processes_of(env: &EnvName) -> String {
+    format!("waiting for the processes of {env} to end")
+}
+
+/// Waits for a lock until those who hold it are gone, which should not take long.
+pub(super) async fn wait(file: File, doing: &str) -> Result<()> {
+    let doing = || doing.to_owned();
+    let held = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap_or_default();
     let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file));
     match time::timeout(PATIENCE, locked).await {
         Ok(Ok(locked)) => locked.map(drop).doing(doing),
         Ok(Err(panicked)) => Err(Error::failed(doing(), panicked)),
         Err(_) => Err(Error::failed(doing(), format!("some are still there after {} s", PATIENCE.as_secs()))
-            .next(format!("`fuser .xtask/{env}/children.lock` names them"))),
+            .next(format!("`fuser {}` names them", held.display()))),
     }
 }
 
@@ -145,7 +176,8 @@ fn holder(file: &mut File) -> Option<Pid> {
     text.trim().parse().ok().and_then(Pid::from_raw)
 }
 
-fn open(path: PathBuf) -> io::Result<File> {
+/// Opens the file of a lock, and makes it if it is missing.
+pub(super) fn open(path: PathBuf) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
 }
 

@@ -1,76 +1,158 @@
 //! A deploy's own PostgreSQL server on this machine, as a process beside the others: durable (fsync is on),
 //! on loopback only, with a password.
 
-use std::fs;
+use std::{
+    fs::{self, File},
+    os::fd::RawFd,
+    path::PathBuf,
+};
 
 use rustix::process::Signal;
-use tokio::sync::watch;
-use xtask_contract::{Context, Digest, EnvName, Progress, Repo, Result, durable};
+use xtask_contract::{Context, Digest, EnvName, Error, Progress, Repo, Result, durable};
 
 use super::{
     child::Program,
+    keeper::Keeper,
     lock::Lock,
+    nursery::Nursery,
     postgres_home::Home,
-    supervisor::{Ready, Running, Slot, once},
+    postmaster::Postmaster,
+    running::{Running, once},
+    slot::{Ready, Slot},
+    turn::Turn,
 };
 use crate::postgres_url::PostgresUrl;
 
-/// A server that takes connections.
+/// A server that takes connections, and that ends with this process.
 pub(super) struct Server {
     slot: Slot,
     running: Running,
+    lock: File,
 }
 
 impl Server {
-    /// Starts the server that a URL names; its data folder, user and database are made if they are missing.
+    /// Starts the server that a URL names, unless it runs already: then it is used, and left running.
     pub(super) async fn start(
         repo: &Repo,
         env: &EnvName,
         url: &PostgresUrl,
         lock: &Lock,
         progress: &dyn Progress,
-    ) -> Result<Self> {
+    ) -> Result<Option<Self>> {
+        let turn = Turn::take(repo, env, progress).await?;
         let home = Home::of(repo, env)?;
-        let programs = home.programs()?;
-        // SIGINT is PostgreSQL's fast shutdown: it ends its clients' sessions and leaves clean files.
-        let program = |name: &str| {
-            Program::of_machine(programs.join(name), home.user, Signal::INT, Some(lock.for_children()))
-        };
-        if !home.data().is_dir() {
-            progress.step("making the PostgreSQL data folder");
-            make_data(&home, &program("initdb")).await?;
+        if let Some(running) = turn.running(&home.data()).await? {
+            check_fit(env, &home, running, url)?;
+            return Ok(None);
         }
-        provision(repo, env, &home, &program("postgres"), url).await?;
+        let held = [lock.for_children(), turn.for_server()];
+        let programs = Programs::of(&home, &held)?;
+        prepare(&home, &programs, url, progress).await?;
         progress.step("starting PostgreSQL");
-        let slot = Slot {
-            name: "postgres".into(),
-            program: program("postgres"),
-            args: arguments(&home, url.port),
-            ready: Ready::Says("database system is ready to accept connections"),
-            stop: Signal::INT,
-        };
-        let running = slot.start(None).await.map_err(|error| {
-            error.next(format!("if port {} is taken: choose another services.postgres.port in k8s/envs/{env}.toml and run `cargo xtask down --env {env} --data`", url.port))
-        })?;
-        Ok(Self { slot, running })
+        let mut args = vec!["-D".to_owned(), home.data().display().to_string()];
+        args.extend(settings(url.port));
+        let ready = Ready::Says("database system is ready to accept connections");
+        let slot = Slot::new("postgres".into(), programs.get("postgres"), args, ready, Signal::INT);
+        let running = slot.start().await.map_err(|error| error.next(if_port_is_taken(env, url)))?;
+        Ok(Some(Self { slot, running, lock: turn.end() }))
     }
 
-    /// Keeps the server running until told to stop; then stops it.
-    pub(super) async fn keep(self, stop: &watch::Receiver<bool>, progress: &dyn Progress) {
-        self.slot.keep(self.running, stop.clone(), progress).await;
+    /// Keeps the server running.
+    pub(super) fn keep<'a>(self, nursery: &Nursery<'a>, progress: &'a dyn Progress) -> Keeper {
+        Keeper::adopt(nursery, self.slot, self.running, self.lock, progress)
     }
 }
 
-fn arguments(home: &Home, port: u16) -> Vec<String> {
+/// Starts the server that a URL names so that it outlives this process, and waits until it takes connections.
+pub(super) async fn start_detached(
+    env: &EnvName,
+    home: &Home,
+    url: &PostgresUrl,
+    turn: &Turn,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let doing = "starting PostgreSQL";
+    let held = [turn.for_server()];
+    let programs = Programs::of(home, &held)?;
+    prepare(home, &programs, url, progress).await?;
+    progress.step(doing);
+    let (log, said_before) = (home.log(), fs::read(home.log()).map_or(0, |said| said.len()));
+    // PostgreSQL's own tool makes it a session of its own. Killed while it waits, it stops the server again.
+    let (data, to) = (home.data().display().to_string(), log.display().to_string());
+    let options = settings(url.port).join(" ");
+    let args = ["start", "-s", "-w", "-t", "60", "-D", &data, "-l", &to, "-o", &options].map(str::to_owned);
+    once(&programs.get("pg_ctl"), doing, &args, "", None, &mut |_| {}).await.map_err(|mut error| {
+        let said = fs::read(&log).unwrap_or_default();
+        let said = String::from_utf8_lossy(said.get(said_before..).unwrap_or_default());
+        let said: String = said.lines().map(|line| "\n    ".to_owned() + line).collect();
+        error.why.push(format!("its log {} says:{said}", log.display()));
+        error.next(if_port_is_taken(env, url))
+    })
+}
+
+/// Refuses a server that runs already but is not the one that a URL names.
+pub(super) fn check_fit(env: &EnvName, home: &Home, running: Postmaster, url: &PostgresUrl) -> Result<()> {
+    let why = if running.port != url.port {
+        format!("it runs on port {}, not on {}", running.port, url.port)
+    } else if !is_provisioned(home, url) {
+        "it runs with another user, password or database".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Error::refused(format!("using the PostgreSQL server of {env}"), why).next(format!(
+        "stop it with `cargo xtask services down postgres --env {env}`; the same command then starts it as it is to be"
+    )))
+}
+
+/// The programs of the version that the data are of.
+struct Programs<'a> {
+    folder: PathBuf,
+    home: &'a Home,
+    held: &'a [RawFd],
+}
+
+impl<'a> Programs<'a> {
+    fn of(home: &'a Home, held: &'a [RawFd]) -> Result<Self> {
+        Ok(Self { folder: home.programs()?, home, held })
+    }
+
+    fn get(&self, name: &str) -> Program {
+        // SIGINT is PostgreSQL's fast shutdown: it ends its clients' sessions and leaves clean files.
+        Program::of_machine(self.folder.join(name), self.home.user, Signal::INT, self.held)
+    }
+}
+
+/// Makes what is missing: the data folder, the URL's user and database.
+async fn prepare(
+    home: &Home,
+    programs: &Programs<'_>,
+    url: &PostgresUrl,
+    progress: &dyn Progress,
+) -> Result<()> {
+    if !home.data().is_dir() {
+        progress.step("making the PostgreSQL data folder");
+        make_data(home, &programs.get("initdb")).await?;
+    }
+    provision(home, &programs.get("postgres"), url).await
+}
+
+/// The server's settings, each as two arguments. None has a character that a shell would take amiss.
+fn settings(port: u16) -> Vec<String> {
     let settings = [
         "listen_addresses=127.0.0.1".to_owned(),
         format!("port={port}"),
         "unix_socket_directories=".to_owned(), // a socket's path may have 107 bytes; a checkout's may be longer
         "log_checkpoints=off".to_owned(),
     ];
-    let mut arguments = vec!["-D".to_owned(), home.data().display().to_string()];
-    arguments.extend(settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]));
-    arguments
+    settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]).collect()
+}
+
+fn if_port_is_taken(env: &EnvName, url: &PostgresUrl) -> String {
+    format!(
+        "if port {} is taken: choose another services.postgres.port in k8s/envs/{env}.toml and run \
+         `cargo xtask down --env {env} --data`",
+        url.port
+    )
 }
 
 /// Makes the data folder under a temporary name, so that a kill leaves none that is half made.
@@ -80,9 +162,12 @@ async fn make_data(home: &Home, initdb: &Program) -> Result<()> {
     if incoming.exists() {
         fs::remove_dir_all(&incoming).doing(|| doing)?;
     }
+    if home.provisioned().exists() {
+        fs::remove_file(home.provisioned()).doing(|| doing)?;
+    }
     let folder = incoming.display().to_string();
     let args = ["-D", &folder, "--username=postgres", "--auth=reject", "--encoding=UTF8", "--locale=C.UTF-8"];
-    once(initdb, doing, &args.map(str::to_owned), "", &mut |_| {}).await?;
+    once(initdb, doing, &args.map(str::to_owned), "", None, &mut |_| {}).await?;
     // The superuser has no password and cannot log in: it is used in single-user mode alone.
     let access = "host all all 127.0.0.1/32 scram-sha-256\n";
     fs::write(incoming.join("pg_hba.conf"), access).doing(|| doing)?;
@@ -91,29 +176,23 @@ async fn make_data(home: &Home, initdb: &Program) -> Result<()> {
 
 /// Makes the URL's user and database, and sets the password, in PostgreSQL's single-user mode: no network, no
 /// other password. Done again only when the URL has changed.
-async fn provision(
-    repo: &Repo,
-    env: &EnvName,
-    home: &Home,
-    postgres: &Program,
-    url: &PostgresUrl,
-) -> Result<()> {
-    let doing = "making the PostgreSQL user and database";
-    let mark = super::lock::folder(repo, env).join("postgres-provisioned");
-    let wanted = Digest::of(format!(
-        "{}\n{}\n{}\n{}",
-        home.data().display(),
-        url.user,
-        url.database,
-        url.password.expose()
-    ));
-    if fs::read_to_string(&mark).is_ok_and(|known| known == wanted.to_string()) {
+async fn provision(home: &Home, postgres: &Program, url: &PostgresUrl) -> Result<()> {
+    if is_provisioned(home, url) {
         return Ok(());
     }
+    let doing = "making the PostgreSQL user and database";
     let data = home.data().display().to_string();
     let args = ["--single", "-j", "-D", &data, "postgres"].map(str::to_owned);
-    once(postgres, doing, &args, &statements(url), &mut |_| {}).await?;
-    durable::replace(&mark, wanted.to_string().as_bytes(), 0o600).doing(|| doing)
+    once(postgres, doing, &args, &statements(url), None, &mut |_| {}).await?;
+    durable::replace(&home.provisioned(), mark(url).as_bytes(), 0o600).doing(|| doing)
+}
+
+fn is_provisioned(home: &Home, url: &PostgresUrl) -> bool {
+    fs::read_to_string(home.provisioned()).is_ok_and(|known| known == mark(url))
+}
+
+fn mark(url: &PostgresUrl) -> String {
+    Digest::of(format!("{}\n{}\n{}", url.user, url.database, url.password.expose())).to_string()
 }
 
 /// Single-user mode goes on after an error, so what is there already does no harm. With -j, a statement ends

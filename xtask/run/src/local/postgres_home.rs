@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use xtask_contract::{Context, EnvName, Error, Repo, Result, durable, seal::Secret};
+use xtask_contract::{Context, EnvName, Error, Repo, Result, Secret, durable};
 
 use super::{child::User, lock};
 
@@ -38,7 +38,17 @@ impl Home {
 
     /// The server's data folder. It appears when it is complete.
     pub(super) fn data(&self) -> PathBuf {
-        self.folder.join("data")
+        data(&self.folder)
+    }
+
+    /// What a server writes that no `run` has started.
+    pub(super) fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    /// The file that notes for which URL user and database were made. It goes where the data go.
+    pub(super) fn provisioned(&self) -> PathBuf {
+        self.folder.join("provisioned")
     }
 
     /// The programs of the version that made the data, or of the newest one.
@@ -64,6 +74,11 @@ impl Home {
     }
 }
 
+/// The data folder in a home.
+pub(super) fn data(home: &Path) -> PathBuf {
+    home.join("data")
+}
+
 /// Deletes a deploy's data.
 pub(super) fn delete(repo: &Repo, env: &EnvName) -> Result<()> {
     let Some(folder) = known(repo, env) else { return Ok(()) };
@@ -79,7 +94,8 @@ fn pointer(repo: &Repo, env: &EnvName) -> PathBuf {
     lock::folder(repo, env).join("postgres-home")
 }
 
-fn known(repo: &Repo, env: &EnvName) -> Option<PathBuf> {
+/// The folder of the home, if there is one already.
+pub(super) fn known(repo: &Repo, env: &EnvName) -> Option<PathBuf> {
     let text = fs::read_to_string(pointer(repo, env)).ok()?;
     let folder = Path::new(text.trim_end_matches('\n'));
     // A path below the checkout is kept relative to it.
@@ -89,7 +105,7 @@ fn known(repo: &Repo, env: &EnvName) -> Option<PathBuf> {
 fn choose(repo: &Repo, env: &EnvName, as_root: bool) -> Result<PathBuf> {
     // The unprivileged user may not be able to enter the checkout: its folders may be open to root alone.
     let folder = if as_root {
-        Path::new("/var/lib/todo-api").join(format!("{env}-{}", &Secret::random()?.expose()[..8]))
+        Path::new("/var/lib/todo-api").join(format!("{env}-{}", Secret::random::<4>()?.expose()))
     } else {
         PathBuf::from("postgres")
     };
@@ -120,7 +136,7 @@ pub(super) fn newest_programs() -> Result<PathBuf> {
 /// All folders with server programs; at least one.
 fn all_programs() -> Result<Vec<PathBuf>> {
     let mut found = candidates();
-    found.retain(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file());
+    found.retain(|folder| ["initdb", "pg_ctl", "postgres"].iter().all(|name| folder.join(name).is_file()));
     if found.is_empty() {
         let why = "its server programs are not on this machine";
         return Err(Error::refused("looking for PostgreSQL", why).next(

@@ -9,12 +9,13 @@ use std::{
 
 use rustix::process::Signal;
 use tokio::sync::watch;
-use xtask_contract::{Context, Progress, Result, progress::Silent, seal::Secret};
+use xtask_contract::{Context, Progress, Result, Secret, progress::Silent};
 
 use super::{
     child::Program,
     postgres_home::{self, unprivileged},
-    supervisor::{Ready, Slot, once},
+    running::once,
+    slot::{Ready, Slot},
 };
 
 /// Does something while a PostgreSQL server runs; it gets the URL of the server's superuser.
@@ -32,7 +33,7 @@ pub async fn with_postgres<T>(
         None
     };
     let programs = postgres_home::newest_programs()?;
-    let program = |name: &str| Program::of_machine(programs.join(name), user, Signal::INT, None);
+    let program = |name: &str| Program::of_machine(programs.join(name), user, Signal::INT, &[]);
     let data = folder.0.join("data").display().to_string();
     let args = [
         "-D",
@@ -43,8 +44,15 @@ pub async fn with_postgres<T>(
         "--locale=C.UTF-8",
         "--no-sync",
     ];
-    once(&program("initdb"), "making a PostgreSQL data folder", &args.map(str::to_owned), "", &mut |_| {})
-        .await?;
+    once(
+        &program("initdb"),
+        "making a PostgreSQL data folder",
+        &args.map(str::to_owned),
+        "",
+        None,
+        &mut |_| {},
+    )
+    .await?;
 
     let port = free_port().doing(|| "looking for a free port")?;
     let settings =
@@ -52,8 +60,8 @@ pub async fn with_postgres<T>(
     let mut args = vec!["-D".to_owned(), data, "-p".to_owned(), port.to_string()];
     args.extend(settings.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]));
     let ready = Ready::Says("database system is ready to accept connections");
-    let slot = Slot { name: "postgres".into(), program: program("postgres"), args, ready, stop: Signal::INT };
-    let running = slot.start(None).await?;
+    let slot = Slot::new("postgres".into(), program("postgres"), args, ready, Signal::INT);
+    let running = slot.start().await?;
 
     let (stop, stopped) = watch::channel(false);
     let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
@@ -71,9 +79,9 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn make() -> io::Result<Self> {
-        let name = Secret::random().map_err(io::Error::other)?;
+        let name = Secret::random::<4>().map_err(io::Error::other)?;
         // Not in the checkout: the unprivileged user may not be able to enter that.
-        let folder = Path::new("/tmp").join(format!("xtask-postgres-{}", &name.expose()[..8]));
+        let folder = Path::new("/tmp").join(format!("xtask-postgres-{}", name.expose()));
         fs::create_dir(&folder)?;
         Ok(Self(folder))
     }

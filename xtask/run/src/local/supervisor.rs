@@ -1,266 +1,260 @@
-//! Keeps processes running: collates their output, starts again what has crashed, stops all when told to.
+//! The `run` of a deploy that is up. It alone starts and stops the deploy's processes; other commands ask it to.
 
-use std::{collections::VecDeque, io, pin::pin, process::ExitStatus, time::Duration};
-
-use futures_util::future::join_all;
-use rustix::process::Signal;
-use tokio::{
-    process::{Child, ChildStderr, ChildStdout},
-    sync::watch,
-    time::{self, Instant},
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::BTreeMap,
+    path::PathBuf,
+    rc::Rc,
+    time::{Duration, Instant},
 };
-use xtask_contract::{Context, Error, Progress, Result, release::Process};
 
-use super::child::{Lines, Program, send};
-use crate::http;
+use tokio::{
+    net::UnixListener,
+    sync::{Mutex, MutexGuard},
+};
+use xtask_contract::{Context, EnvName, Error, Exit, Progress, Repo, Result};
 
-/// How long a process may take to become ready.
-const START: Duration = Duration::from_mins(1);
-/// How long a process may take to stop; the same as a pod's grace period.
-const GRACE: Duration = Duration::from_secs(30);
-/// How long the first restart of a crashing process waits; each further one waits twice as long ...
-const BACK_OFF: Duration = Duration::from_millis(500);
-/// ... but never longer than this.
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
-/// Lines of output that an error repeats.
-const TAIL: usize = 20;
+use super::{
+    child::Program,
+    client::State,
+    control::Holder,
+    environment,
+    formation::{Formation, Plan, Planned},
+    gate::Gate,
+    journal::Journal,
+    keeper::Keeper,
+    lock::{self, Lock},
+    nursery::Nursery,
+    own_url,
+    postgres::Server,
+    running::once,
+    scale,
+    socket::Sockets,
+    unpack, url,
+};
+use crate::{Amount, Job, Ran, Receipt, Status, scale::resolve};
 
-/// One process of the deploy, over all its restarts.
-#[derive(Debug, Clone)]
-pub(super) struct Slot {
-    /// `web.1`: the process type and a number.
-    pub(super) name: String,
-    pub(super) program: Program,
-    pub(super) args: Vec<String>,
-    pub(super) ready: Ready,
-    pub(super) stop: Signal,
+/// The deploy as it is now.
+pub(super) struct Supervisor<'a> {
+    pub(super) repo: &'a Repo,
+    pub(super) env: &'a EnvName,
+    pub(super) progress: &'a dyn Progress,
+    lock: &'a Lock,
+    gate: Rc<Gate>,
+    journal: Rc<Journal>,
+    sockets: Sockets,
+    /// What keeps its processes.
+    processes: Nursery<'a>,
+    /// What keeps its PostgreSQL server, and the hold on that.
+    services: Nursery<'a>,
+    server: &'a OnceCell<Keeper>,
+    /// Whose turn it is to change any of it.
+    turn: Mutex<()>,
+    pub(super) holder: RefCell<Option<Holder>>,
+    formation: RefCell<Option<Rc<Formation>>>,
 }
 
-/// The sign that a process is ready.
-#[derive(Debug, Clone)]
-pub(super) enum Ready {
-    /// This path answers 200 on this port.
-    Answers { port: u16, path: String },
-    /// A line with this text is in its output.
-    Says(&'static str),
-    /// It runs.
-    Runs,
-}
-
-impl Slot {
-    /// The slots of a process type.
-    pub(super) fn all<'a>(
-        program: &'a Program,
-        name: &'a str,
-        process: &'a Process,
-    ) -> impl Iterator<Item = Self> + use<'a> {
-        (1..=process.count).map(move |number| Self {
-            name: format!("{name}.{number}"),
-            program: program.clone(),
-            args: process.args.clone(),
-            ready: match (process.port, &process.readiness) {
-                (Some(port), Some(path)) => Ready::Answers { port, path: path.clone() },
-                _ => Ready::Runs,
-            },
-            stop: Signal::TERM,
-        })
-    }
-
-    /// Starts the process and waits until it is ready. Its output is heard, but shown only if it fails or
-    /// `progress` is given.
-    pub(super) async fn start(&self, progress: Option<&dyn Progress>) -> Result<Running> {
-        let doing = || format!("starting {}", self.name);
-        let mut running = Running::spawn(&self.program, &self.args).doing(doing)?;
-        let deadline = time::sleep(START);
-        let answers = async {
-            match &self.ready {
-                Ready::Answers { port, path } => http::ready(*port, path).await,
-                Ready::Runs => {}
-                Ready::Says(_) => std::future::pending().await,
+impl<'a> Supervisor<'a> {
+    /// A deploy of which nothing runs yet, and where it is asked for changes.
+    pub(super) fn new(
+        job: &Job<'a>,
+        lock: &'a Lock,
+        processes: Nursery<'a>,
+        services: Nursery<'a>,
+        server: &'a OnceCell<Keeper>,
+    ) -> Result<(Self, UnixListener)> {
+        let doing = || format!("opening the sockets of {}", job.env);
+        let gate = Gate::make(&lock::folder(job.repo, job.env)).doing(doing)?;
+        let control = gate.control().doing(doing)?;
+        let (journal, mut trouble) = Journal::open(job.repo, job.env);
+        let progress = job.progress;
+        processes.begin(async move {
+            while let Some(trouble) = trouble.recv().await {
+                progress.note(&trouble);
             }
+        });
+        let supervisor = Self {
+            repo: job.repo,
+            env: job.env,
+            progress,
+            lock,
+            gate: Rc::new(gate),
+            journal,
+            sockets: Sockets::default(),
+            processes,
+            services,
+            server,
+            turn: Mutex::default(),
+            holder: RefCell::default(),
+            formation: RefCell::default(),
         };
-        let (mut deadline, mut answers) = (pin!(deadline), pin!(answers));
-        loop {
-            tokio::select! {
-                biased;
-                event = running.next() => match event {
-                    Event::Line(line) => {
-                        progress.inspect(|progress| progress.line(&self.name, &line));
-                        if matches!(self.ready, Ready::Says(text) if line.contains(text)) {
-                            return Ok(running);
-                        }
-                    }
-                    Event::Ended(status) => return Err(running.failure(doing(), &ended(status))),
-                },
-                () = &mut answers => return Ok(running),
-                () = &mut deadline => {
-                    let why = format!("it is not ready after {} s", START.as_secs());
-                    running.stop(self.stop, &mut |_| {}).await;
-                    return Err(running.failure(doing(), &why));
-                }
-            }
+        Ok((supervisor, control))
+    }
+
+    /// Waits for the turn to change the deploy; it ends when what is returned is dropped.
+    pub(super) async fn turn(&self, holder: Holder) -> Turn<'_> {
+        self.begin_turn(self.turn.lock().await, holder)
+    }
+
+    /// The turn, unless somebody else has it.
+    pub(super) fn try_turn(&self, holder: Holder) -> Option<Turn<'_>> {
+        Some(self.begin_turn(self.turn.try_lock().ok()?, holder))
+    }
+
+    fn begin_turn<'s>(&'s self, guard: MutexGuard<'s, ()>, holder: Holder) -> Turn<'s> {
+        self.holder.replace(Some(holder));
+        Turn { holder: &self.holder, _guard: guard }
+    }
+
+    /// Brings the deploy from what runs, if anything does, to a release: its migration runs, its processes become
+    /// ready, those before it stop. If that fails, what ran before still does.
+    pub(super) async fn run(&self, _: &Turn<'_>, job: &Job<'_>) -> Result<Ran> {
+        let release = &job.verified.release;
+        let before = self.formation.borrow().clone();
+        if before.as_ref().is_some_and(|before| before.plan.release == release.id && before.is_ready()) {
+            return Ok(job.ran(Status::Unchanged, url(job), None, Duration::ZERO));
+        }
+        job.check_witness(self.lock.witness()?.as_ref())?;
+        let plan = self.plan(job, before.as_deref())?;
+        let planned = plan.all(&scale::read(&self.state_folder())?, &self.sockets)?;
+        drop(before);
+        self.start_server(job).await?;
+        match self.bring_up(job, plan, planned).await {
+            Ok((formation, migration)) => self.commit(job, formation, migration).await,
+            Err(error) => Err(self.fall_back(job, error)),
         }
     }
 
-    /// Keeps the process running until told to stop; then stops it.
-    pub(super) async fn keep(
-        &self,
-        mut running: Running,
-        mut stop: watch::Receiver<bool>,
-        progress: &dyn Progress,
-    ) {
-        let mut show = |line: &str| progress.line(&self.name, line);
-        let mut back_off = BACK_OFF;
-        loop {
-            let since = Instant::now();
-            tokio::select! {
-                biased;
-                _ = stop.wait_for(|stop| *stop) => return running.stop(self.stop, &mut show).await,
-                status = running.end(&mut show) => {
-                    if since.elapsed() > LONGEST_BACK_OFF {
-                        back_off = BACK_OFF;
-                    }
-                    progress.note(&format!("{} {}; it starts again in {back_off:?}", self.name, ended(status)));
-                }
-            }
-            running = loop {
-                tokio::select! {
-                    biased;
-                    _ = stop.wait_for(|stop| *stop) => return,
-                    () = time::sleep(back_off) => back_off = (back_off * 2).min(LONGEST_BACK_OFF),
-                }
-                match Running::spawn(&self.program, &self.args) {
-                    Ok(running) => break running,
-                    Err(error) => progress.note(&format!("{} cannot be started: {error}", self.name)),
-                }
-            };
+    fn plan(&self, job: &Job<'_>, before: Option<&Formation>) -> Result<Plan> {
+        let release = &job.verified.release;
+        job.progress.step("unpacking the image");
+        let root = unpack::unpack(self.repo, job.layout, &release.image.digest)?;
+        let held = [self.lock.for_children(), self.gate.as_raw_fd()];
+        let program = Program::of_image(&root, environment(job), &held);
+        let plan = Plan::new(release, program, self.gate.clone(), self.journal.clone());
+        let own_port = before.and_then(|before| before.plan.own_port()).or(plan.own_port());
+        if let Some(port) = own_port.filter(|_| before.is_some()) {
+            let why = format!("one of the two is of a time when one process alone could hold port {port}");
+            return Err(self.stop_first(Error::refused(format!("running {}", release.id), why)));
         }
+        Ok(plan)
     }
-}
 
-/// The processes of a deploy.
-pub(super) struct Formation(Vec<(Slot, Running)>);
-
-impl Formation {
-    /// Starts all processes and waits until they are ready. If one fails, none is left.
-    pub(super) async fn start(slots: Vec<Slot>, progress: &dyn Progress) -> Result<Self> {
-        let mut formation = Self(Vec::new());
-        for (slot, started) in
-            slots.iter().zip(join_all(slots.iter().map(|slot| slot.start(Some(progress)))).await)
-        {
-            formation.0.push((slot.clone(), started?)); // what was started ends as it is dropped
+    /// Sees to it that the deploy's own server runs, if the release has one.
+    async fn start_server(&self, job: &Job<'_>) -> Result<()> {
+        let Some(url) = own_url(job)? else { return Ok(()) };
+        let started = Server::start(self.repo, self.env, &url, self.lock, job.progress).await;
+        match started {
+            // There is at most one server of the deploy's own, and it was not there a moment ago.
+            Ok(Some(server)) => drop(self.server.set(server.keep(&self.services, self.progress))),
+            Ok(None) if self.runs() => {}
+            Ok(None) => job.progress.note("PostgreSQL runs already, and is left running at the end"),
+            Err(error) if self.runs() => return Err(self.stop_first(error)),
+            Err(error) => return Err(error),
         }
-        Ok(formation)
-    }
-
-    /// Keeps all processes running until told to stop; then stops them, all at once.
-    pub(super) async fn keep(self, stop: &watch::Receiver<bool>, progress: &dyn Progress) {
-        join_all(self.0.into_iter().map(|(slot, running)| {
-            let stop = stop.clone();
-            async move { slot.keep(running, stop, progress).await }
-        }))
-        .await;
-    }
-}
-
-/// Runs a process to its end, which must be a good one; `input` is its standard input.
-pub(super) async fn once(
-    program: &Program,
-    doing: &str,
-    args: &[String],
-    input: &str,
-    show: &mut dyn FnMut(&str),
-) -> Result<()> {
-    use tokio::io::AsyncWriteExt;
-    let mut running = Running::spawn(program, args).doing(|| doing)?;
-    if let Some(mut stdin) = running.child.stdin.take() {
-        stdin.write_all(input.as_bytes()).await.doing(|| doing)?;
-    }
-    let status = running.end(show).await;
-    if status.as_ref().is_ok_and(ExitStatus::success) {
         Ok(())
-    } else {
-        Err(running.failure(doing, &ended(status)))
-    }
-}
-
-/// A process and its output. Dropped, it is killed.
-pub(super) struct Running {
-    child: Child,
-    stdout: Option<Lines<ChildStdout>>,
-    stderr: Option<Lines<ChildStderr>>,
-    tail: VecDeque<String>,
-}
-
-enum Event {
-    Line(String),
-    Ended(io::Result<ExitStatus>),
-}
-
-impl Running {
-    fn spawn(program: &Program, args: &[String]) -> io::Result<Self> {
-        let mut child = program.spawn(args)?;
-        let stdout = child.stdout.take().map(Lines::of);
-        let stderr = child.stderr.take().map(Lines::of);
-        Ok(Self { child, stdout, stderr, tail: VecDeque::new() })
     }
 
-    /// What happens next. The end comes after the last line. Safe to give up and call again.
-    async fn next(&mut self) -> Event {
-        loop {
-            let line = tokio::select! {
-                line = async { self.stdout.as_mut()?.next().await }, if self.stdout.is_some() => {
-                    if line.is_none() { self.stdout = None; }
-                    line
-                }
-                line = async { self.stderr.as_mut()?.next().await }, if self.stderr.is_some() => {
-                    if line.is_none() { self.stderr = None; }
-                    line
-                }
-                status = self.child.wait(), if self.stdout.is_none() && self.stderr.is_none() => {
-                    return Event::Ended(status);
-                }
-            };
-            if let Some(line) = line {
-                if self.tail.len() == TAIL {
-                    self.tail.pop_front();
-                }
-                self.tail.push_back(line.clone());
-                return Event::Line(line);
-            }
+    fn stop_first(&self, error: Error) -> Error {
+        error.next(format!(
+            "stop what runs with `cargo xtask down --env {}`, and run the same command again",
+            self.env
+        ))
+    }
+
+    async fn bring_up(
+        &self,
+        job: &Job<'_>,
+        plan: Plan,
+        planned: Vec<Planned>,
+    ) -> Result<(Formation, Duration)> {
+        let migrating = Instant::now();
+        job.progress.step("migrating the database");
+        let mut show = |line: &str| job.progress.line("migrate", line);
+        let migrate = &job.verified.release.migrate;
+        let stream = Some(plan.journal.stream(plan.release, "migrate"));
+        once(&plan.program, "migrating the database", migrate, "", stream, &mut show).await?;
+        let migration = migrating.elapsed();
+        job.progress.step("starting the processes");
+        let formation = Formation::start(plan, planned, &self.processes, self.progress).await?;
+        Ok((formation, migration))
+    }
+
+    /// From here on it is the new release that runs.
+    async fn commit(&self, job: &Job<'_>, formation: Formation, migration: Duration) -> Result<Ran> {
+        let witness = self.lock.witness()?;
+        self.lock.remember(&job.witness(witness.as_ref()))?;
+        Receipt::forget(&self.state_folder())?;
+        let before = self.formation.replace(Some(Rc::new(formation)));
+        let running = before.as_ref().map(|before| before.plan.release);
+        if let Some(before) = before {
+            job.progress.step("stopping the processes of the release before");
+            before.stop().await;
+        }
+        let last = running.or(witness.map(|witness| witness.id));
+        Ok(job.ran(Status::Started, url(job), last, migration))
+    }
+
+    fn fall_back(&self, job: &Job<'_>, error: Error) -> Error {
+        let Some(before) = self.formation.borrow().as_ref().map(|before| before.plan.release) else {
+            return error;
+        };
+        let release = job.verified.release.id;
+        let mut error = Error { exit: Exit::FellBack, ..error };
+        if let Err(unkept) = Receipt::of(release, &error, Some(before)).keep(&self.state_folder()) {
+            error.why.push(unkept.to_string());
+        }
+        error.next(format!(
+            "{before} serves on, and nothing of {release} is left; correct what is named above and make a new release"
+        ))
+    }
+
+    /// Has as many processes of these types as is wished.
+    pub(super) async fn scale(
+        &self,
+        _: &Turn<'_>,
+        wishes: &BTreeMap<String, Amount>,
+        progress: &dyn Progress,
+    ) -> Result<crate::Formation> {
+        let formation = self.formation.borrow().clone().ok_or_else(|| {
+            Error::failed(format!("scaling {}", self.env), "none of its processes runs yet").next("try again")
+        })?;
+        let counts = resolve(self.env, wishes, &formation.counts())?;
+        progress.step("starting and stopping processes");
+        formation.scale(&counts, &self.sockets, &self.processes, self.progress).await?;
+        scale::note(&self.state_folder(), &counts)?;
+        Ok(formation.counts())
+    }
+
+    pub(super) fn state(&self) -> State {
+        let formation = self.formation.borrow();
+        State {
+            supervisor: std::process::id(),
+            release: formation.as_ref().map(|formation| formation.plan.release),
+            since: formation.as_ref().map(|formation| formation.since),
+            busy: self.holder.borrow().clone(),
+            processes: formation.as_ref().map(|formation| formation.state()).unwrap_or_default(),
         }
     }
 
-    async fn end(&mut self, show: &mut dyn FnMut(&str)) -> io::Result<ExitStatus> {
-        loop {
-            match self.next().await {
-                Event::Line(line) => show(&line),
-                Event::Ended(status) => return status,
-            }
-        }
+    /// Whether a release runs.
+    pub(super) fn runs(&self) -> bool {
+        self.formation.borrow().is_some()
     }
 
-    /// Asks the process to stop and waits for it, or kills it when its grace is over.
-    async fn stop(&mut self, signal: Signal, show: &mut dyn FnMut(&str)) {
-        send(&self.child, signal);
-        if time::timeout(GRACE, self.end(show)).await.is_err() {
-            let _ = self.child.kill().await;
-        }
-    }
-
-    fn failure(&self, doing: impl Into<String>, why: &str) -> Error {
-        let said: Vec<String> = self.tail.iter().map(|line| format!("\n    {line}")).collect();
-        let said = if said.is_empty() { String::new() } else { format!("; it said:{}", said.concat()) };
-        Error::failed(doing, format!("{why}{said}"))
+    fn state_folder(&self) -> PathBuf {
+        lock::folder(self.repo, self.env)
     }
 }
 
-fn ended(status: io::Result<ExitStatus>) -> String {
-    match status {
-        Ok(status) => match status.code() {
-            Some(code) => format!("ended with exit code {code}"),
-            None => format!("was ended: {status}"),
-        },
-        Err(error) => format!("is lost: {error}"),
+/// The right to change the deploy.
+pub(super) struct Turn<'s> {
+    holder: &'s RefCell<Option<Holder>>,
+    _guard: MutexGuard<'s, ()>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.holder.replace(None);
     }
 }

@@ -1,0 +1,81 @@
+//! What a release would change on its cluster, found by asking the cluster to take its objects without doing so.
+
+use futures_util::future::try_join_all;
+use kube::{ResourceExt, api::DynamicObject};
+use serde::Serialize;
+use serde_json::Value;
+use xtask_contract::{Context, Result, labels::Part};
+
+use super::{
+    Kinds, Objects, Site,
+    api_error::ApiContext,
+    apply::Applier,
+    checks,
+    objects::{called, kind},
+    prune::{self, Keep},
+};
+use crate::Job;
+
+/// An object as it is and as it would be, as YAML.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// `deployment/web`.
+    pub object: String,
+    /// What it is now; nothing, if it is not there.
+    pub before: Option<String>,
+    /// What it would be; nothing, if it would be deleted.
+    pub after: Option<String>,
+}
+
+/// What running a release would change; all of it, if there is no cluster yet.
+pub(crate) async fn changes(job: &Job<'_>, site: Option<&Site<'_>>) -> Result<Vec<Change>> {
+    let mut objects = Objects::of(job.verified)?;
+    let Some(site) = site else { return objects.all().map(made).collect() };
+    if !checks::has_namespace(site.client, site.namespace).await? {
+        return objects.all().map(made).collect();
+    }
+    let kinds = Kinds::of_objects(site.client, &objects).await?;
+    kinds.leave_out(&mut objects);
+    let applier = Applier { client: site.client, kinds: &kinds, take_over: &job.options.take_over };
+    let all = objects.all().map(|object| change(&applier, object));
+    let mut changes: Vec<Change> = try_join_all(all).await?.into_iter().flatten().collect();
+    let keep = Keep::of(&job.verified.release, &objects, job.ledger, job.keep);
+    for (_, object) in
+        prune::superfluous(site, &keep, &[Part::Config, Part::Migration, Part::Process]).await?
+    {
+        changes.push(Change { object: called(&object), before: Some(yaml(&object)?), after: None });
+    }
+    Ok(changes)
+}
+
+fn made(object: &DynamicObject) -> Result<Change> {
+    Ok(Change { object: called(object), before: None, after: Some(yaml(object)?) })
+}
+
+async fn change(applier: &Applier<'_>, object: &DynamicObject) -> Result<Option<Change>> {
+    let live = applier.kinds.api(applier.client, object)?.get_opt(&object.name_any()).await;
+    let Some(live) = live.asked(|| format!("reading {}", called(object)))? else {
+        return made(object).map(Some);
+    };
+    if kind(object) == "Job" {
+        return Ok(None); // it has run, or runs
+    }
+    let after = applier.dry_run(object).await?;
+    let (before, after) = (yaml(&live)?, yaml(&after)?);
+    Ok((before != after).then(|| Change { object: called(object), before: Some(before), after: Some(after) }))
+}
+
+/// The object without what the cluster keeps about it.
+fn yaml(object: &DynamicObject) -> Result<String> {
+    let doing = || format!("writing {}", called(object));
+    let mut value = serde_json::to_value(object).doing(doing)?;
+    if let Value::Object(parts) = &mut value {
+        parts.remove("status");
+    }
+    for field in ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"] {
+        if let Some(Value::Object(metadata)) = value.get_mut("metadata") {
+            metadata.remove(field);
+        }
+    }
+    serde_saphyr::to_string(&value).doing(doing)
+}

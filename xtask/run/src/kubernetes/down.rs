@@ -1,0 +1,39 @@
+//! Stops a deploy on a cluster that is not this machine's.
+
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::{Api, ResourceExt, api::ListParams};
+use xtask_contract::{
+    Progress, Result,
+    labels::{self, Part},
+};
+
+use super::{
+    ApiContext, Site,
+    apply::delete,
+    notes,
+    prune::{self, Keep},
+    stateful,
+};
+
+/// Deletes what runs; tells whether anything did. Backing services, config and data stay, unless `data`.
+pub(crate) async fn down(site: &Site<'_>, data: bool, progress: &dyn Progress) -> Result<bool> {
+    progress.step(&format!("deleting what runs in {}", site.namespace));
+    let parts: &[Part] = if data {
+        &[Part::Process, Part::Migration, Part::Admin, Part::Config, Part::Service]
+    } else {
+        &[Part::Process, Part::Migration, Part::Admin]
+    };
+    let deleted = prune::prune(site, &Keep::nothing(), parts).await?;
+    if data {
+        progress.step("deleting the data");
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(site.client.clone(), site.namespace);
+        // Made from a template of the StatefulSet, and named after its pods.
+        let ours = ListParams::default().labels(&format!("{}=postgres", labels::COMPONENT));
+        for claim in claims.list(&ours).await.asked(|| "listing the volume claims")? {
+            delete(&claims, &claim.name_any(), "the volume claim of PostgreSQL").await?;
+            stateful::gone(claims.clone(), &claim.name_any()).await?;
+        }
+        notes::forget(site).await?;
+    }
+    Ok(deleted.iter().any(|name| name.starts_with("deployment/")))
+}

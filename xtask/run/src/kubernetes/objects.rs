@@ -1,0 +1,122 @@
+//! A release's objects, by the moment at which they are applied.
+
+use kube::{ResourceExt, api::DynamicObject};
+use serde_json::{Map, Value, json};
+use xtask_contract::{
+    Context, EnvName, Error, Result,
+    labels::{self, Part},
+    ledger::Verified,
+};
+
+/// The objects of a release that will be applied as they stand.
+#[derive(Debug, Default)]
+pub(crate) struct Objects {
+    pub(crate) namespace: Vec<DynamicObject>,
+    /// The release's config, in an object of its own.
+    pub(crate) config: Vec<DynamicObject>,
+    /// The backing services.
+    pub(crate) services: Vec<DynamicObject>,
+    pub(crate) migration: Vec<DynamicObject>,
+    /// All that changes at the moment of the release.
+    pub(crate) processes: Vec<DynamicObject>,
+}
+
+impl Objects {
+    /// The objects of a release.
+    pub(crate) fn of(verified: &Verified) -> Result<Self> {
+        let doing = || format!("reading the objects of {}", verified.release.id);
+        let text = verified
+            .objects
+            .as_deref()
+            .ok_or_else(|| Error::refused(doing(), "it has none: it was made for another target"))?;
+        Self::parse(text, doing)
+    }
+
+    /// The objects in YAML documents.
+    pub(crate) fn parse(text: &str, doing: impl FnOnce() -> String) -> Result<Self> {
+        let all: Vec<DynamicObject> = serde_saphyr::from_multiple(text).doing(doing)?;
+        let mut sorted = Self::default();
+        for mut object in all {
+            // Earlier releases said how many processes there are, which is for whoever scales to say.
+            if kind(&object) == "Deployment"
+                && let Some(spec) = object.data.get_mut("spec").and_then(serde_json::Value::as_object_mut)
+            {
+                spec.remove("replicas");
+            }
+            sorted.place_of(&object).push(object);
+        }
+        Ok(sorted)
+    }
+
+    /// Objects say themselves what they are part of; those of earlier releases did not yet.
+    fn place_of(&mut self, object: &DynamicObject) -> &mut Vec<DynamicObject> {
+        let part = object.labels().get(labels::PART).and_then(|part| Part::of(part));
+        match (part, kind(object)) {
+            (Some(Part::Namespace), _) | (None, "Namespace") => &mut self.namespace,
+            (Some(Part::Config), _) => &mut self.config,
+            (Some(Part::Migration), _) | (None, "Job") => &mut self.migration,
+            (Some(Part::Process), _) | (None, "Deployment") => &mut self.processes,
+            (Some(Part::Service | Part::Admin) | None, _) => &mut self.services,
+        }
+    }
+
+    /// All of them, in the order of application.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &DynamicObject> {
+        let before = self.namespace.iter().chain(&self.config).chain(&self.services);
+        before.chain(&self.migration).chain(&self.processes)
+    }
+
+    /// Keeps those of which this is true.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&DynamicObject) -> bool) {
+        for part in [&mut self.config, &mut self.services, &mut self.migration, &mut self.processes] {
+            part.retain(&keep);
+        }
+    }
+
+    /// The names of the process types' Deployments.
+    pub(crate) fn deployments(&self) -> Vec<String> {
+        names(&self.processes, "Deployment")
+    }
+
+    /// The names of the backing services' `StatefulSet`s.
+    pub(crate) fn stateful_sets(&self) -> Vec<String> {
+        names(&self.services, "StatefulSet")
+    }
+}
+
+fn names(objects: &[DynamicObject], wanted: &str) -> Vec<String> {
+    objects.iter().filter(|object| kind(object) == wanted).map(ResourceExt::name_any).collect()
+}
+
+/// The kind of an object: `Deployment`.
+pub(crate) fn kind(object: &DynamicObject) -> &str {
+    object.types.as_ref().map_or("", |types| types.kind.as_str())
+}
+
+/// An object's name for people: `deployment/web`.
+pub(crate) fn called(object: &DynamicObject) -> String {
+    format!("{}/{}", kind(object).to_lowercase(), object.name_any())
+}
+
+/// A Secret with these values, marked as the deploy's like all other objects.
+pub(crate) fn secret<'a>(
+    env: &EnvName,
+    namespace: &str,
+    (name, part, immutable): (&str, Part, bool),
+    values: impl Iterator<Item = (&'a str, &'a xtask_contract::Secret)>,
+) -> Result<DynamicObject> {
+    let data: Map<String, Value> =
+        values.map(|(name, value)| (name.to_owned(), Value::from(value.expose()))).collect();
+    let secret = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": labels::of_part(env, part),
+        },
+        "immutable": immutable,
+        "stringData": data,
+    });
+    serde_json::from_value(secret).doing(|| format!("making the Secret {name}"))
+}

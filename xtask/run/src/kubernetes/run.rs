@@ -1,0 +1,252 @@
+//! `run` on a cluster: everything is checked, what can be made beforehand is made, the database is migrated, and
+//! only then the process types change, all at one moment.
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::{apps::v1::Deployment, batch::v1};
+use kube::{Api, ResourceExt};
+use tokio::time;
+use xtask_contract::{
+    Error, Exit, ReleaseId, Result,
+    labels::{self, Part},
+    witness::Witness,
+};
+
+use super::{
+    Hosting, Kinds, Objects, Site,
+    api_error::ApiContext,
+    apply::Applier,
+    checks,
+    failure::{Cause, Failure},
+    fall_back, judge,
+    lease::Lock,
+    notes,
+    objects::{called, kind},
+    prune::{self, Keep},
+    scale, secrets, start_service, stateful, watch,
+};
+use crate::{Job, Ran, Status, postgres_url::PostgresUrl};
+
+/// A release on its way to a cluster.
+pub(super) struct Run<'a, H> {
+    pub(super) job: &'a Job<'a>,
+    pub(super) site: Site<'a>,
+    pub(super) hosting: &'a H,
+    pub(super) kinds: &'a Kinds,
+    pub(super) objects: &'a Objects,
+    pub(super) lock: &'a Lock,
+    pub(super) deadline: Instant,
+}
+
+/// Brings a deploy to a release.
+pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, hosting: &impl Hosting) -> Result<Ran> {
+    let deadline = Instant::now() + job.options.deadline;
+    let id = job.verified.release.id;
+    let mut objects = Objects::of(job.verified)?;
+    let kinds = Kinds::of_objects(site.client, &objects).await?;
+    for line in kinds.leave_out(&mut objects) {
+        job.progress.note(&line);
+    }
+    let there = checks::has_namespace(site.client, site.namespace).await?;
+    if there {
+        job.check_witness(notes::witness(&site).await?.as_ref())?;
+    }
+    let mut problems = kinds.problems(&objects);
+    problems.extend(checks::permissions(&site, &kinds, &objects, there).await?);
+    if !problems.is_empty() {
+        return Err(Error::refused_for(format!("checking {} for {id}", site.env), problems));
+    }
+    let applier = Applier { client: site.client, kinds: &kinds, take_over: &job.options.take_over };
+    if !there {
+        applier.apply_all(&objects.namespace).await?;
+    }
+    let lock = Lock::take(&site, id, job.options.if_busy, job.progress).await?;
+    let run = Run { job, site, hosting, kinds: &kinds, objects: &objects, lock: &lock, deadline };
+    let result = tokio::select! {
+        biased;
+        result = run.locked() => result,
+        lost = lock.keep() => Err(lost),
+        signal = crate::interrupted() => Err(stopped(&run, signal?)),
+    };
+    lock.release().await;
+    result
+}
+
+fn stopped(run: &Run<'_, impl Hosting>, signal: &str) -> Error {
+    let id = run.job.verified.release.id;
+    Error::failed(format!("running {id}"), format!("it was stopped by {signal} on its way"))
+        .next("the same command goes on from there; `cargo xtask status` shows where the deploy stands")
+}
+
+impl<H: Hosting> Run<'_, H> {
+    /// All that is done under the lock.
+    async fn locked(&self) -> Result<Ran> {
+        let Self { job, site, objects, .. } = self;
+        let witness = notes::witness(site).await?;
+        job.check_witness(witness.as_ref())?;
+        self.in_time(self.make_ready()).await?;
+        let names = objects.deployments();
+        let before = scale::present(site, &names).await?;
+        let was_on = release_before(&before, witness.as_ref());
+        let unchanged = before.len() == names.len()
+            && before.iter().all(|one| on(one) == Some(job.verified.release.id) && judge::is_settled(one));
+        let migrating = Instant::now();
+        if !unchanged && let Err(failure) = self.in_time(self.migrate()).await {
+            return Err(fall_back::before_the_change(self, failure, was_on).await);
+        }
+        let migration = migrating.elapsed();
+        self.lock.confirm().await?;
+        if let Err(error) = self.change(&before).await {
+            return Err(fall_back::after_the_change(self, error, was_on).await);
+        }
+        notes::write_witness(site, &job.witness(witness.as_ref())).await?;
+        self.prune().await?;
+        let status = if unchanged { Status::Unchanged } else { Status::Started };
+        Ok(job.ran(status, self.hosting.url().unwrap_or_default(), was_on, migration))
+    }
+
+    /// Checks everything, and makes what can be made before anything changes.
+    async fn make_ready(&self) -> Result<()> {
+        self.job.progress.step("checking");
+        self.check().await?;
+        self.job.progress.step("preparing");
+        // Images come before the pods that want them: a pull that failed is not tried again for a while.
+        tokio::try_join!(self.hosting.bring_images(self.job), self.prepare())?;
+        for name in self.objects.stateful_sets() {
+            start_service(&self.site, self.hosting, &name, self.job.progress).await?;
+        }
+        Ok(())
+    }
+
+    /// The last resort, for what does not watch the time by itself.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let late = |_| {
+            let why = format!("it is not done after {} s", self.job.options.deadline.as_secs());
+            let doing = format!("preparing {}", self.job.verified.release.id);
+            Err(Failure::new(Cause::DeadlineExceeded, "", None, why).error(doing))
+        };
+        time::timeout_at(self.deadline.into(), work).await.unwrap_or_else(late)
+    }
+
+    pub(super) fn applier(&self) -> Applier<'_> {
+        Applier { client: self.site.client, kinds: self.kinds, take_over: &self.job.options.take_over }
+    }
+
+    /// Asks the cluster what it says to all objects, and reports all that it objects to at once.
+    async fn check(&self) -> Result<()> {
+        let mut refusals = checks::dry_run(&self.site, &self.applier(), self.objects).await;
+        if refusals.is_empty() {
+            return Ok(());
+        }
+        if let Some(place) = refusals.iter().position(|error| error.exit != Exit::Refused) {
+            return Err(refusals.swap_remove(place));
+        }
+        let next = refusals.iter().find_map(|error| error.next.clone());
+        let why = refusals.into_iter().flat_map(|error| {
+            let doing = error.doing;
+            error.why.into_iter().map(move |why| format!("{doing}: {why}"))
+        });
+        let doing = format!("checking {} for {}", self.site.env, self.job.verified.release.id);
+        let refused = Error::refused_for(doing, why.collect());
+        Err(match next {
+            Some(next) => refused.next(next),
+            None => refused,
+        })
+    }
+
+    /// Makes what is of no consequence before the process types change: config and secrets under new names, and
+    /// the backing services.
+    async fn prepare(&self) -> Result<()> {
+        let (release, values) = (&self.job.verified.release, self.job.secrets);
+        let applier = self.applier();
+        for object in &self.objects.namespace {
+            match applier.apply(object).await {
+                // One that was given is taken as it is.
+                Err(error) if kind(object) == "Namespace" && error.exit == Exit::Refused => {}
+                result => drop(result?),
+            }
+        }
+        secrets::of_release(&self.site, release, values).await?;
+        if let Some(postgres) = release.services.own_postgres()
+            && let Some(value) = values.get(&postgres.variable)
+        {
+            secrets::postgres(&self.site, &PostgresUrl::parse(&postgres.variable, value)?).await?;
+        }
+        applier.apply_all(&self.objects.config).await?;
+        applier.apply_all(&self.objects.services).await
+    }
+
+    /// Runs the release's migration, unless it is known to have succeeded.
+    async fn migrate(&self) -> Result<()> {
+        let applier = self.applier();
+        for object in &self.objects.migration {
+            let name = object.name_any();
+            let jobs: Api<v1::Job> = Api::namespaced(self.site.client.clone(), self.site.namespace);
+            let known = jobs.get_opt(&name).await.asked(|| format!("reading {}", called(object)))?;
+            // A Job cannot be started again: one that failed makes way for a new one.
+            if known
+                .is_some_and(|job| watch::has(&job, "Failed") || job.metadata.deletion_timestamp.is_some())
+            {
+                applier.delete(object).await?;
+                stateful::gone(jobs, &name).await?;
+            }
+            self.job.progress.step("migrating the database");
+            applier.apply(object).await?;
+            let done = watch::job(&self.site, &name, self.deadline, self.job.progress).await;
+            done.map_err(|failure| failure.error("migrating the database"))?;
+        }
+        Ok(())
+    }
+
+    /// The moment of the release, and what follows from it until all of it has arrived.
+    async fn change(&self, before: &[Deployment]) -> Result<()> {
+        let release = &self.job.verified.release;
+        self.applier().apply_all(&self.objects.processes).await?;
+        scale::first(&self.site, release, self.objects, before).await?;
+        let (names, id) = (self.objects.deployments(), release.id.to_string());
+        watch::rollout(&self.site, &names, &id, self.deadline, self.job.progress)
+            .await
+            .map_err(|failure| failure.error(format!("rolling out {}", failure.process)))?;
+        self.job.progress.step("waiting for the service to answer");
+        let Some((name, path)) = readiness(release) else { return Ok(()) };
+        let answers = self.hosting.answers(&self.site, name, path, release.id);
+        time::timeout_at(self.deadline.into(), answers).await.map_err(|_| {
+            let place = self.hosting.url().unwrap_or_else(|| format!("the service {name}"));
+            let why = format!("{place}{path} does not answer 200 as {id}, though all pods are ready");
+            let env = self.site.env;
+            Failure::new(Cause::NotAnswering, name, None, why).error(format!("running {id}")).next(format!(
+                "see where the address leads: was the cluster made for another port? `cargo xtask down --env {env} \
+                 --data` deletes it, with its data"
+            ))
+        })
+    }
+
+    /// Deletes what no release needs that one could go back to.
+    async fn prune(&self) -> Result<()> {
+        let keep = Keep::of(&self.job.verified.release, self.objects, self.job.ledger, self.job.keep);
+        let pruned = prune::prune(&self.site, &keep, &[Part::Config, Part::Migration, Part::Process]).await?;
+        if !pruned.is_empty() {
+            self.job.progress.note(&format!("no longer needed, and deleted: {}", pruned.join(", ")));
+        }
+        Ok(())
+    }
+}
+
+/// The process type that serves HTTP, and the path that tells whether it takes requests.
+fn readiness(release: &xtask_contract::Release) -> Option<(&str, &str)> {
+    release.processes.iter().find_map(|(name, process)| Some((name.as_str(), process.readiness.as_deref()?)))
+}
+
+fn on(deployment: &Deployment) -> Option<ReleaseId> {
+    deployment.annotations().get(labels::RELEASE)?.parse().ok()
+}
+
+/// The release that a deploy was last known to run, if any of its processes are there. What the Deployments
+/// themselves say may be a release that a killed `run` has only begun with.
+fn release_before(present: &[Deployment], witness: Option<&Witness>) -> Option<ReleaseId> {
+    let last = witness.map(|witness| witness.id);
+    last.filter(|_| !present.is_empty())
+}
+
+/// How long a deploy may take to come back to where it stood.
+pub(super) const RETURN: Duration = Duration::from_mins(3);

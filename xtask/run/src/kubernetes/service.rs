@@ -1,0 +1,64 @@
+//! A deploy's own PostgreSQL server on its cluster by itself, with nothing else of the deploy.
+
+use k8s_openapi::api::{
+    apps::v1::StatefulSet,
+    core::v1::{PersistentVolumeClaim, Pod},
+};
+use kube::Api;
+use xtask_contract::{Error, Progress, Result};
+
+use super::{
+    Applier, Hosting, Kinds, Objects, Site,
+    apply::delete,
+    secrets, start_service,
+    stateful::{self, gone},
+};
+use crate::{Status, postgres_url::PostgresUrl};
+
+/// The names of the server's StatefulSet, of its pod, and of the claim to the volume with its data.
+const NAME: &str = "postgres";
+const POD: &str = "postgres-0";
+const CLAIM: &str = "data-postgres-0";
+
+/// Brings the server up; `objects` are its rendered ones.
+pub(crate) async fn up(
+    site: &Site<'_>,
+    hosting: &impl Hosting,
+    objects: Option<&str>,
+    url: &PostgresUrl,
+    progress: &dyn Progress,
+) -> Result<Status> {
+    let doing = || format!("reading the objects of the PostgreSQL server of {}", site.env);
+    let objects = objects.ok_or_else(|| Error::refused(doing(), "it has none"))?;
+    let objects = Objects::parse(objects, doing)?;
+    let kinds = Kinds::of_objects(site.client, &objects).await?;
+    let applier = Applier { client: site.client, kinds: &kinds, take_over: &[] };
+    applier.apply_all(&objects.namespace).await?;
+    secrets::postgres(site, url).await?;
+    let before = stateful::is_up(site, NAME).await?;
+    applier.apply_all(&objects.services).await?;
+    start_service(site, hosting, NAME, progress).await?;
+    Ok(if before { Status::Unchanged } else { Status::Started })
+}
+
+/// Stops the server and tells whether it ran. Its volume is kept, unless `data`; the next `run` or `up` brings all
+/// of it back.
+pub(crate) async fn down(site: &Site<'_>, data: bool, progress: &dyn Progress) -> Result<bool> {
+    progress.step("stopping PostgreSQL");
+    let sets: Api<StatefulSet> = Api::namespaced(site.client.clone(), site.namespace);
+    let stopped = delete(&sets, NAME, "the StatefulSet postgres").await?;
+    let pods: Api<Pod> = Api::namespaced(site.client.clone(), site.namespace);
+    gone(pods, POD).await?;
+    if data {
+        progress.step("deleting the database");
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(site.client.clone(), site.namespace);
+        delete(&claims, CLAIM, "the volume claim of PostgreSQL").await?;
+        gone(claims, CLAIM).await?;
+    }
+    Ok(stopped)
+}
+
+/// Whether the server takes connections now.
+pub(crate) async fn is_up(site: &Site<'_>) -> Result<bool> {
+    stateful::is_up(site, NAME).await
+}

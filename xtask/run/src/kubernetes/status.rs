@@ -1,0 +1,141 @@
+//! Where a deploy stands on its cluster, and what there is unlike its release.
+
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
+use kube::{
+    Api, ResourceExt,
+    api::{DynamicObject, ListParams},
+};
+use xtask_contract::{Release, Result, ledger::Verified};
+
+use super::{
+    ApiContext, Kinds, Objects, Site, drift, lease, notes,
+    objects::called,
+    seen::{containers, is_ready, process_of, release_of},
+};
+use crate::status::{PodStatus, ProcessStatus, Report};
+
+/// Looks at a deploy; `verified` is the release that it is to be on.
+pub(crate) async fn report(site: &Site<'_>, verified: Option<&Verified>) -> Result<Report> {
+    let (witness, receipts, changing, deployments, pods) = tokio::try_join!(
+        notes::witness(site),
+        notes::receipts(site),
+        lease::who(site),
+        list::<Deployment>(site, "Deployments"),
+        list::<Pod>(site, "pods"),
+    )?;
+    let mut report = Report {
+        release: witness.as_ref().map(|witness| witness.id).filter(|_| !deployments.is_empty()),
+        changing,
+        failed: receipts.into_iter().next_back(),
+        ..Report::default()
+    };
+    report.processes = deployments.iter().map(|one| process(one, &pods)).collect();
+    report.since = deployments.iter().filter_map(arrived).max();
+    if let Some(verified) = verified.filter(|_| !deployments.is_empty()) {
+        report.drift = drift_of(site, verified, &report.processes).await?;
+    }
+    Ok(report)
+}
+
+/// When the last rollout of a Deployment came to its end.
+fn arrived(deployment: &Deployment) -> Option<String> {
+    let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
+    let progressing = conditions.iter().find(|one| one.type_ == "Progressing")?;
+    Some(progressing.last_update_time.as_ref()?.0.to_string())
+}
+
+async fn list<K>(site: &Site<'_>, what: &str) -> Result<Vec<K>>
+where
+    K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + serde::de::DeserializeOwned,
+    K::DynamicType: Default,
+{
+    let api: Api<K> = Api::namespaced(site.client.clone(), site.namespace);
+    let list = api.list(&ListParams::default().labels(&site.selector())).await;
+    Ok(list.asked(|| format!("listing the {what}"))?.items)
+}
+
+fn process(deployment: &Deployment, pods: &[Pod]) -> ProcessStatus {
+    let name = deployment.name_any();
+    let of_it = pods.iter().filter(|pod| process_of(pod) == Some(&name));
+    let pods: Vec<PodStatus> = of_it.map(pod).collect();
+    ProcessStatus {
+        wanted: deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1).unsigned_abs(),
+        ready: u32::try_from(pods.iter().filter(|pod| pod.ready && !pod.ending).count()).unwrap_or(u32::MAX),
+        restarts: pods.iter().map(|pod| pod.restarts).sum(),
+        name,
+        pods,
+    }
+}
+
+/// A pod by what it reports itself: the image that its container was made from, and the config that it was given.
+fn pod(pod: &Pod) -> PodStatus {
+    let statuses = containers(pod);
+    let image = statuses
+        .first()
+        .map(|one| one.image_id.rsplit_once('@').map_or(one.image_id.as_str(), |(_, digest)| digest));
+    let sources =
+        pod.spec.iter().flat_map(|spec| &spec.containers).flat_map(|one| one.env_from.iter().flatten());
+    let names = sources.filter_map(|source| {
+        let map = source.config_map_ref.as_ref().map(|map| map.name.clone());
+        map.or_else(|| source.secret_ref.as_ref().map(|secret| secret.name.clone()))
+    });
+    PodStatus {
+        name: pod.name_any(),
+        release: release_of(pod).to_owned(),
+        image: image.unwrap_or_default().to_owned(),
+        config: names.collect(),
+        ready: is_ready(pod),
+        restarts: statuses.iter().map(|one| one.restart_count.unsigned_abs()).sum(),
+        ending: pod.metadata.deletion_timestamp.is_some(),
+        since: pod.status.as_ref().and_then(|status| Some(status.start_time.as_ref()?.0.to_string())),
+    }
+}
+
+async fn drift_of(site: &Site<'_>, verified: &Verified, processes: &[ProcessStatus]) -> Result<Vec<String>> {
+    let mut objects = Objects::of(verified)?;
+    let kinds = Kinds::of_objects(site.client, &objects).await?;
+    kinds.leave_out(&mut objects);
+    let mut drift = Vec::new();
+    let checked = objects.all().filter(|object| super::objects::kind(object) != "Job");
+    let looked =
+        futures_util::future::join_all(checked.map(|object| object_drift(site, &kinds, object))).await;
+    for lines in looked {
+        drift.extend(lines?);
+    }
+    for process in processes {
+        for pod in process.pods.iter().filter(|pod| !pod.ending) {
+            drift.extend(pod_drift(pod, &verified.release));
+        }
+    }
+    Ok(drift)
+}
+
+async fn object_drift(site: &Site<'_>, kinds: &Kinds, object: &DynamicObject) -> Result<Vec<String>> {
+    let Ok(api) = kinds.api(site.client, object) else { return Ok(Vec::new()) };
+    let live = api.get_opt(&object.name_any()).await.asked(|| format!("reading {}", called(object)))?;
+    Ok(match live {
+        None => vec![format!("{} is not there", called(object))],
+        Some(live) => {
+            drift::by_hand(&live).into_iter().map(|one| format!("{} {one}", called(object))).collect()
+        }
+    })
+}
+
+fn pod_drift(pod: &PodStatus, release: &Release) -> Vec<String> {
+    let mut drift = Vec::new();
+    let name = &pod.name;
+    if pod.release != release.id.to_string() {
+        let other = if pod.release.is_empty() { "no release" } else { &pod.release };
+        drift.push(format!("pod {name} is of {other}"));
+    } else if !pod.image.is_empty() && pod.image != release.image.digest.to_string() {
+        drift.push(format!("pod {name} runs the image {}", pod.image));
+    }
+    let wanted = [release.config_name(), release.secret_name()];
+    if pod.release == release.id.to_string() && wanted.iter().any(|wanted| !pod.config.contains(wanted)) {
+        drift.push(format!("pod {name} has the config {}", pod.config.join(", ")));
+    }
+    drift
+}

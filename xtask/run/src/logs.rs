@@ -1,0 +1,58 @@
+//! What a deploy's processes have written to their standard streams, all in one, in order of time.
+
+mod line;
+mod select;
+
+use chrono::{DateTime, Utc};
+use regex::Regex;
+use xtask_contract::{EnvName, Error, Repo, Result};
+
+use crate::{kubernetes, local, reach::Reach, standing::target};
+pub use line::Line;
+pub(crate) use line::{now, time};
+pub(crate) use select::Select;
+
+/// Which lines are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// Those since then.
+    pub since: Option<DateTime<Utc>>,
+    /// Those of a process type, such as `web`, or of one process, such as `web.1`.
+    pub process: Option<String>,
+    /// Those of the release with this ID.
+    pub release: Option<String>,
+    /// Those that hold this.
+    pub grep: Option<Regex>,
+    /// Those of the processes that were there before the last restart of each.
+    pub previous: bool,
+    /// The last so many.
+    pub last: Option<usize>,
+    /// And all that are still to come.
+    pub follow: bool,
+}
+
+/// Whoever is shown lines. Each call tells whether it wants more.
+pub trait Sink {
+    /// The next line.
+    fn line(&mut self, line: &Line<'_>) -> bool;
+
+    /// There is nothing more for now.
+    fn pause(&mut self) -> bool;
+
+    /// Something that a person should know, which is no line.
+    fn note(&mut self, what: &str);
+}
+
+/// Shows what a deploy's processes have written. Nothing is changed or started.
+pub async fn logs(repo: &Repo, env: &EnvName, query: &Query, sink: &mut dyn Sink) -> Result<()> {
+    let target = target(repo, env)?;
+    let Some(reach) = Reach::of(&target) else { return local::journal::read(repo, env, query, sink) };
+    match reach.client_at_hand(repo).await? {
+        Some(client) => kubernetes::logs(&reach.site(&client, env), query, sink).await,
+        None => Err(Error::refused(
+            format!("reading the logs of {env}"),
+            "nothing of it was ever run from this checkout, which so knows no way to its cluster",
+        )
+        .next(format!("`cargo xtask run --env {env}` runs it"))),
+    }
+}

@@ -1,0 +1,49 @@
+//! Where a deploy stands: asked for without changing or starting anything.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time;
+use xtask_contract::{
+    Deploy, EnvName, Error, Ledger, ReleaseId, Repo, Result, deploy::Target, witness::Witness,
+};
+
+use crate::{kubernetes, local, reach::Reach};
+
+/// How long a deploy may take to tell where it stands.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where a deploy stands.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Standing {
+    /// The newest release that has run, if any has.
+    pub witness: Option<Witness>,
+    /// The release that runs now, if one does.
+    pub running: Option<ReleaseId>,
+}
+
+/// Asks where a deploy stands: this machine for `local`, its cluster otherwise. A cluster that this machine has
+/// never talked to has no releases of this checkout.
+pub async fn standing(repo: &Repo, env: &EnvName) -> Result<Standing> {
+    let ask = async {
+        let target = target(repo, env)?;
+        let Some(reach) = Reach::of(&target) else { return local::standing(repo, env).await };
+        match reach.client_at_hand(repo).await? {
+            Some(client) => kubernetes::standing(&reach.site(&client, env)).await,
+            None => Ok(Standing::default()),
+        }
+    };
+    time::timeout(PATIENCE, ask).await.unwrap_or_else(|_| {
+        let why = format!("it does not answer after {} s", PATIENCE.as_secs());
+        Err(Error::failed(format!("asking which release {env} runs"), why))
+    })
+}
+
+/// Where the deploy's newest release runs; before the first one, where it is meant to.
+pub(crate) fn target(repo: &Repo, env: &EnvName) -> Result<Target> {
+    let ledger = Ledger::of(repo, env);
+    match ledger.ids()?.pop() {
+        Some(newest) => Ok(ledger.load(newest)?.release.target),
+        None => Ok(Deploy::read(repo, env)?.target),
+    }
+}

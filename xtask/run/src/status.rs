@@ -1,0 +1,139 @@
+//! Where a deploy stands, and whether that is what its release says.
+
+use chrono::SecondsFormat;
+use serde::Serialize;
+use xtask_contract::{Deploy, EnvName, Ledger, ReleaseId, Repo, Result};
+
+use crate::{Receipt, kubernetes, reach::Reach};
+
+/// Where a deploy stands.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    /// The release that runs, if one does.
+    pub release: Option<ReleaseId>,
+    /// Since when: RFC 3339.
+    pub since: Option<String>,
+    /// Its process types.
+    pub processes: Vec<ProcessStatus>,
+    /// What there is unlike the release, a line each.
+    pub drift: Vec<String>,
+    /// Who changes the deploy now, if anybody does.
+    pub changing: Option<String>,
+    /// The newest failure, if it came after the release that runs.
+    pub failed: Option<Receipt>,
+    /// The newest release in the ledger, if it is a later one than that which runs.
+    pub not_run_yet: Option<ReleaseId>,
+}
+
+/// A process type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProcessStatus {
+    /// `web`.
+    pub name: String,
+    /// How many there are to be.
+    pub wanted: u32,
+    /// How many take requests.
+    pub ready: u32,
+    /// How often they were restarted, all together.
+    pub restarts: u32,
+    /// The processes themselves.
+    pub pods: Vec<PodStatus>,
+}
+
+/// One process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PodStatus {
+    /// Its name.
+    pub name: String,
+    /// The release that it is of.
+    pub release: String,
+    /// The digest of the image that it was made from.
+    pub image: String,
+    /// The names of the config and secrets that it was given: made from their content.
+    pub config: Vec<String>,
+    /// Whether it takes requests.
+    pub ready: bool,
+    /// How often it was restarted.
+    pub restarts: u32,
+    /// Whether it is on its way out.
+    pub ending: bool,
+    /// Since when it is there: RFC 3339.
+    pub since: Option<String>,
+}
+
+/// Looks at a deploy: on this machine or on its cluster. Nothing is changed, started or waited for.
+pub async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
+    let ledger = Ledger::of(repo, env);
+    let ids = ledger.ids()?;
+    let standing = crate::standing(repo, env).await?;
+    let running = standing.witness.as_ref().filter(|witness| ids.contains(&witness.id));
+    let verified = running.map(|witness| ledger.load(witness.id)).transpose()?;
+    let target = match &verified {
+        Some(verified) => verified.release.target.clone(),
+        None => Deploy::read(repo, env)?.target,
+    };
+    let mut report = match Reach::of(&target) {
+        None => local(repo, env).await?,
+        Some(reach) => match reach.client_at_hand(repo).await? {
+            Some(client) => kubernetes::report(&reach.site(&client, env), verified.as_ref()).await?,
+            None => Report::default(),
+        },
+    };
+    if let Some(witness) = &standing.witness
+        && let Err(error) = ledger.verify().and_then(|chain| witness.check(&ledger, &chain))
+    {
+        report.drift.extend(error.why.into_iter().map(|why| format!("{}: {why}", error.doing)));
+    }
+    let since = report.release.or(standing.witness.map(|witness| witness.id));
+    report.failed = report.failed.filter(|failed| since.is_none_or(|since| failed.release > since));
+    report.not_run_yet = ids.last().copied().filter(|newest| since.is_none_or(|since| *newest > since));
+    Ok(report)
+}
+
+/// What the `run` that is up tells of itself; of processes here the release is all that there is to compare.
+async fn local(repo: &Repo, env: &EnvName) -> Result<Report> {
+    let failed = crate::failure(repo, env)?;
+    let Some(state) = crate::state(repo, env).await? else {
+        return Ok(Report { failed, ..Report::default() });
+    };
+    let mut processes: Vec<ProcessStatus> = Vec::new();
+    for process in state.processes {
+        if !processes.iter().any(|known| known.name == process.process_type) {
+            let (name, pods) = (process.process_type.clone(), Vec::new());
+            processes.push(ProcessStatus { name, wanted: 0, ready: 0, restarts: 0, pods });
+        }
+        let Some(of_type) = processes.iter_mut().find(|known| known.name == process.process_type) else {
+            continue;
+        };
+        of_type.wanted += 1;
+        of_type.ready += u32::from(process.ready);
+        of_type.restarts += process.restarts;
+        of_type.pods.push(PodStatus {
+            name: process
+                .pid
+                .map_or_else(|| process.name.clone(), |pid| format!("{} (process {pid})", process.name)),
+            release: state.release.map_or_else(String::new, |release| release.to_string()),
+            image: String::new(),
+            config: Vec::new(),
+            ready: process.ready,
+            restarts: process.restarts,
+            ending: false,
+            since: process.started.map(|started| started.to_rfc3339()),
+        });
+    }
+    Ok(Report {
+        release: state.release,
+        since: state.since.map(|since| since.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        processes,
+        changing: state.busy.map(|busy| busy.to_string()),
+        failed,
+        ..Report::default()
+    })
+}
+
+impl Report {
+    /// Whether the deploy is as its release says.
+    pub fn is_in_step(&self) -> bool {
+        self.drift.is_empty()
+    }
+}
