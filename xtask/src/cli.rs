@@ -1,12 +1,24 @@
 //! The command line's grammar.
 
+mod config;
+mod how;
+mod logs;
+pub(crate) mod releases;
+
+pub(crate) use config::{Action, Config};
+pub(crate) use how::How;
+pub(crate) use logs::Logs;
+
 use clap::{Args, Parser, Subcommand};
+
+use crate::ui::Form;
 use xtask_contract::{Digest, EnvName, ReleaseId};
+use xtask_run::Wish;
 
 /// Build, release and run todo-api: three stages, strictly apart.
 ///
-/// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused (nothing was changed), 4 the deploy failed and
-/// stands on its previous release.
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused (nothing was changed) or drifted, 4 the deploy failed
+/// and stands on its previous release, 5 a dry run has found changes.
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo xtask",
@@ -23,10 +35,29 @@ pub(crate) struct Cli {
     pub(crate) verb: Verb,
 }
 
+impl Cli {
+    /// How results and progress are shown.
+    pub(crate) fn form(&self) -> Form {
+        let how = match &self.verb {
+            Verb::Run(args) => Some(&args.how),
+            Verb::Up(args) => Some(&args.how),
+            Verb::Rollback(args) => Some(&args.how),
+            _ => None,
+        };
+        match how {
+            Some(how) if how.json_events => Form::Events,
+            _ if self.json => Form::Document,
+            _ => Form::Words,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Make a container image of the committed source
-    #[command(after_help = "Example: cargo xtask build --json | jq -r .digest")]
+    /// Make a container image of the committed source, with an SBOM and an unsigned provenance beside it
+    #[command(
+        after_help = "Example: cargo xtask build --json | jq -r .digest\n         cargo xtask build --verify"
+    )]
     Build(Build),
     /// Make an immutable release of a build and a deploy's config
     #[command(after_help = "Example: cargo xtask release --env dev")]
@@ -34,23 +65,53 @@ pub(crate) enum Verb {
     /// Run a release: the newest of the deploy, or the one named
     #[command(after_help = "Example: cargo xtask run 2011-04-06-20:32:17 --env dev")]
     Run(Run),
+    /// Show what a deploy runs, and what there is unlike its release
+    #[command(after_help = "Exit codes: 0 in step, 3 drifted.\n\nExample: cargo xtask status --env dev")]
+    Status(Status),
+    /// Show how many processes there are of each type, or change that; no release is made
+    #[command(after_help = "Example: cargo xtask scale --env dev web=3 worker+1")]
+    Scale(Scale),
+    /// Run a one-off process with the image, config and secrets of a release
+    ///
+    /// Its exit code is this command's. At a terminal it has one, too; what is piped in, it reads.
+    #[command(after_help = "Example: cargo xtask admin --env dev -- check\n         \
+                            cargo xtask admin --env dev -- shell\n         \
+                            cargo xtask admin -- --help")]
+    Admin(Admin),
+    /// Show what a deploy's processes have written, all in one, in order of time
+    ///
+    /// For people a line is shown in a readable form; `--raw` gives it as it was written, `--json` as a document with
+    /// its time, release and process.
+    #[command(
+        after_help = "Example: cargo xtask logs --follow --process web\n         cargo xtask logs --since 10m --raw | jq -r .message"
+    )]
+    Logs(Logs),
     /// Make a new release like an earlier one, image and config, and run it
     #[command(after_help = "Example: cargo xtask rollback 2011-04-06-20:32:17 --env dev")]
     Rollback(Rollback),
-    /// List a deploy's releases, newest first, after verifying all of them
+    /// Make a release of one deploy with the image that another one runs
+    #[command(after_help = "Example: cargo xtask promote --from dev --to prod")]
+    Promote(Promote),
+    /// List a deploy's releases, newest first; show, compare, verify and export them
     #[command(after_help = "Example: cargo xtask releases --env dev -n 5")]
-    Releases(Releases),
+    Releases(releases::Releases),
+    /// List or change a deploy's config, which its next release carries
+    #[command(after_help = "Example: cargo xtask config --env dev")]
+    Config(Config),
     /// Build, release and run in one go
     #[command(after_help = "Example: cargo xtask up --env dev")]
     Up(Up),
     /// Stop what `run` started; data are kept
     #[command(after_help = "Example: cargo xtask down --env dev --data")]
     Down(Down),
+    /// List the backing services, start, stop or swap one
+    #[command(after_help = "Example: cargo xtask services up postgres --env dev")]
+    Services(Services),
     /// Run all checks: format, lints, unit, integration, doc and end-to-end tests
     #[command(after_help = "Example: XTASK_E2E=required cargo xtask test")]
     Test(Test),
-    /// Measure the stages beside docker, kind and kubectl
-    #[command(after_help = "Example: cargo xtask bench")]
+    /// Measure the stages beside docker, kind and kubectl, and the service beside django-ninja
+    #[command(after_help = "Example: cargo xtask bench requests")]
     Bench(Bench),
 }
 
@@ -59,6 +120,12 @@ pub(crate) struct Build {
     /// Build although inputs are not committed, and mark the image as dirty
     #[arg(long)]
     pub(crate) allow_dirty: bool,
+
+    /// Build the newest image, or this one, again from a clean clone of its revision, and fail unless it comes
+    /// out the same
+    #[arg(long, value_name = "DIGEST", num_args = 0..=1, conflicts_with = "allow_dirty")]
+    #[expect(clippy::option_option, reason = "not asked for, asked for, or asked for of one image")]
+    pub(crate) verify: Option<Option<Digest>>,
 }
 
 #[derive(Debug, Args)]
@@ -80,6 +147,56 @@ pub(crate) struct Run {
     /// The deploy
     #[arg(long, default_value = "local")]
     pub(crate) env: EnvName,
+
+    #[command(flatten)]
+    pub(crate) how: How,
+
+    /// Show first what would change on the cluster
+    #[arg(long)]
+    pub(crate) diff: bool,
+
+    /// Only show what would change, and end with exit code 5 if anything would
+    #[arg(long = "dry-run")]
+    pub(crate) only_diff: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// The deploy
+    #[arg(long, default_value = "local")]
+    pub(crate) env: EnvName,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scale {
+    /// Process types and how many: web=3, web+1 or web-1
+    ///
+    /// It holds for all releases to come, too. Whatever an autoscaler owns is refused.
+    #[arg(value_name = "TYPE=NUMBER")]
+    pub(crate) wishes: Vec<Wish>,
+
+    /// The deploy
+    #[arg(long, default_value = "local")]
+    pub(crate) env: EnvName,
+
+    /// Refuse, rather than wait, while another command changes a deploy of this machine
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Admin {
+    /// The deploy
+    #[arg(long, default_value = "local")]
+    pub(crate) env: EnvName,
+
+    /// The release, if not the one that runs
+    #[arg(long, value_name = "ID")]
+    pub(crate) release: Option<ReleaseId>,
+
+    /// The command of the service's own program, and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -94,17 +211,24 @@ pub(crate) struct Rollback {
     /// Only make the release
     #[arg(long)]
     pub(crate) no_run: bool,
+
+    #[command(flatten)]
+    pub(crate) how: How,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Releases {
-    /// The deploy
-    #[arg(long, default_value = "local")]
-    pub(crate) env: EnvName,
+pub(crate) struct Promote {
+    /// The deploy whose image it is
+    #[arg(long, value_name = "ENV")]
+    pub(crate) from: EnvName,
 
-    /// How many to list at most
-    #[arg(short = 'n', long, default_value_t = 20)]
-    pub(crate) number: usize,
+    /// The deploy that gets a release
+    #[arg(long, value_name = "ENV")]
+    pub(crate) to: EnvName,
+
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -116,6 +240,9 @@ pub(crate) struct Up {
     /// Build although inputs are not committed, and mark the image as dirty
     #[arg(long)]
     pub(crate) allow_dirty: bool,
+
+    #[command(flatten)]
+    pub(crate) how: How,
 }
 
 #[derive(Debug, Args)]
@@ -130,6 +257,51 @@ pub(crate) struct Down {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Services {
+    /// The deploy
+    #[arg(long, default_value = "local", global = true)]
+    pub(crate) env: EnvName,
+
+    #[command(subcommand)]
+    pub(crate) action: Option<ServiceAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServiceAction {
+    /// Start the deploy's own server, by itself, and go back to it if another one is attached
+    ///
+    /// What is missing of it is made: password, data, user, database. It stays until `services down` or `down`;
+    /// a `run` of the deploy uses it and leaves it running.
+    #[command(after_help = "Example: cargo xtask services up postgres")]
+    Up {
+        /// The service, such as `postgres`
+        name: String,
+    },
+    /// Stop the deploy's own server; data are kept
+    #[command(after_help = "Example: cargo xtask services down postgres --env dev")]
+    Down {
+        /// The service, such as `postgres`
+        name: String,
+
+        /// Delete its data, too
+        #[arg(long)]
+        data: bool,
+    },
+    /// Point the deploy at another server, from its next release on
+    ///
+    /// The URL is sealed at once. Its form is postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters
+    /// in the password percent-encoded.
+    #[command(after_help = "Example: cargo xtask services attach postgres --env dev < url.txt")]
+    Attach {
+        /// The service, such as `postgres`
+        name: String,
+
+        /// The server's URL; left out or `-`, it is read from standard input, or asked for at a terminal
+        url: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Test {
     /// Only the checks whose names contain this, such as `local`
     #[arg(value_name = "NAME")]
@@ -138,9 +310,34 @@ pub(crate) struct Test {
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
+    /// What to measure; all of it if nothing is named
+    #[arg(value_name = "PART")]
+    pub(crate) parts: Vec<Part>,
+
     /// How often each measurement is repeated; the median counts
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) runs: u32,
+}
+
+/// A part of what `bench` measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// Making images
+    Build,
+    /// Making releases
+    Release,
+    /// Reading a long ledger
+    Ledger,
+    /// Showing what processes have written
+    Logs,
+    /// Starting the service
+    Service,
+    /// How soon others hear of changes and of what is due
+    Events,
+    /// Requests to the service
+    Requests,
+    /// Bringing releases to a kind cluster
+    Kind,
 }
 
 #[cfg(test)]
@@ -153,8 +350,15 @@ mod tests {
         let command = Cli::command();
         command.clone().debug_assert();
         for verb in command.get_subcommands() {
-            let example = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(example.contains(&format!("cargo xtask {}", verb.get_name())), "{}", verb.get_name());
+            assert_has_example(verb, &format!("cargo xtask {}", verb.get_name()));
+        }
+    }
+
+    fn assert_has_example(command: &clap::Command, called: &str) {
+        let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(example.contains(called), "{called}");
+        for part in command.get_subcommands() {
+            assert_has_example(part, &format!("{called} {}", part.get_name()));
         }
     }
 }

@@ -15,9 +15,9 @@ use xtask_contract::{Context, Repo, Result};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let ui = Ui::new(cli.json);
+    let ui = Ui::new(cli.form());
     match dispatch(&cli, &ui) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(end) => ExitCode::from(end.code()),
         Err(error) => {
             ui.error(&error);
             ExitCode::from(error.exit as u8)
@@ -25,18 +25,50 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(cli: &Cli, ui: &Ui) -> Result<()> {
-    let here = std::env::current_dir().doing(|| "looking for the project")?;
-    let repo = Repo::around(&here)?;
-    match &cli.verb {
-        Verb::Build(args) => verb::build::build(&repo, args, ui),
-        Verb::Release(args) => verb::release::release(&repo, args, ui),
-        Verb::Run(args) => verb::run::run(&repo, args, ui),
-        Verb::Rollback(args) => verb::rollback::rollback(&repo, args, ui),
-        Verb::Releases(args) => verb::releases::releases(&repo, args, ui),
-        Verb::Up(args) => verb::up::up(&repo, args, ui),
-        Verb::Down(args) => verb::down::down(&repo, args, ui),
-        Verb::Test(args) => verb::test::test(&repo, args, ui),
-        Verb::Bench(args) => verb::bench::bench(&repo, args, ui),
+/// How a command ends that has done what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Done,
+    /// The deploy is not as its release says.
+    Drifted,
+    /// Running the release would change something.
+    WouldChange,
+    /// As the process did that was asked for.
+    Code(u8),
+}
+
+impl End {
+    /// This process's exit code.
+    fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Drifted => 3,
+            Self::WouldChange => 5,
+            Self::Code(code) => code,
+        }
     }
+}
+
+fn dispatch(cli: &Cli, ui: &Ui) -> Result<End> {
+    let here = std::env::current_dir().doing(|| "looking for the project")?;
+    let repo = || Repo::around(&here);
+    match &cli.verb {
+        Verb::Build(args) => verb::build::build(&repo()?, args, ui),
+        Verb::Release(args) => verb::release::release(&repo()?, args, ui),
+        Verb::Run(args) => return verb::run::run(&repo()?, args, ui),
+        Verb::Status(args) => return verb::status::status(&repo()?, args, ui),
+        Verb::Admin(args) => return verb::admin::admin(&repo()?, args, ui),
+        Verb::Scale(args) => verb::scale::scale(&repo()?, args, ui),
+        Verb::Logs(args) => verb::logs::logs(&repo()?, args, ui),
+        Verb::Rollback(args) => verb::rollback::rollback(&repo()?, args, ui),
+        Verb::Promote(args) => verb::promote::promote(&repo()?, args, ui),
+        Verb::Releases(args) => verb::releases::releases(&here, args, ui),
+        Verb::Config(args) => verb::config::config(&repo()?, args, ui),
+        Verb::Up(args) => verb::up::up(&repo()?, args, ui),
+        Verb::Down(args) => verb::down::down(&repo()?, args, ui),
+        Verb::Services(args) => verb::services::services(&repo()?, args, ui),
+        Verb::Test(args) => verb::test::test(&repo()?, args, ui),
+        Verb::Bench(args) => verb::bench::bench(&repo()?, args, ui),
+    }
+    .map(|()| End::Done)
 }

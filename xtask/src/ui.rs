@@ -1,26 +1,50 @@
 //! All that is printed. Words for people go to standard error; standard output carries the result.
 
+mod ask;
+mod colours;
+mod console;
+mod diff;
+mod events;
+mod lines;
+mod log;
+
+pub(crate) use colours::Colours;
+pub(crate) use console::Streams;
+pub(crate) use diff::unified;
+use events::Event;
+pub(crate) use lines::{LineForm, LineSink};
+
 use std::{
     cell::RefCell,
-    env,
     io::{self, IsTerminal, Write},
     time::Duration,
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
-use xtask_contract::{Error, Progress};
+use xtask_contract::{Error, Progress, progress::Rollout};
 
 /// The colours that process names take in turn.
 const COLOURS: [u8; 6] = [36, 33, 32, 35, 34, 31];
-const RED: u8 = 31;
+
+/// The form in which the result is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// In words.
+    Words,
+    /// As one JSON document.
+    Document,
+    /// As one JSON document in a line for each event, the result being the last one.
+    Events,
+}
 
 /// The terminal, or whatever stands in its place.
 pub(crate) struct Ui {
-    json: bool,
-    colour: bool,
-    /// The line that shows the step under way, on a terminal.
-    spinner: Option<ProgressBar>,
+    form: Form,
+    colours: Colours,
+    result_colours: Colours,
+    /// The lines that show what is under way, on a terminal.
+    lines: Option<Lines>,
     state: RefCell<State>,
 }
 
@@ -28,42 +52,62 @@ pub(crate) struct Ui {
 struct State {
     step: String,
     processes: Vec<String>,
+    rollout: Vec<Rollout>,
+}
+
+/// A line for the step under way, and below it one for each process type that is rolled out.
+struct Lines {
+    all: MultiProgress,
+    step: ProgressBar,
+    processes: RefCell<Vec<ProgressBar>>,
 }
 
 impl Ui {
-    /// A terminal that shows results as JSON or in words.
-    pub(crate) fn new(json: bool) -> Self {
+    /// A terminal that shows results in this form.
+    pub(crate) fn new(form: Form) -> Self {
         let terminal = io::stderr().is_terminal();
-        let colour = terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { json, colour, spinner: terminal.then(spinner), state: RefCell::default() }
+        let (colours, result_colours) = (Colours::of(&io::stderr()), Colours::of(&io::stdout()));
+        Self { form, colours, result_colours, lines: terminal.then(Lines::new), state: RefCell::default() }
     }
 
     /// Shows a result: the words, or the document.
     pub(crate) fn result(&self, words: &str, document: &impl Serialize) {
         self.finish_step();
-        let text =
-            if self.json { serde_json::to_string(document).unwrap_or_default() } else { words.to_owned() };
-        let mut stdout = io::stdout();
-        // Whoever closed the pipe does not want to know.
-        let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+        match self.form {
+            Form::Words => write(words),
+            Form::Document => write(&serde_json::to_string(document).unwrap_or_default()),
+            Form::Events => {
+                self.event(&Event::Done { result: serde_json::to_value(document).unwrap_or_default() });
+            }
+        }
     }
 
     /// Whether standard output is for one JSON document alone.
     pub(crate) fn is_json(&self) -> bool {
-        self.json
+        self.form != Form::Words
     }
 
     /// Shows why a command failed.
     pub(crate) fn error(&self, error: &Error) {
         self.finish_step();
-        self.print(&format!("{}: {error}", self.paint(RED, "error")));
+        self.event(&Event::failed(error));
+        self.print(&format!("{}: {error}", self.colours.error("error")));
     }
 
     /// Ends the step under way, so that nothing on the screen claims to be going on.
     pub(crate) fn finish_step(&self) {
-        self.state.borrow_mut().step.clear();
-        if let Some(spinner) = &self.spinner {
-            spinner.finish_and_clear();
+        let mut state = self.state.borrow_mut();
+        state.step.clear();
+        state.rollout.clear();
+        if let Some(lines) = &self.lines {
+            lines.clear();
+        }
+    }
+
+    /// Writes an event, where events are asked for.
+    fn event(&self, event: &Event<'_>) {
+        if self.form == Form::Events {
+            write(&serde_json::to_string(event).unwrap_or_default());
         }
     }
 
@@ -71,14 +115,25 @@ impl Ui {
         let print = || {
             let _ = writeln!(io::stderr(), "{line}");
         };
-        match &self.spinner {
-            Some(spinner) => spinner.suspend(print),
+        match &self.lines {
+            Some(lines) => lines.all.suspend(print),
             None => print(),
         }
     }
 
-    fn paint(&self, colour: u8, text: &str) -> String {
-        if self.colour { format!("\u{1b}[{colour}m{text}\u{1b}[0m") } else { text.to_owned() }
+    /// The colours of what is told on the way.
+    pub(crate) fn colours(&self) -> Colours {
+        self.colours
+    }
+
+    /// The colours of the result.
+    pub(crate) fn result_colours(&self) -> Colours {
+        self.result_colours
+    }
+
+    /// What stands in front of a process's lines.
+    fn prefix(&self, process: &str, colours: Colours) -> String {
+        colours.paint(self.colour_of(process), &format!("{process:<10}|"))
     }
 
     fn colour_of(&self, process: &str) -> u8 {
@@ -97,29 +152,87 @@ impl Progress for Ui {
             return;
         }
         what.clone_into(&mut self.state.borrow_mut().step);
-        match &self.spinner {
-            Some(spinner) => {
-                spinner.reset();
-                spinner.enable_steady_tick(Duration::from_millis(100));
-                spinner.set_message(what.to_owned());
-            }
+        self.event(&Event::Step { text: what });
+        match &self.lines {
+            Some(lines) => lines.step(what),
             None => self.print(&format!("{what} …")),
         }
     }
 
     fn detail(&self, what: &str) {
-        if let Some(spinner) = &self.spinner {
-            spinner.set_message(format!("{}: {what}", self.state.borrow().step));
+        if let Some(lines) = &self.lines {
+            lines.step.set_message(format!("{}: {what}", self.state.borrow().step));
         }
     }
 
     fn note(&self, what: &str) {
+        self.event(&Event::Note { text: what });
         self.print(what);
     }
 
     fn line(&self, process: &str, line: &str) {
-        let prefix = self.paint(self.colour_of(process), &format!("{process:<10}|"));
+        let prefix = self.prefix(process, self.colours);
         self.print(&format!("{prefix} {line}"));
+    }
+
+    fn rollout(&self, processes: &[Rollout]) {
+        let before = std::mem::replace(&mut self.state.borrow_mut().rollout, processes.to_vec());
+        if let Some(lines) = &self.lines {
+            if self.state.borrow().step != ROLLING_OUT {
+                self.step(ROLLING_OUT);
+            }
+            lines.rollout(processes);
+        }
+        for process in processes.iter().filter(|process| !before.contains(process)) {
+            self.event(&Event::Rollout { process });
+            if self.lines.is_none() {
+                self.print(&format!("rolling out {process} …"));
+            }
+        }
+    }
+}
+
+const ROLLING_OUT: &str = "rolling out";
+
+/// Writes a line to standard output. Whoever closed the pipe does not want to know.
+fn write(text: &str) {
+    let mut stdout = io::stdout();
+    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+impl Lines {
+    fn new() -> Self {
+        let all = MultiProgress::new();
+        let step = all.add(spinner());
+        Self { all, step, processes: RefCell::default() }
+    }
+
+    fn step(&self, what: &str) {
+        for process in self.processes.take() {
+            process.finish_and_clear();
+        }
+        self.step.reset();
+        self.step.enable_steady_tick(Duration::from_millis(100));
+        self.step.set_message(what.to_owned());
+    }
+
+    fn rollout(&self, states: &[Rollout]) {
+        let mut processes = self.processes.borrow_mut();
+        for (place, state) in states.iter().enumerate() {
+            if processes.len() == place {
+                let style = ProgressStyle::with_template("  {wide_msg}");
+                let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+                processes.push(self.all.add(ProgressBar::new_spinner().with_style(style)));
+            }
+            processes[place].set_message(state.to_string());
+        }
+    }
+
+    fn clear(&self) {
+        for process in self.processes.take() {
+            process.finish_and_clear();
+        }
+        self.step.finish_and_clear();
     }
 }
 

@@ -1,20 +1,38 @@
 //! One file per verb.
 
+pub(crate) mod admin;
 pub(crate) mod bench;
 pub(crate) mod build;
+pub(crate) mod config;
 pub(crate) mod down;
+pub(crate) mod logs;
+pub(crate) mod promote;
 pub(crate) mod release;
 pub(crate) mod releases;
 pub(crate) mod rollback;
 pub(crate) mod run;
+pub(crate) mod scale;
+pub(crate) mod services;
+pub(crate) mod status;
 pub(crate) mod test;
 pub(crate) mod up;
 
 use tokio::runtime::{Builder, Runtime};
-use xtask_contract::{Context, Result};
+use xtask_contract::{Context, Digest, EnvName, Policy, Repo, Result};
 
 /// The runtime for what waits on sockets and processes. One thread: children ask the system for a signal at
 /// the death of the thread that started them, so that thread must be the main one.
 pub(crate) fn runtime() -> Result<Runtime> {
     Builder::new_current_thread().enable_all().build().doing(|| "starting up")
+}
+
+/// The images that have run in the deploys which this one's policy promotes from. Only they can tell, so the
+/// command line asks them and hands it to the stage that decides.
+fn evidence(repo: &Repo, env: &EnvName) -> Result<Vec<Digest>> {
+    let mut images = Vec::new();
+    for from in Policy::read(repo, env)?.promote_from {
+        let standing = runtime()?.block_on(xtask_run::standing(repo, &from))?;
+        images.extend(standing.witness.into_iter().flat_map(|witness| witness.images));
+    }
+    Ok(images)
 }

@@ -1,21 +1,33 @@
 //! `cargo xtask bench`: how long the stages take, side by side with the usual tools in the same run. It only
 //! prints; nothing is judged, as machines differ and are busy.
 
+mod asker;
 mod images;
 mod kind;
+mod ledger;
+mod logs;
+mod peer;
+mod process;
+mod requests;
 mod service;
+mod timely;
 
 use std::{
     fmt::Write,
     time::{Duration, Instant},
 };
 
+use clap::ValueEnum;
 use serde::Serialize;
 use xshell::{Shell, TempDir, cmd};
 use xtask_contract::{Context, Error, Progress, Repo, Result};
 
+use self::asker::Asker;
 use super::build;
-use crate::{cli, ui::Ui};
+use crate::{
+    cli::{self, Part},
+    ui::Ui,
+};
 
 /// A figure: the median of several runs, and the median of the usual tool's.
 #[derive(Debug, Serialize)]
@@ -24,7 +36,16 @@ struct Figure {
     unit: &'static str,
     ours: f64,
     goal: f64,
+    best: Best,
     peer: Option<Peer>,
+}
+
+/// Which is better: a figure above its goal, or one below it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Best {
+    Least,
+    Most,
 }
 
 #[derive(Debug, Serialize)]
@@ -35,21 +56,30 @@ struct Peer {
 
 impl Figure {
     fn millis(name: &'static str, goal: f64, ours: Vec<f64>) -> Self {
-        Self { name, unit: "ms", ours: median(ours), goal, peer: None }
+        Self { name, unit: "ms", ours: median(ours), goal, best: Best::Least, peer: None }
     }
 
     fn beside(self, name: &'static str, theirs: Option<Vec<f64>>) -> Self {
         Self { peer: theirs.map(|theirs| Peer { name, value: median(theirs) }), ..self }
+    }
+
+    fn is_missed(&self) -> bool {
+        match self.best {
+            Best::Least => self.ours > self.goal,
+            Best::Most => self.ours < self.goal,
+        }
     }
 }
 
 pub(crate) fn bench(repo: &Repo, args: &cli::Bench, ui: &Ui) -> Result<()> {
     let built = build::make(repo, true, ui)?;
     let bench = Bench { repo, built: &built, runs: args.runs, place: Place::make(repo)?, ui };
-    let mut figures = images::figures(&bench)?;
-    figures.extend(bench.release()?);
-    figures.extend(service::figures(&bench)?);
-    figures.extend(kind::figures(&bench)?);
+    let mut figures = Vec::new();
+    for part in Part::value_variants().iter().copied() {
+        if args.parts.is_empty() || args.parts.contains(&part) {
+            figures.extend(bench.measure(part)?);
+        }
+    }
     ui.result(&table(&figures), &figures);
     Ok(())
 }
@@ -64,6 +94,19 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    fn measure(&self, part: Part) -> Result<Vec<Figure>> {
+        match part {
+            Part::Build => images::figures(self),
+            Part::Release => self.release(),
+            Part::Ledger => ledger::figures(self),
+            Part::Logs => logs::figures(self),
+            Part::Service => service::figures(self),
+            Part::Events => timely::figures(self, &Asker::compile(self)?),
+            Part::Requests => requests::figures(self, &Asker::compile(self)?),
+            Part::Kind => kind::figures(self),
+        }
+    }
+
     /// Times something as often as was asked for, in milliseconds.
     fn time(&self, mut work: impl FnMut(u32) -> Result<()>) -> Result<Vec<f64>> {
         (0..self.runs).map(|run| time_once(|| work(run))).collect()
@@ -149,13 +192,56 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn table(figures: &[Figure]) -> String {
-    let mut text = format!("{:<44}{:>12}{:>12}   beside\n", "median of", "here", "goal");
-    for Figure { name, unit, ours, goal, peer } in figures {
+    let mut text = format!("{:<44}{:>12}{:>12}           beside\n", "median of", "here", "goal");
+    for figure in figures {
+        let Figure { name, unit, ours, goal, peer, .. } = figure;
         let peer = peer.as_ref().map_or_else(String::new, |peer| {
-            format!("{} {:.1} {unit} ({:.1} times as much)", peer.name, peer.value, peer.value / ours)
+            format!("{} {} {unit} ({} times as much)", peer.name, short(peer.value), short(peer.value / ours))
         });
-        let (ours, goal) = (format!("{ours:.1} {unit}"), format!("{goal:.0} {unit}"));
-        let _ = writeln!(text, "{name:<44}{ours:>12}{goal:>12}   {peer}");
+        let missed = if figure.is_missed() { "missed" } else { "" };
+        let (ours, goal) = (format!("{} {unit}", short(*ours)), format!("{} {unit}", short(*goal)));
+        let line = format!("{name:<44}{ours:>12}{goal:>12}   {missed:<6}  {peer}");
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     text.trim_end().to_owned()
+}
+
+/// A number with no more digits than it deserves.
+fn short(value: f64) -> String {
+    let digits = match value.abs() {
+        1000.0.. => 0,
+        1.0.. => 1,
+        _ => 2,
+    };
+    format!("{value:.digits$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figure(best: Best, ours: f64, goal: f64, peer: f64) -> Figure {
+        Figure { name: "it", unit: "/s", ours, goal, best, peer: Some(Peer { name: "other", value: peer }) }
+    }
+
+    #[test]
+    fn what_is_missed_is_said_whichever_way_is_better() {
+        let text = table(&[
+            figure(Best::Most, 5000.0, 4000.0, 400.0),
+            figure(Best::Most, 3999.9, 4000.4, 400.0),
+            figure(Best::Least, 0.5, 1.25, 12.0),
+            figure(Best::Least, 1.5, 1.25, 12.0),
+        ]);
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+        let lines: Vec<_> = text.lines().skip(1).map(words).collect();
+        assert_eq!(
+            lines,
+            [
+                "it 5000 /s 4000 /s other 400.0 /s (0.08 times as much)",
+                "it 4000 /s 4000 /s missed other 400.0 /s (0.10 times as much)",
+                "it 0.50 /s 1.2 /s other 12.0 /s (24.0 times as much)",
+                "it 1.5 /s 1.2 /s missed other 12.0 /s (8.0 times as much)",
+            ]
+        );
+    }
 }

@@ -1,5 +1,7 @@
 //! `cargo xtask build`.
 
+mod verify;
+
 use serde::Serialize;
 use xtask_build::{Built, Elapsed};
 use xtask_contract::{Digest, Layout, Progress, Repo, Result, release::IMAGE_NAME};
@@ -15,12 +17,19 @@ struct Document<'a> {
     dirty: bool,
     reused: bool,
     record: String,
+    /// The document that lists what is in the image.
+    sbom: Digest,
+    /// The document that says how it was made.
+    provenance: Digest,
     /// Whether the Docker Engine of this machine has the image.
     engine: bool,
     elapsed_ms: Elapsed,
 }
 
 pub(crate) fn build(repo: &Repo, args: &cli::Build, ui: &Ui) -> Result<()> {
+    if let Some(image) = &args.verify {
+        return verify::verify(repo, image.as_ref(), ui);
+    }
     let built = make(repo, args.allow_dirty, ui)?;
     let engine = load(repo, &built, ui)?;
     let record = &built.record;
@@ -33,6 +42,8 @@ pub(crate) fn build(repo: &Repo, args: &cli::Build, ui: &Ui) -> Result<()> {
         dirty: record.dirty,
         reused: built.reused,
         record: repo.relative(&path).display().to_string(),
+        sbom: record.sbom,
+        provenance: record.provenance,
         engine,
         elapsed_ms: built.elapsed,
     };

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use xtask_contract::{Digest, EnvName, Ledger, Progress, ReleaseId, Repo, Result, ledger::Verified};
+use xtask_release::Draft;
 
 use crate::{cli, ui::Ui};
 
@@ -16,9 +17,23 @@ struct Document<'a> {
 
 pub(crate) fn release(repo: &Repo, args: &cli::Release, ui: &Ui) -> Result<()> {
     ui.step("making the release");
-    let made = xtask_release::release(repo, &args.env, args.build.as_ref())?;
+    let made = make(repo, &args.env, args.build.as_ref(), ui)?;
     show(repo, &made, ui);
     Ok(())
+}
+
+/// Stage 2, alone.
+pub(super) fn make(repo: &Repo, env: &EnvName, build: Option<&Digest>, ui: &Ui) -> Result<Verified> {
+    let draft = Draft::of_build(repo, env, build, &super::evidence(repo, env)?)?;
+    publish(draft, ui)
+}
+
+/// Makes a release of a draft, and tells what should be known of it.
+pub(super) fn publish(draft: Draft<'_>, ui: &Ui) -> Result<Verified> {
+    for warning in draft.warnings() {
+        ui.note(&format!("warning: {warning}"));
+    }
+    draft.publish()
 }
 
 /// Shows a release that was made.

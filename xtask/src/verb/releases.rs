@@ -1,63 +1,33 @@
-//! `cargo xtask releases`.
+//! `cargo xtask releases`: reading the ledger.
 
-use serde::Serialize;
-use xtask_contract::{Deploy, Digest, Ledger, ReleaseId, Repo, Result, ledger::Verified};
+mod diff;
+mod export;
+mod list;
+mod show;
+mod verify;
 
-use crate::{cli, ui::Ui};
+pub(super) use diff::words as diff_words;
 
-#[derive(Serialize)]
-struct Row {
-    id: ReleaseId,
-    sequence: u64,
-    digest: Digest,
-    image: Digest,
-    revision: String,
-    by: String,
-    changes: Vec<String>,
-}
+use std::path::Path;
 
-pub(crate) fn releases(repo: &Repo, args: &cli::Releases, ui: &Ui) -> Result<()> {
-    let ledger = Ledger::of(repo, &args.env);
-    let chain = ledger.verify()?;
-    if chain.is_empty() {
-        // A deploy without releases may be one that does not exist at all.
-        Deploy::read(repo, &args.env)?;
+use xtask_contract::{EnvName, Repo, Result};
+
+use crate::{
+    cli::releases::{Releases, Verify, What},
+    ui::Ui,
+};
+
+pub(crate) fn releases(here: &Path, args: &Releases, ui: &Ui) -> Result<()> {
+    if let Some(What::Verify(Verify { offline: Some(bundle), signer })) = &args.what {
+        return verify::offline(bundle, signer, ui);
     }
-    let mut rows = Vec::new();
-    let mut newer: Option<Verified> = None;
-    // One more than is shown: what changed is told by the release before.
-    for link in chain.iter().rev().take(args.number.saturating_add(1)) {
-        let older = ledger.load(link.id)?;
-        rows.extend(newer.map(|newer| row(&newer, Some(&older))));
-        newer = Some(older);
+    let repo = Repo::around(here)?;
+    let env = args.env.clone().unwrap_or_else(EnvName::local);
+    match &args.what {
+        None => list::list(&repo, &env, args.number, ui),
+        Some(What::Show { id }) => show::show(&repo, &env, *id, ui),
+        Some(What::Diff(diff)) => diff::diff(&repo, &env, diff, ui),
+        Some(What::Verify(_)) => verify::verify(&repo, args.env.as_ref(), ui),
+        Some(What::Export { id, output }) => export::export(&repo, &env, *id, output.as_deref(), ui),
     }
-    if rows.len() < args.number {
-        rows.extend(newer.map(|first| row(&first, None)));
-    }
-    let words: Vec<String> = rows.iter().map(words).collect();
-    let text = if words.is_empty() { format!("{} has no releases yet", args.env) } else { words.join("\n") };
-    ui.result(&text, &rows);
-    Ok(())
-}
-
-fn row(verified: &Verified, before: Option<&Verified>) -> Row {
-    let release = &verified.release;
-    Row {
-        id: release.id,
-        sequence: release.sequence,
-        digest: verified.digest,
-        image: release.image.digest,
-        revision: release.image.revision.clone(),
-        by: release.by.clone(),
-        changes: match before {
-            Some(before) => release.changes_since(&before.release),
-            None => vec!["first release".to_owned()],
-        },
-    }
-}
-
-fn words(row: &Row) -> String {
-    let changes = if row.changes.is_empty() { "nothing new".to_owned() } else { row.changes.join("; ") };
-    let revision = row.revision.get(..10).unwrap_or(&row.revision);
-    format!("{}  {revision}  {}  {changes}", row.id, row.by)
 }

@@ -1,18 +1,53 @@
 //! `cargo xtask run`.
 
-use xtask_contract::{EnvName, ReleaseId, Repo, Result};
-use xtask_run::{Ran, Status};
+use xtask_contract::{EnvName, Progress, ReleaseId, Repo, Result};
+use xtask_run::{Change, Options, Ran, Status};
 
-use crate::{cli, engine::Engine, ui::Ui};
+use crate::{
+    End, cli,
+    engine::Engine,
+    ui::{Ui, unified},
+};
 
-pub(crate) fn run(repo: &Repo, args: &cli::Run, ui: &Ui) -> Result<()> {
-    start(repo, &args.env, args.id, ui)
+pub(crate) fn run(repo: &Repo, args: &cli::Run, ui: &Ui) -> Result<End> {
+    let options = args.how.options();
+    if args.diff || args.only_diff {
+        let changes = super::runtime()?.block_on(xtask_run::changes(repo, &args.env, args.id, &options))?;
+        if args.only_diff {
+            ui.result(&in_words(&changes, ui), &changes);
+            return Ok(if changes.is_empty() { End::Done } else { End::WouldChange });
+        }
+        ui.note(&in_words(&changes, ui));
+    }
+    start(repo, &args.env, args.id, &options, ui).map(|()| End::Done)
 }
 
-/// Stage 3. For a deploy of this machine it returns when the deploy was told to stop.
-pub(super) fn start(repo: &Repo, env: &EnvName, id: Option<ReleaseId>, ui: &Ui) -> Result<()> {
+/// The changes as one unified diff.
+fn in_words(changes: &[Change], ui: &Ui) -> String {
+    if changes.is_empty() {
+        return "nothing would change on the cluster".to_owned();
+    }
+    let diffs = changes.iter().map(|Change { object, before, after }| {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let side = |name: &str, text: &Option<String>| match text {
+            Some(_) => format!("{name}/{object}"),
+            None => "/dev/null".to_owned(),
+        };
+        unified((&side("now", before), &text(before)), (&side("then", after), &text(after)))
+    });
+    ui.result_colours().diff(diffs.collect::<String>().trim_end())
+}
+
+/// Stage 3. For a deploy of this machine it returns when the deploy was told to stop, or was up already.
+pub(super) fn start(
+    repo: &Repo,
+    env: &EnvName,
+    id: Option<ReleaseId>,
+    options: &Options,
+    ui: &Ui,
+) -> Result<()> {
     let announce = |ran: &Ran| ui.result(&words(ran), ran);
-    let result = super::runtime()?.block_on(xtask_run::run(repo, env, id, &Engine, ui, &announce));
+    let result = super::runtime()?.block_on(xtask_run::run(repo, env, id, options, &Engine, ui, &announce));
     ui.finish_step();
     result
 }
@@ -23,5 +58,8 @@ fn words(ran: &Ran) -> String {
         (Status::Started, Some(before)) => format!(", after {before}"),
         (Status::Started, None) => String::new(),
     };
-    format!("{} — {} runs release {}{since}", ran.url, ran.env, ran.release)
+    let place = ran
+        .supervisor
+        .map_or_else(String::new, |process| format!(" (in the run that is up, process {process})"));
+    format!("{} — {} runs release {}{since}{place}", ran.url, ran.env, ran.release)
 }

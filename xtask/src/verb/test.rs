@@ -23,7 +23,7 @@ enum Needs {
 }
 
 // Each with `--workspace`, so that all share one set of compiled dependencies.
-const CHECKS: [Check; 10] = [
+const CHECKS: [Check; 17] = [
     Check::new("format", &["fmt", "--all", "--check"]),
     Check::new("lints", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
     Check::new("unit tests", &["test", "--workspace", "--locked", "--lib", "--bins"]),
@@ -31,11 +31,24 @@ const CHECKS: [Check; 10] = [
     Check::new("command line", &["test", "--workspace", "--locked", "--test", "command_line"]),
     Check::new("doc tests", &["test", "--workspace", "--locked", "--doc"]),
     Check::new("service", &["test", "--workspace", "--locked", "--test", "service"]),
-    Check::new("build, ledger", &["test", "--workspace", "--locked", "--test", "build", "--test", "ledger"]),
+    Check::new("endurance", &["test", "--workspace", "--locked", "--test", "endurance"]),
+    Check::new("page", &["test", "--workspace", "--locked", "--test", "page"]),
+    Check::new("config", &["test", "--workspace", "--locked", "--test", "config"]),
+    Check::new(
+        "build, provenance, ledger",
+        &["test", "--workspace", "--locked", "--test", "build", "--test", "provenance", "--test", "ledger"],
+    ),
     Check::new("local", &["test", "--workspace", "--locked", "--test", "local"]),
+    Check::new("services", &["test", "--workspace", "--locked", "--test", "services"]),
+    Check::new("registry", &["test", "--workspace", "--locked", "--test", "registry"]),
     Check {
         needs: Needs::Kind,
         ..Check::new("kind", &["test", "--workspace", "--locked", "--test", "kind"])
+    },
+    Check::new("fuzz", &["test", "--workspace", "--locked", "--test", "fuzz"]),
+    Check {
+        needs: Needs::Kind,
+        ..Check::new("cluster", &["test", "--workspace", "--locked", "--test", "cluster"])
     },
 ];
 

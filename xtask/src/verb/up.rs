@@ -10,7 +10,7 @@ pub(crate) fn up(repo: &Repo, args: &cli::Up, ui: &Ui) -> Result<()> {
     let built = build::make(repo, args.allow_dirty, ui)?;
     ui.note(&build::words(&built));
     ui.step("making the release");
-    let made = xtask_release::release(repo, &args.env, Some(&built.record.digest))?;
+    let made = release::make(repo, &args.env, Some(&built.record.digest), ui)?;
     ui.note(&release::words(&made));
-    run::start(repo, &args.env, Some(made.release.id), ui)
+    run::start(repo, &args.env, Some(made.release.id), &args.how.options(), ui)
 }

@@ -36,6 +36,7 @@ pub(super) fn figures(bench: &Bench<'_>) -> Result<Vec<Figure>> {
             #[expect(clippy::cast_precision_loss, reason = "an image has nowhere near 2^52 bytes")]
             ours: bench.built.record.size as f64 / 1e6,
             goal: 10.0,
+            best: super::Best::Least,
             peer: None,
         },
     ])

@@ -1,32 +1,27 @@
 //! The service itself: how soon it answers after it was started, and what it holds of memory.
 
-use std::{
-    fs,
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
-    time::Instant,
-};
+use std::{process::Command, time::Instant};
 
 use xtask_contract::{Context, Error, Progress, Result};
 
-use super::{Bench, Figure};
+use super::{
+    Bench, Figure,
+    process::{Running, free_port},
+};
 use crate::verb::runtime;
 
 pub(super) fn figures(bench: &Bench<'_>) -> Result<Vec<Figure>> {
     bench.ui.step("measuring the service");
     let (mut starts, mut memory) = (Vec::new(), Vec::new());
     runtime()?.block_on(xtask_run::with_postgres(bench.ui, async |url| {
-        let mut command = Command::new(&bench.built.program);
-        command.env_clear().env("DATABASE_URL", url).stdout(Stdio::null());
-        let migrated = command.arg("migrate").status().doing(|| "migrating a database")?;
-        if !migrated.success() {
-            return Err(Error::failed("migrating a database", migrated));
-        }
+        migrate(bench, url)?;
         for _ in 0..bench.runs {
-            let (start, resident) = once(bench, url)?;
-            starts.push(start);
-            memory.push(resident);
+            let started = Instant::now();
+            let service = web(url, Command::new(&bench.built.program))?;
+            starts.push(started.elapsed().as_secs_f64() * 1e3);
+            let resident = service.status("VmRSS:")?;
+            let kib: f64 = resident.trim_end_matches(" kB").parse().unwrap_or(f64::NAN);
+            memory.push(kib / 1024.0);
         }
         Ok(())
     }))?;
@@ -37,48 +32,35 @@ pub(super) fn figures(bench: &Bench<'_>) -> Result<Vec<Figure>> {
             unit: "MiB",
             ours: super::median(memory),
             goal: 20.0,
+            best: super::Best::Least,
             peer: None,
         },
     ])
 }
 
-/// Milliseconds until the service is ready, and its memory in MiB then.
-fn once(bench: &Bench<'_>, url: &str) -> Result<(f64, f64)> {
-    let doing = || "starting the service";
-    let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).doing(doing)?.port();
-    let started = Instant::now();
+/// Brings a database's schema up to date.
+pub(super) fn migrate(bench: &Bench<'_>, url: &str) -> Result<()> {
     let mut command = Command::new(&bench.built.program);
-    command.arg("web").env_clear().stdout(Stdio::null());
-    command.env("DATABASE_URL", url).env("PORT", port.to_string()).env("BIND_ADDRESS", "127.0.0.1");
-    let service = Killed(command.spawn().doing(doing)?);
-    while !ready(port) {
-        if started.elapsed().as_secs() > 10 {
-            return Err(Error::failed(doing(), "it is not ready after 10 s"));
-        }
-    }
-    let elapsed = started.elapsed().as_secs_f64() * 1e3;
-    let status = fs::read_to_string(format!("/proc/{}/status", service.0.id())).doing(doing)?;
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    let kib: f64 = resident.trim().trim_end_matches(" kB").parse().unwrap_or(f64::NAN);
-    Ok((elapsed, kib / 1024.0))
+    command.arg("migrate").env_clear().env("DATABASE_URL", url).stdout(std::process::Stdio::null());
+    let migrated = command.status().doing(|| "migrating a database")?;
+    if migrated.success() { Ok(()) } else { Err(Error::failed("migrating a database", migrated)) }
 }
 
-fn ready(port: u16) -> bool {
-    let ask = || -> std::io::Result<bool> {
-        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-        stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer.starts_with("HTTP/1.1 200"))
-    };
-    ask().unwrap_or(false)
+/// Starts a web process by this command that ends with the program, and waits until it is ready.
+pub(super) fn web(url: &str, command: Command) -> Result<Running> {
+    let port = free_port()?;
+    let mut command = configured(command, url);
+    command.arg("web").env("PORT", port.to_string()).env("BIND_ADDRESS", "127.0.0.1");
+    Running::start("the service", &mut command, port)?.until_ready("the service", "/readyz")
 }
 
-/// A process that does not outlive its measurement.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill().and_then(|()| self.0.wait());
+/// A command with no environment but this. A machine that is busy with other things is not to end a measurement.
+pub(super) fn configured(mut command: Command, url: &str) -> Command {
+    command.env_clear().env("DATABASE_URL", url);
+    command.env("DATABASE_ACQUIRE_TIMEOUT", "5s").env("DATABASE_STATEMENT_TIMEOUT", "5s");
+    // Where to look for the program that keeps it on one core.
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
     }
+    command
 }

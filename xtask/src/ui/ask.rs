@@ -1,0 +1,102 @@
+//! Questions to whoever sits at the terminal.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use xtask_contract::{Context, Error, Result, Secret};
+
+use super::Ui;
+
+/// What Ctrl-C sends.
+const INTERRUPT: u8 = 3;
+/// The most that a terminal hands over of one line (`N_TTY_BUF_SIZE`, less its end).
+const LONGEST_LINE: usize = 4095;
+
+impl Ui {
+    /// Whether there is somebody who sees a question and can answer.
+    pub(crate) fn can_ask() -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Asks whether to do something. Without a terminal that is refused.
+    pub(crate) fn ask(&self, question: &str) -> Result<bool> {
+        let doing = || format!("asking {question:?}");
+        if !Self::can_ask() {
+            return Err(
+                Error::refused(doing(), "there is no terminal to answer at").next("answer with --yes")
+            );
+        }
+        self.finish_step();
+        prompt(&format!("{question} [y/N] ")).doing(doing)?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).doing(doing)?;
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Reads a secret: from the terminal, without showing it, or the whole of standard input without the newline
+    /// at its end.
+    pub(crate) fn secret(&self, name: &str) -> Result<Secret> {
+        let doing = || format!("reading the value of {name}");
+        self.finish_step();
+        if io::stdin().is_terminal() {
+            return hidden_line(&format!("{name} (it is not shown): "), doing);
+        }
+        let text = io::read_to_string(io::stdin()).doing(doing)?;
+        Ok(Secret::new(text.strip_suffix('\n').unwrap_or(&text)))
+    }
+}
+
+/// A line of the terminal that is not shown. The terminal still edits it; only Ctrl-C ends the line instead of the
+/// process, which could not set the terminal right any more.
+fn hidden_line(question: &str, doing: impl Fn() -> String) -> Result<Secret> {
+    let before = tcgetattr(io::stdin()).doing(&doing)?;
+    let mut quiet = before.clone();
+    quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+    quiet.special_codes[SpecialCodeIndex::VEOL] = INTERRUPT;
+    let mut line = Vec::new();
+    let read = {
+        let _again = Restore(before);
+        tcsetattr(io::stdin(), OptionalActions::Flush, &quiet).doing(&doing)?;
+        prompt(question).and_then(|()| read_line(&mut io::stdin().lock(), &mut line))
+    };
+    let _ = writeln!(io::stderr());
+    read.doing(&doing)?;
+    if line.contains(&INTERRUPT) {
+        return Err(Error::refused(doing(), "it was interrupted"));
+    }
+    if line.len() >= LONGEST_LINE {
+        return Err(Error::refused(doing(), "a terminal cuts a line that is so long")
+            .next("give it by standard input: `… < FILE`"));
+    }
+    let text = String::from_utf8(line).map_err(|_| Error::refused(doing(), "it is no UTF-8 text"))?;
+    Ok(Secret::new(text.strip_suffix('\n').unwrap_or(&text)))
+}
+
+/// Reads to the end of a line, or to an interrupt: nothing may follow that.
+fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<()> {
+    loop {
+        let read = input.fill_buf()?;
+        let end = read.iter().position(|byte| [b'\n', INTERRUPT].contains(byte));
+        let length = end.map_or(read.len(), |end| end + 1);
+        line.extend_from_slice(&read[..length]);
+        input.consume(length);
+        if end.is_some() || length == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Sets the terminal back to what it was.
+pub(super) struct Restore(pub(super) Termios);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
+    }
+}
+
+fn prompt(question: &str) -> io::Result<()> {
+    let mut stderr = io::stderr();
+    write!(stderr, "{question}")?;
+    stderr.flush()
+}

@@ -1,0 +1,54 @@
+//! What happens on the way, for programs: one JSON document in a line each.
+
+use serde::Serialize;
+use serde_json::Value;
+use xtask_contract::{Error, progress::Rollout};
+
+/// Something that has happened. The last one is `done` or `failed`.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(super) enum Event<'a> {
+    /// A step begins.
+    Step { text: &'a str },
+    /// Something that a person should know.
+    Note { text: &'a str },
+    /// A process type has come further on its way to the release.
+    Rollout {
+        #[serde(flatten)]
+        process: &'a Rollout,
+    },
+    /// It is done.
+    Done { result: Value },
+    /// It is not.
+    Failed {
+        exit: u8,
+        /// `image_unavailable`, `exit_at_start`, …
+        cause: Option<&'a str>,
+        doing: &'a str,
+        why: &'a [String],
+        next: Option<&'a str>,
+    },
+}
+
+impl<'a> Event<'a> {
+    pub(super) fn failed(error: &'a Error) -> Self {
+        let Error { exit, cause, doing, why, next } = error;
+        Self::Failed { exit: *exit as u8, cause: cause.as_deref(), doing, why, next: next.as_deref() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_bears_the_name_of_its_cause() {
+        let mut error = Error::failed("rolling out web", "it ended").next("mend it");
+        error.cause = Some("exit_at_start".into());
+        let line = serde_json::to_string(&Event::failed(&error)).unwrap();
+        assert_eq!(
+            line,
+            r#"{"event":"failed","exit":1,"cause":"exit_at_start","doing":"rolling out web","why":["it ended"],"next":"mend it"}"#
+        );
+    }
+}

@@ -1,0 +1,78 @@
+//! Lines of processes on standard output, many at a time.
+
+use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
+
+use xtask_contract::{Context, Progress, Result};
+use xtask_run::logs::{Line, Sink};
+
+use super::{Ui, log};
+
+/// How lines are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LineForm {
+    /// Readable, each with its process in front.
+    Readable,
+    /// As they were written.
+    Raw,
+    /// As JSON documents that tell all that is known of each.
+    Json,
+}
+
+/// Shows lines on standard output.
+pub(crate) struct LineSink<'a> {
+    ui: &'a Ui,
+    form: LineForm,
+    out: BufWriter<StdoutLock<'static>>,
+    written: io::Result<()>,
+}
+
+impl<'a> LineSink<'a> {
+    pub(crate) fn new(ui: &'a Ui, form: LineForm) -> Self {
+        let out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+        Self { ui, form, out, written: Ok(()) }
+    }
+
+    /// Ends it. Whoever closed the pipe does not want more, and that is no failure.
+    pub(crate) fn end(mut self) -> Result<()> {
+        self.pause();
+        match self.written {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            written => written.doing(|| "writing lines to standard output"),
+        }
+    }
+
+    fn write(&mut self, line: &Line<'_>) -> io::Result<()> {
+        match self.form {
+            LineForm::Raw => writeln!(self.out, "{}", line.text),
+            LineForm::Json => {
+                serde_json::to_writer(&mut self.out, line)?;
+                self.out.write_all(b"\n")
+            }
+            LineForm::Readable => {
+                let colours = self.ui.result_colours();
+                let prefix = self.ui.prefix(line.process, colours);
+                writeln!(self.out, "{prefix} {}", log::readable(line, colours))
+            }
+        }
+    }
+}
+
+impl Sink for LineSink<'_> {
+    fn line(&mut self, line: &Line<'_>) -> bool {
+        if self.written.is_ok() {
+            self.written = self.write(line);
+        }
+        self.written.is_ok()
+    }
+
+    fn pause(&mut self) -> bool {
+        if self.written.is_ok() {
+            self.written = self.out.flush();
+        }
+        self.written.is_ok()
+    }
+
+    fn note(&mut self, what: &str) {
+        self.ui.note(what);
+    }
+}

@@ -1,0 +1,149 @@
+//! A line of a process as people read it.
+
+use std::{borrow::Cow, fmt::Write};
+
+use serde_json::{Map, Value};
+use xtask_run::logs::Line;
+
+use super::Colours;
+
+const FAINT: u8 = 2;
+const RED: u8 = 31;
+const YELLOW: u8 = 33;
+
+/// A line in a readable form, with a time. One that is a JSON object: the level, the message, then the fields.
+pub(super) fn readable(line: &Line<'_>, colours: Colours) -> String {
+    match serde_json::from_str(line.text) {
+        Ok(fields) => record(fields, line, colours),
+        Err(_) => format!("{} {}", colours.paint(FAINT, &moment(line.time)), shown(line.text)),
+    }
+}
+
+fn record(mut fields: Map<String, Value>, line: &Line<'_>, colours: Colours) -> String {
+    let mut first = |names: &[&str]| {
+        let name = names.iter().find(|name| fields.get(**name).is_some_and(Value::is_string))?;
+        match fields.remove(*name) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        }
+    };
+    let time = first(&["timestamp", "time", "ts"]);
+    let level = first(&["level", "severity"]).unwrap_or_default();
+    let message = first(&["message", "msg"]).unwrap_or_default();
+    let time = time.as_deref().unwrap_or(line.time);
+    let mut text = colours.paint(FAINT, &moment(time));
+    let padded = format!("{:<5}", shown(&level));
+    let level = match level.to_ascii_uppercase().as_str() {
+        "ERROR" | "FATAL" => colours.paint(RED, &padded),
+        "WARN" | "WARNING" => colours.paint(YELLOW, &padded),
+        _ => padded,
+    };
+    let _ = write!(text, " {level} {}", shown(&message));
+    let mut name = String::new();
+    add_all(&mut text, &mut name, &fields, colours);
+    text
+}
+
+/// Appends fields in the order of their names: what order a map has, some crate far away may decide by a feature.
+fn add_all(text: &mut String, name: &mut String, fields: &Map<String, Value>, colours: Colours) {
+    let mut sorted: Vec<_> = fields.iter().collect();
+    sorted.sort_unstable_by_key(|(field, _)| *field);
+    for (field, value) in sorted {
+        add(text, name, field, value, colours);
+    }
+}
+
+/// Appends a field; one that has fields itself, with each of them.
+fn add(text: &mut String, name: &mut String, field: &str, value: &Value, colours: Colours) {
+    let before = name.len();
+    if before > 0 {
+        name.push('.');
+    }
+    name.push_str(field);
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            add_all(text, name, fields, colours);
+        }
+        value => {
+            text.push(' ');
+            text.push_str(&colours.paint(FAINT, &(shown(name) + "=")));
+            match value {
+                Value::String(word) if is_word(word) => text.push_str(&shown(word)),
+                value => text.push_str(&shown(&value.to_string())),
+            }
+        }
+    }
+    name.truncate(before);
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '=' | '\\'))
+}
+
+/// A time without what is the same in all lines: a date, and a time of the day to the millisecond, in UTC.
+fn moment(time: &str) -> String {
+    match (time.get(..10), time.get(11..23)) {
+        (Some(date), Some(day)) if time.ends_with('Z') => format!("{date} {day}"),
+        _ => shown(time).into_owned(),
+    }
+}
+
+/// What is no harm to a terminal: whatever a process was sent may be in its lines.
+fn shown(text: &str) -> Cow<'_, str> {
+    let harmful = |c: char| c.is_control() && c != '\t';
+    if !text.contains(harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len());
+    for c in text.chars() {
+        if harmful(c) {
+            clean.extend(c.escape_default());
+        } else {
+            clean.push(c);
+        }
+    }
+    Cow::Owned(clean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(text: &str, colours: bool) -> String {
+        let time = "2011-04-06T20:32:17.123456Z";
+        let line = Line { time, release: "2011-04-06-20:32:17", process: "web.1", instance: "1", text };
+        readable(&line, Colours(colours))
+    }
+
+    #[test]
+    fn of_an_object_the_message_comes_first_then_the_fields() {
+        let text = r#"{"timestamp":"2011-04-06T20:32:16.999999Z","level":"INFO","message":"answered",
+            "target":"todo_api","status":200,"path":"/api/todos","agent":"a b","span":{"name":"request","id":[1]}}"#;
+        assert_eq!(
+            seen(&text.replace('\n', ""), false),
+            "2011-04-06 20:32:16.999 INFO  answered agent=\"a b\" path=/api/todos span.id=[1] \
+             span.name=request status=200 target=todo_api"
+        );
+    }
+
+    #[test]
+    fn what_is_no_object_is_shown_as_it_is_with_the_time_when_it_was_heard() {
+        for text in ["plain words", "[1]", "{broken", ""] {
+            assert_eq!(seen(text, false), format!("2011-04-06 20:32:17.123 {text}"));
+        }
+        assert_eq!(seen("{}", false), "2011-04-06 20:32:17.123       ");
+    }
+
+    #[test]
+    fn a_level_that_matters_is_in_colour() {
+        let error = seen(r#"{"level":"ERROR","message":"no"}"#, true);
+        assert_eq!(error, "\u{1b}[2m2011-04-06 20:32:17.123\u{1b}[0m \u{1b}[31mERROR\u{1b}[0m no");
+    }
+
+    #[test]
+    fn nothing_in_a_line_reaches_the_terminal_as_a_command() {
+        assert_eq!(seen("\u{1b}[2J\u{9b}1m", false), "2011-04-06 20:32:17.123 \\u{1b}[2J\\u{9b}1m");
+        let object = seen(r#"{"message":"\u001b[2J\nx","\u001b":"\u001b]0;x"}"#, false);
+        assert!(!object.contains(['\u{1b}', '\n']), "{object}");
+    }
+}

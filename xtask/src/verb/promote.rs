@@ -1,0 +1,52 @@
+//! `cargo xtask promote`: the image that one deploy runs, with another deploy's config.
+
+use xtask_contract::{Changes, Error, Ledger, Progress, Repo, Result, ledger::Verified};
+use xtask_release::Draft;
+
+use super::{evidence, release, releases::diff_words, runtime};
+use crate::{cli, ui::Ui};
+
+pub(crate) fn promote(repo: &Repo, args: &cli::Promote, ui: &Ui) -> Result<()> {
+    let cli::Promote { from, to, yes } = args;
+    if from == to {
+        return Err(Error::usage(format!("promoting from {from} to {to}"), "they are one deploy")
+            .next(format!("`cargo xtask release --env {to}` makes a release of it")));
+    }
+    ui.step(&format!("asking what {from} runs"));
+    let image = running(repo, args)?.release.image;
+    let draft = Draft::of_image(repo, to, &image, &evidence(repo, to)?)?;
+    let ledger = Ledger::of(repo, to);
+    let newest = ledger.ids()?.pop().map(|id| ledger.load(id)).transpose()?;
+
+    let wanted = draft.preview();
+    let changes = newest.as_ref().map(|newest| Changes::between(&newest.release, &wanted));
+    let words = changes.map_or_else(
+        || format!("this will be the first release of {to}\n"),
+        |changes| diff_words(&changes, None, ui.colours()),
+    );
+    ui.note(&format!("{to} will get the image {} that {from} runs\n{}", image.digest, words.trim_end()));
+    if !yes && !ui.ask(&format!("make this release of {to}?"))? {
+        let why = "you said no; nothing was changed";
+        return Err(Error::refused(format!("promoting from {from} to {to}"), why));
+    }
+    ui.step("making the release");
+    release::show(repo, &release::publish(draft, ui)?, ui);
+    Ok(())
+}
+
+/// The release that the deploy runs.
+fn running(repo: &Repo, args: &cli::Promote) -> Result<Verified> {
+    let env = &args.from;
+    let standing = runtime()?.block_on(xtask_run::standing(repo, env))?;
+    let ledger = Ledger::of(repo, env);
+    // What has run and was stopped counts, too: it is the same image.
+    let witness = standing.witness.ok_or_else(|| {
+        Error::refused(
+            format!("promoting from {env} to {}", args.to),
+            format!("{env} has run no release yet"),
+        )
+        .next(format!("`cargo xtask run --env {env}` runs one"))
+    })?;
+    witness.check(&ledger, &ledger.verify()?)?;
+    ledger.load(witness.id)
+}

@@ -1,0 +1,220 @@
+//! `cargo xtask releases diff`: what is different in a release from another one, of the same deploy or not.
+
+use std::fmt::{Display, Write};
+
+use serde::Serialize;
+use xshell::{Shell, cmd};
+use xtask_contract::{
+    Changes, EnvName, Error, Ledger, Release, Repo, Result,
+    changes::{Change, SecretChange},
+    deploy::Services,
+    ledger::Verified,
+    release::{Image, Process},
+    settings::{Amounts, Autoscale, Disruption, Egress, Ingress, Network, Settings},
+};
+
+use crate::{
+    cli::releases::{Diff, Reference},
+    ui::{Colours, Ui, unified},
+};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    before: Side<'a>,
+    after: Side<'a>,
+    #[serde(flatten)]
+    changes: Changes,
+    /// The commits from the one image's to the other's, newest first; null if they are not known here.
+    commits: Option<Vec<String>>,
+    /// The unified diff of the rendered objects, in which both releases' IDs stand as `ID`.
+    objects: String,
+}
+
+#[derive(Serialize)]
+struct Side<'a> {
+    env: &'a EnvName,
+    id: String,
+}
+
+pub(super) fn diff(repo: &Repo, env: &EnvName, args: &Diff, ui: &Ui) -> Result<()> {
+    let (before, after) = sides(repo, env, args)?;
+    let changes = Changes::between(&before.release, &after.release);
+    let commits = changes.image.as_ref().and_then(|image| commits(repo, image));
+    let objects = objects(&before, &after);
+    let mut text = format!("{} -> {}\n", name(&before.release), name(&after.release));
+    text.push_str(&words(&changes, commits.as_deref(), ui.result_colours()));
+    if !objects.is_empty() {
+        text.push_str("objects (with ID for both releases' IDs):\n");
+        text.push_str(&ui.result_colours().diff(&objects));
+    }
+    let side = |verified: &'_ Verified| verified.release.id.to_string();
+    let document = Document {
+        before: Side { env: &before.release.env, id: side(&before) },
+        after: Side { env: &after.release.env, id: side(&after) },
+        changes,
+        commits,
+        objects,
+    };
+    ui.result(text.trim_end(), &document);
+    Ok(())
+}
+
+/// The two releases: as named, or the newest one and the one before it.
+fn sides(repo: &Repo, env: &EnvName, args: &Diff) -> Result<(Verified, Verified)> {
+    let load =
+        |reference: &Reference| Ledger::of(repo, reference.env.as_ref().unwrap_or(env)).load(reference.id);
+    if let (Some(before), Some(after)) = (&args.before, &args.after) {
+        return Ok((load(before)?, load(after)?));
+    }
+    let ledger = Ledger::of(repo, env);
+    let newest = ledger.load(ledger.newest()?)?;
+    let previous = newest.release.previous.ok_or_else(|| {
+        let why = format!("{} is its first release: there is none before it", newest.release.id);
+        Error::refused(format!("comparing the newest releases of {env}"), why)
+            .next("name two releases: `cargo xtask releases diff dev/ID prod/ID`")
+    })?;
+    Ok((ledger.load(previous.id)?, newest))
+}
+
+fn name(release: &Release) -> String {
+    format!("{}/{}", release.env, release.id)
+}
+
+/// What the changes are, a paragraph for each part of a release that has any.
+pub(in crate::verb) fn words(changes: &Changes, commits: Option<&[String]>, colours: Colours) -> String {
+    let mut text = String::new();
+    let mut part = |heading: &str, lines: Vec<String>| {
+        if !lines.is_empty() {
+            let _ = writeln!(text, "{heading}:\n{}", lines.join("\n"));
+        }
+    };
+    let one = |change: &Change<String>| lines("", change, colours);
+    part("image", changes.image.iter().flat_map(|image| one(&map(image, image_words))).collect());
+    let listed = commits.unwrap_or_default().iter().map(|commit| format!("  {commit}"));
+    part("commits", listed.collect());
+    let config =
+        changes.config.iter().flat_map(|(name, change)| lines(&format!("{name} = "), change, colours));
+    part("config", config.collect());
+    let secrets = changes.secrets.iter().map(|(name, change)| format!("  {name}: {}", secret_words(*change)));
+    part("secrets", secrets.collect());
+    let processes = changes
+        .processes
+        .iter()
+        .flat_map(|(name, change)| lines(&format!("{name}: "), &map(change, process_words), colours));
+    part("processes", processes.collect());
+    let target = changes.target.iter().flat_map(|target| one(&map(target, ToString::to_string)));
+    part("target", target.collect());
+    let services = changes.services.iter().flat_map(|services| one(&map(services, services_words)));
+    part("services", services.collect());
+    let network = changes.network.iter().flat_map(|network| one(&map(network, network_words)));
+    part("network", network.collect());
+    let ingress = changes.ingress.iter().flat_map(|ingress| one(&map(ingress, ingress_words)));
+    part("ingress", ingress.collect());
+    if changes.words().is_empty() {
+        text.push_str("no change in image, config, processes, target, services or network\n");
+    }
+    text
+}
+
+fn map<T, U>(change: &Change<T>, words: impl Fn(&T) -> U) -> Change<U> {
+    Change { from: change.from.as_ref().map(&words), to: change.to.as_ref().map(&words) }
+}
+
+fn lines(prefix: &str, change: &Change<impl Display>, colours: Colours) -> Vec<String> {
+    let from = change.from.as_ref().map(|from| colours.removed(&format!("  - {prefix}{from}")));
+    let to = change.to.as_ref().map(|to| colours.added(&format!("  + {prefix}{to}")));
+    from.into_iter().chain(to).collect()
+}
+
+fn image_words(image: &Image) -> String {
+    let dirty = if image.dirty { " with uncommitted changes" } else { "" };
+    format!("{} from {}{dirty}", image.digest, &image.revision[..10.min(image.revision.len())])
+}
+
+fn process_words(process: &Process) -> String {
+    let port = process.port.map_or_else(String::new, |port| format!(", port {port}"));
+    let settings = settings_words(&process.settings).map_or_else(String::new, |words| format!(", {words}"));
+    format!("{} of `{}`{port}{settings}", process.count, process.args.join(" "))
+}
+
+/// What a process type's settings are, if there are any.
+pub(super) fn settings_words(settings: &Settings) -> Option<String> {
+    let Settings { spread, requests, limits, autoscale, disruption } = settings;
+    let amounts = |what: &str, amounts: &Amounts| {
+        let all = [("cpu", &amounts.cpu), ("memory", &amounts.memory)];
+        let said = all
+            .iter()
+            .filter_map(|(name, amount)| Some(format!("{what} {name} {}", amount.as_ref()?.as_str())));
+        said.collect::<Vec<_>>()
+    };
+    let mut words = [amounts("requests", requests), amounts("limits", limits)].concat();
+    words.extend(autoscale.map(|Autoscale { min, max, cpu }| format!("from {min} to {max} at {cpu} % cpu")));
+    words.extend(disruption.map(|disruption| match disruption {
+        Disruption::MinAvailable(number) => format!("{number} stay"),
+        Disruption::MaxUnavailable(number) => format!("{number} may be away"),
+    }));
+    words.extend(spread.as_ref().map(|label| format!("spread over {label}")));
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+pub(super) fn network_words(network: &Network) -> String {
+    if !network.isolate {
+        return "open".to_owned();
+    }
+    let to = |egress: &Egress| format!(", {}:{}", egress.to.as_deref().unwrap_or("any"), egress.port);
+    format!("isolated{}", network.egress.iter().map(to).collect::<String>())
+}
+
+pub(super) fn ingress_words(ingress: &Ingress) -> String {
+    let class = ingress.class.as_ref().map_or_else(String::new, |class| format!(", class {class}"));
+    let tls = ingress.tls_secret.as_ref().map_or_else(String::new, |secret| format!(", TLS by {secret}"));
+    format!("{}{class}{tls}", ingress.host)
+}
+
+fn services_words(services: &Services) -> String {
+    services.postgres.as_ref().map_or_else(
+        || "none".to_owned(),
+        |postgres| {
+            let whose = if postgres.attached { "attached" } else { "the deploy's own" };
+            let image = postgres.image.as_ref().map_or_else(String::new, |image| format!(", {image}"));
+            format!("postgres, {whose}, by {}, port {}{image}", postgres.variable, postgres.port)
+        },
+    )
+}
+
+fn secret_words(change: SecretChange) -> &'static str {
+    match change {
+        SecretChange::Added => "added",
+        SecretChange::Removed => "removed",
+        SecretChange::Changed => "changed",
+        SecretChange::Same => "same",
+        SecretChange::Unknown => {
+            "sealed anew under another key; whether it changed, only its recipients can tell"
+        }
+    }
+}
+
+/// The commits that lead from one image's source to the other's, if this clone knows both.
+fn commits(repo: &Repo, image: &Change<Image>) -> Option<Vec<String>> {
+    let (from, to) = (&image.from.as_ref()?.revision, &image.to.as_ref()?.revision);
+    let sh = Shell::new().ok()?;
+    sh.change_dir(repo.root());
+    let log =
+        cmd!(sh, "git log --format=%h%x20%s --end-of-options {from}..{to}").quiet().ignore_stderr().read();
+    Some(log.ok()?.lines().map(str::to_owned).collect())
+}
+
+/// The unified diff of two releases' objects. Their IDs are different anyway and would hide the rest.
+fn objects(before: &Verified, after: &Verified) -> String {
+    let text = |verified: &Verified| {
+        let id = verified.release.id;
+        let text = verified.objects.as_deref().unwrap_or_default();
+        text.replace(&id.to_string(), "ID").replace(&id.as_name(), "ID")
+    };
+    // With another target, all of it would be new or gone.
+    if before.objects.is_some() != after.objects.is_some() {
+        return String::new();
+    }
+    let (old, new) = (text(before), text(after));
+    unified((&name(&before.release), &old), (&name(&after.release), &new))
+}

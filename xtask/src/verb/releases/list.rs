@@ -1,0 +1,87 @@
+//! `cargo xtask releases`: the list, newest first.
+
+use chrono::Utc;
+use indicatif::HumanDuration;
+use serde::Serialize;
+use xtask_contract::{
+    Changes, Deploy, Digest, EnvName, Ledger, Progress, ReleaseId, Repo, Result, ledger::Verified,
+};
+
+use crate::{ui::Ui, verb::runtime};
+
+#[derive(Serialize)]
+struct Row {
+    id: ReleaseId,
+    sequence: u64,
+    digest: Digest,
+    image: Digest,
+    revision: String,
+    by: String,
+    changes: Vec<String>,
+    /// Whether this is what the deploy runs now; null if that could not be found out.
+    running: Option<bool>,
+}
+
+pub(super) fn list(repo: &Repo, env: &EnvName, number: usize, ui: &Ui) -> Result<()> {
+    let ledger = Ledger::of(repo, env);
+    let ids = ledger.ids()?;
+    if ids.is_empty() {
+        // A deploy without releases may be one that does not exist at all.
+        Deploy::read(repo, env)?;
+    }
+    let mut rows = Vec::new();
+    let mut newer: Option<Verified> = None;
+    // One more than is shown: what changed is told by the release before.
+    for id in ids.iter().rev().take(number.saturating_add(1)) {
+        let older = ledger.load(*id)?;
+        rows.extend(newer.map(|newer| row(&newer, Some(&older))));
+        newer = Some(older);
+    }
+    if rows.len() < number {
+        rows.extend(newer.map(|first| row(&first, None)));
+    }
+    if !rows.is_empty() {
+        match runtime()?.block_on(xtask_run::standing(repo, env)) {
+            Ok(standing) => {
+                for row in &mut rows {
+                    row.running = Some(standing.running == Some(row.id));
+                }
+            }
+            Err(error) => ui.note(&format!("which of these runs is not known: {error}")),
+        }
+    }
+    let words: Vec<String> = rows.iter().map(words).collect();
+    let text = if words.is_empty() { format!("{env} has no releases yet") } else { words.join("\n") };
+    ui.result(&text, &rows);
+    Ok(())
+}
+
+fn row(verified: &Verified, before: Option<&Verified>) -> Row {
+    let release = &verified.release;
+    Row {
+        id: release.id,
+        sequence: release.sequence,
+        digest: verified.digest,
+        image: release.image.digest,
+        revision: release.image.revision.clone(),
+        by: release.by.clone(),
+        changes: match before {
+            Some(before) => Changes::between(&before.release, release).words(),
+            None => vec!["first release".to_owned()],
+        },
+        running: None,
+    }
+}
+
+/// `* ID  age  revision  who  changes`; the star marks what runs.
+fn words(row: &Row) -> String {
+    let mark = if row.running == Some(true) { '*' } else { ' ' };
+    let changes = if row.changes.is_empty() { "nothing new".to_owned() } else { row.changes.join("; ") };
+    let revision = row.revision.get(..10).unwrap_or(&row.revision);
+    format!("{mark} {}  {:>10}  {revision}  {}  {changes}", row.id, age(row.id), row.by)
+}
+
+/// How long ago a release was made, roughly: `3 minutes`.
+pub(super) fn age(id: ReleaseId) -> String {
+    HumanDuration((Utc::now() - id.time()).to_std().unwrap_or_default()).to_string()
+}

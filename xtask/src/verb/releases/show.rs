@@ -1,0 +1,94 @@
+//! `cargo xtask releases show`: all that a release consists of.
+
+use serde::Serialize;
+use xtask_contract::{
+    Deploy, Digest, EnvName, Ledger, Policy, Recipient, Release, ReleaseId, Repo, Result, ledger::Verified,
+    signature::Signer,
+};
+
+use super::{
+    diff::{ingress_words, network_words, settings_words},
+    list::age,
+};
+use crate::ui::Ui;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    digest: Digest,
+    signed: bool,
+    /// Whose signature it is, if they are one of the deploy's signers.
+    signer: Option<&'a Signer>,
+    #[serde(flatten)]
+    release: &'a Release,
+}
+
+pub(super) fn show(repo: &Repo, env: &EnvName, id: Option<ReleaseId>, ui: &Ui) -> Result<()> {
+    let ledger = Ledger::of(repo, env);
+    let newest = || ledger.newest().map_err(|none| Deploy::read(repo, env).err().unwrap_or(none));
+    let verified = ledger.load(id.map_or_else(newest, Ok)?)?;
+    let policy = Policy::read(repo, env)?;
+    let signer = verified.signer(&policy.signers);
+    let Verified { release, digest, .. } = &verified;
+    let document = Document { digest: *digest, signed: verified.is_signed(), signer, release };
+    ui.result(&words(&document), &document);
+    Ok(())
+}
+
+fn words(document: &Document<'_>) -> String {
+    let Document { release, digest, .. } = document;
+    let signed = match (document.signer, document.signed) {
+        (Some(signer), _) => format!("by {signer}"),
+        (None, true) => "by somebody who is none of the deploy's signers".to_owned(),
+        (None, false) => "no".to_owned(),
+    };
+    let mut lines = vec![
+        line("release", &format!("{} of {}, number {}", release.id, release.env, release.sequence)),
+        line("made", &format!("{} ago by {}", age(release.id), release.by)),
+        line("digest", &digest.to_string()),
+        line("signed", &signed),
+    ];
+    lines.extend(release.previous.map(|previous| line("follows", &previous.id.to_string())));
+    lines.extend(release.rollback_to.map(|id| line("rollback", &format!("to {id}"))));
+    let dirty = if release.image.dirty { " with uncommitted changes" } else { "" };
+    lines.push(line("image", &release.image.digest.to_string()));
+    lines.push(line("revision", &format!("{}{dirty}", release.image.revision)));
+    lines.push(line("target", &release.target.to_string()));
+    lines.extend(release.services.postgres.iter().map(|postgres| {
+        let whose = if postgres.attached { "attached" } else { "the deploy's own" };
+        line("services", &format!("postgres, {whose}, by {}", postgres.variable))
+    }));
+    for (name, process) in &release.processes {
+        let port = process.port.map_or_else(String::new, |port| format!(", port {port}"));
+        let settings =
+            settings_words(&process.settings).map_or_else(String::new, |words| format!(", {words}"));
+        let text = format!("{} {name}: `{}`{port}{settings}", process.count, process.args.join(" "));
+        lines.push(line("processes", &text));
+    }
+    if !release.network.is_empty() {
+        lines.push(line("network", &network_words(&release.network)));
+    }
+    lines.extend(release.ingress.iter().map(|ingress| line("ingress", &ingress_words(ingress))));
+    lines.extend(release.config.iter().map(|(name, value)| line("config", &format!("{name} = {value}"))));
+    lines.extend(release.secrets.iter().flat_map(|secrets| {
+        let to: Vec<String> = secrets.recipients.iter().map(Recipient::to_string).collect();
+        secrets
+            .values
+            .keys()
+            .map(move |name| line("secrets", &format!("{name}, sealed to {}", to.join(", "))))
+    }));
+    without_repeated_headings(lines)
+}
+
+fn line(heading: &'static str, text: &str) -> (&'static str, String) {
+    (heading, text.to_owned())
+}
+
+fn without_repeated_headings(lines: Vec<(&'static str, String)>) -> String {
+    let mut last = "";
+    let lines = lines.into_iter().map(|(heading, text)| {
+        let shown = if heading == last { "" } else { heading };
+        last = heading;
+        format!("{shown:<11}{text}")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,163 @@
+//! `cargo xtask releases verify`: the proof that a ledger is what it was.
+
+use std::{collections::BTreeSet, path::Path};
+
+use serde::Serialize;
+use xtask_contract::{
+    Deploy, Digest, EnvName, Error, Layout, Ledger, Policy, Progress, ReleaseId, Repo, Result,
+    bundle::Bundle, chain::Entry, signature::Signer,
+};
+
+use crate::{ui::Ui, verb::runtime};
+
+/// What was proved of a deploy's ledger.
+#[derive(Serialize)]
+struct Report {
+    env: EnvName,
+    releases: usize,
+    /// The newest release.
+    head: Option<Head>,
+    images: Images,
+    /// The types of the documents about the newest image: its SBOM, its provenance.
+    documents: Vec<String>,
+    /// The newest release that the deploy has run, which the ledger holds; null if it has run none, or if it
+    /// cannot be asked.
+    witness: Option<ReleaseId>,
+}
+
+#[derive(Serialize)]
+struct Head {
+    id: ReleaseId,
+    digest: Digest,
+    image: Digest,
+    signed: bool,
+    signer: Option<Signer>,
+}
+
+/// How many images of the ledger's releases are on this machine, and what their digests say.
+#[derive(Serialize)]
+struct Images {
+    whole: usize,
+    elsewhere: usize,
+}
+
+/// Verifies the ledger of a deploy, or of all that have one.
+pub(super) fn verify(repo: &Repo, env: Option<&EnvName>, ui: &Ui) -> Result<()> {
+    let all = match env {
+        Some(env) => vec![env.clone()],
+        None => repo.deploys(),
+    };
+    let reports = all.iter().map(|env| of_deploy(repo, env, ui)).collect::<Result<Vec<_>>>()?;
+    let words: Vec<String> = reports.iter().map(words).collect();
+    ui.result(&words.join("\n"), &reports);
+    Ok(())
+}
+
+fn of_deploy(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<Report> {
+    ui.step(&format!("verifying the ledger of {env}"));
+    let ledger = Ledger::of(repo, env);
+    let chain = ledger.verify()?;
+    if chain.is_empty() {
+        // A deploy without releases may be one that does not exist at all.
+        Deploy::read(repo, env)?;
+    }
+    let head = head(&ledger, &chain, &Policy::read(repo, env)?)?;
+    ui.step(&format!("asking what {env} has run"));
+    let witness = match runtime()?.block_on(xtask_run::standing(repo, env)) {
+        Ok(standing) => standing.witness,
+        // `run`, which can reach the deploy, will not go without it.
+        Err(error) => {
+            ui.note(&format!("{env}: that its end was not cut off could not be verified: {error}"));
+            None
+        }
+    };
+    witness.as_ref().map_or(Ok(()), |witness| witness.check(&ledger, &chain))?;
+    ui.step(&format!("verifying the images of {env}"));
+    let layout = Layout::at(repo.images());
+    let images = images(&layout, &chain)?;
+    let witness = witness.map(|witness| witness.id);
+    let documents = match &head {
+        Some(head) if layout.blob_path(&head.image).exists() => layout.referrers(&head.image)?,
+        _ => Vec::new(),
+    };
+    let documents = documents.into_iter().map(|document| document.artifact_type).collect();
+    Ok(Report { env: env.clone(), releases: chain.len(), head, images, documents, witness })
+}
+
+/// Verifies a bundle with nothing else at hand.
+pub(super) fn offline(path: &Path, signers: &[Signer], ui: &Ui) -> Result<()> {
+    ui.step("unpacking the bundle");
+    let bundle = Bundle::open(path)?;
+    let ledger = bundle.ledger();
+    ui.step("verifying the bundle");
+    let chain = ledger.verify()?;
+    let policy = Policy { signers: signers.to_vec(), ..Policy::default() };
+    let head = head(&ledger, &chain, &policy)?;
+    // The release itself comes with its image; those of the releases before it need not be there.
+    let image = ledger.load(bundle.release()?)?.release.image.digest;
+    bundle.layout().check_image(&image)?;
+    let documents = bundle.layout().referrers(&image)?;
+    let documents = documents.into_iter().map(|document| document.artifact_type).collect();
+    let images = images(&bundle.layout(), &chain)?;
+    let env = ledger.env().clone();
+    let report = Report { env, releases: chain.len(), head, images, documents, witness: None };
+    ui.result(&words(&report), &report);
+    Ok(())
+}
+
+fn head(ledger: &Ledger, chain: &[Entry], policy: &Policy) -> Result<Option<Head>> {
+    let Some(entry) = chain.last() else { return Ok(None) };
+    let verified = ledger.load(entry.link.id)?;
+    policy.check_signature(&verified)?;
+    let signer = verified.signer(&policy.signers).copied();
+    Ok(Some(Head {
+        id: entry.link.id,
+        digest: entry.link.digest,
+        image: entry.image,
+        signed: verified.is_signed(),
+        signer,
+    }))
+}
+
+/// Checks each image that is on this machine: one that was altered is refused, one that is not here is counted.
+fn images(layout: &Layout, chain: &[Entry]) -> Result<Images> {
+    let images: BTreeSet<Digest> = chain.iter().map(|entry| entry.image).collect();
+    let (here, elsewhere): (Vec<_>, Vec<_>) =
+        images.into_iter().partition(|image| layout.blob_path(image).exists());
+    for image in &here {
+        let used = chain.iter().rfind(|entry| entry.image == *image).map(|entry| entry.link.id);
+        layout.check_image(image).map_err(|error| Error {
+            why: error
+                .why
+                .into_iter()
+                .chain(used.map(|id| format!("the release {id} has this image")))
+                .collect(),
+            ..error
+        })?;
+    }
+    Ok(Images { whole: here.len(), elsewhere: elsewhere.len() })
+}
+
+fn words(report: &Report) -> String {
+    let Report { env, releases, head, images, witness, .. } = report;
+    let Some(head) = head else { return format!("{env}: no releases yet") };
+    let signed = match (&head.signer, head.signed) {
+        (Some(signer), _) => format!("signed by {signer}"),
+        (None, true) => "signed, by whom was not asked".to_owned(),
+        (None, false) => "not signed".to_owned(),
+    };
+    let elsewhere = match images.elsewhere {
+        0 => String::new(),
+        many => format!(", {many} not on this machine"),
+    };
+    let witness = witness.map_or_else(String::new, |id| format!("; it has run {id}"));
+    let documents = if report.documents.is_empty() {
+        String::new()
+    } else {
+        format!(" with {} documents about the newest", report.documents.len())
+    };
+    format!(
+        "{env}: {releases} in one chain up to {} ({}), {signed}; images: {} whole{documents}{elsewhere}{witness}",
+        head.id, head.digest, images.whole
+    )
+}

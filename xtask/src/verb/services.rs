@@ -1,0 +1,193 @@
+//! `cargo xtask services`: backing services as attached resources. What changes a deploy's files is stage
+//! release's, what starts and stops is stage run's; what the one made is handed to the other here.
+
+use serde::Serialize;
+use xtask_contract::{Deploy, EnvName, Error, Progress, Repo, Result, Secret, deploy::Target};
+use xtask_release::services::{Back, Place, Service};
+use xtask_run::{
+    Status,
+    services::{OwnPostgres, State},
+};
+
+use crate::{
+    cli::{self, ServiceAction},
+    engine::Engine,
+    ui::Ui,
+};
+
+/// The only backing service that there is so far.
+const POSTGRES: &str = "postgres";
+
+#[derive(Serialize)]
+struct Row {
+    name: &'static str,
+    variable: String,
+    attached: bool,
+    /// `host:port/database`; null if the URL cannot be opened here, or is not there yet.
+    endpoint: Option<String>,
+    sealed: bool,
+    state: State,
+}
+
+#[derive(Serialize)]
+struct Up<'a> {
+    env: &'a EnvName,
+    name: &'static str,
+    status: Status,
+    endpoint: String,
+}
+
+#[derive(Serialize)]
+struct Down<'a> {
+    env: &'a EnvName,
+    name: &'static str,
+    stopped: bool,
+    data: &'static str,
+}
+
+#[derive(Serialize)]
+struct Attached<'a> {
+    env: &'a EnvName,
+    name: &'static str,
+    endpoint: String,
+}
+
+pub(crate) fn services(repo: &Repo, args: &cli::Services, ui: &Ui) -> Result<()> {
+    let env = &args.env;
+    match &args.action {
+        None => list(repo, env, ui),
+        Some(ServiceAction::Up { name }) => known(name).and_then(|()| up(repo, env, ui)),
+        Some(ServiceAction::Down { name, data }) => known(name).and_then(|()| down(repo, env, *data, ui)),
+        Some(ServiceAction::Attach { name, url }) => {
+            known(name).and_then(|()| attach(repo, env, url.as_deref(), ui))
+        }
+    }
+}
+
+/// Refuses any other name, without repeating it: a URL may have taken its place.
+fn known(name: &str) -> Result<()> {
+    if name == POSTGRES {
+        return Ok(());
+    }
+    Err(Error::usage("choosing the backing service", "there is none of this name")
+        .next(format!("name the one there is: {POSTGRES}")))
+}
+
+fn list(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
+    let deploy = Deploy::read(repo, env)?;
+    let listed = xtask_release::services::list(repo, env)?;
+    let rows: Vec<Row> = at_once(async {
+        let mut rows = Vec::new();
+        for service in listed {
+            let state = state(repo, env, &deploy.target, &service).await;
+            rows.push(row(service, state));
+        }
+        rows
+    })?;
+    let words: Vec<String> = rows.iter().map(words).collect();
+    let text = if words.is_empty() { format!("{env} has no backing services") } else { words.join("\n") };
+    ui.result(&text, &rows);
+    Ok(())
+}
+
+async fn state(repo: &Repo, env: &EnvName, target: &Target, service: &Service) -> State {
+    match &service.place {
+        _ if !service.attached => xtask_run::services::state(repo, env, target, &Engine).await,
+        Place::At(endpoint) => xtask_run::services::answers(&endpoint.host, endpoint.port).await,
+        Place::Sealed | Place::None => State::Unknown,
+    }
+}
+
+fn row(service: Service, state: State) -> Row {
+    let Service { name, variable, attached, place } = service;
+    let (endpoint, sealed) = match place {
+        Place::At(endpoint) => (Some(endpoint.to_string()), false),
+        Place::Sealed => (None, true),
+        Place::None => (None, false),
+    };
+    Row { name, variable, attached, endpoint, sealed, state }
+}
+
+fn words(row: &Row) -> String {
+    let whose = if row.attached { "attached" } else { "own" };
+    let place = match (&row.endpoint, row.sealed) {
+        (Some(endpoint), _) => endpoint,
+        (None, true) => "sealed",
+        (None, false) => "not made yet",
+    };
+    let state = match (row.state, row.attached) {
+        (State::Up, false) => "runs",
+        (State::Down, false) => "does not run",
+        (State::Up, true) => "answers",
+        (State::Down, true) => "does not answer from here",
+        (State::Unknown, _) => "state unknown",
+    };
+    format!("{}  {}  {whose}  {place}  {state}", row.name, row.variable)
+}
+
+fn up(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
+    let own = xtask_release::services::own(repo, env)?;
+    if let Some(back) = own.back {
+        ui.note(&format!("{env} is back on its own PostgreSQL server; its next release carries it"));
+        if back == Back::Anew && own.target.is_cluster() {
+            ui.note(&format!(
+                "no release has the password of its own server, so there is a new one. A volume that was made with \
+                 another one keeps that: if the service cannot log in, `cargo xtask services down {POSTGRES} --data \
+                 --env {env}` deletes it, and this command makes it anew"
+            ));
+        }
+    }
+    let (target, postgres, url) = (&own.target, &own.postgres, &own.url);
+    let start = OwnPostgres { target, postgres, url, objects: own.objects.as_deref() };
+    let status = super::runtime()?.block_on(xtask_run::services::up(repo, env, &start, &Engine, ui))?;
+    let endpoint = own.endpoint.to_string();
+    let since = if status == Status::Unchanged { ", as before" } else { "" };
+    let document = Up { env, name: POSTGRES, status, endpoint };
+    ui.result(&format!("{} — {POSTGRES} of {env} runs{since}", document.endpoint), &document);
+    Ok(())
+}
+
+fn down(repo: &Repo, env: &EnvName, data: bool, ui: &Ui) -> Result<()> {
+    let target = Deploy::read(repo, env)?.target;
+    let down = xtask_run::services::down(repo, env, &target, data, &Engine, ui);
+    let stopped = super::runtime()?.block_on(down)?;
+    let data = if data { "deleted" } else { "kept" };
+    let what = if stopped { "stopped" } else { "was not running" };
+    let text = format!("{env}: {POSTGRES} {what}; its data are {data}");
+    ui.result(&text, &Down { env, name: POSTGRES, stopped, data });
+    Ok(())
+}
+
+fn attach(repo: &Repo, env: &EnvName, url: Option<&str>, ui: &Ui) -> Result<()> {
+    let url = match url.filter(|url| *url != "-") {
+        Some(url) => {
+            ui.note("the URL stands in your shell's history now; left out, it is read from standard input");
+            Secret::new(url)
+        }
+        None => match ui.secret("the URL")?.expose().trim() {
+            "" => return Err(Error::usage("reading the URL", "there is none").next("pipe it in")),
+            url => Secret::new(url),
+        },
+    };
+    let (target, endpoint) = xtask_release::services::attach(repo, env, &url)?;
+    // On a cluster it is the pods that must reach it; this machine may not.
+    if target == (Target::Local {}) {
+        let answers = xtask_run::services::answers(&endpoint.host, endpoint.port);
+        if at_once(answers)? != State::Up {
+            ui.note(&format!("nothing answers at {}:{} now", endpoint.host, endpoint.port));
+        }
+    } else if ["localhost", "127.0.0.1", "::1"].contains(&endpoint.host.as_str()) {
+        ui.note(&format!("to a pod on the cluster, {} is the pod itself", endpoint.host));
+    }
+    let text = format!("{env}: {POSTGRES} is {endpoint} now; the next release of {env} carries it");
+    ui.result(&text, &Attached { env, name: POSTGRES, endpoint: endpoint.to_string() });
+    Ok(())
+}
+
+/// Waits for what gives up in time by itself, and not for name servers that it may have asked.
+fn at_once<T>(work: impl Future<Output = T>) -> Result<T> {
+    let runtime = super::runtime()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
+}

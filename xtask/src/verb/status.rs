@@ -1,0 +1,80 @@
+//! `cargo xtask status`: what a deploy runs, and what there is unlike its release.
+
+use std::fmt::Write;
+
+use chrono::SecondsFormat;
+use xtask_contract::{Digest, EnvName, Repo, Result};
+use xtask_run::{PodStatus, ProcessStatus, Report};
+
+use crate::{
+    End, cli,
+    ui::{Colours, Ui},
+};
+
+pub(crate) fn status(repo: &Repo, args: &cli::Status, ui: &Ui) -> Result<End> {
+    let report = super::runtime()?.block_on(xtask_run::status(repo, &args.env))?;
+    ui.result(words(&args.env, &report, ui.result_colours()).trim_end(), &report);
+    Ok(if report.is_in_step() { End::Done } else { End::Drifted })
+}
+
+fn words(env: &EnvName, report: &Report, colours: Colours) -> String {
+    let mut text = match (&report.release, &report.since) {
+        (Some(release), Some(since)) => format!("{env} runs release {release} since {since}\n"),
+        (Some(release), None) => format!("{env} runs release {release}\n"),
+        (None, _) => format!("{env} runs nothing\n"),
+    };
+    for process in &report.processes {
+        text.push_str(&process_words(process));
+    }
+    let mut line = |words: String| {
+        let _ = writeln!(text, "{words}");
+    };
+    if let Some(who) = &report.changing {
+        line(format!("under way: {who}"));
+    }
+    if let Some(failed) = &report.failed {
+        let cause = failed.cause.as_deref().map_or_else(String::new, |cause| format!(" ({cause})"));
+        let at = failed.at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        line(format!("failed: {} at {at}{cause}, run by {}", failed.release, failed.by));
+        line(format!("  {}: {}", failed.doing, failed.why.join("\n").replace('\n', "\n  ")));
+    }
+    if let Some(newest) = report.not_run_yet {
+        line(format!("released, but not running: {newest}"));
+    }
+    match report.drift.as_slice() {
+        [] if report.release.is_some() => line("in step with its release".to_owned()),
+        [] => {}
+        drift => {
+            line(colours.removed(&format!("drifted from its release, {} in all:", drift.len())));
+            for one in drift {
+                line(format!("  - {one}"));
+            }
+        }
+    }
+    text
+}
+
+fn process_words(process: &ProcessStatus) -> String {
+    let ProcessStatus { name, wanted, ready, restarts, pods } = process;
+    let restarts = match restarts {
+        0 => String::new(),
+        1 => ", 1 restart".to_owned(),
+        many => format!(", {many} restarts"),
+    };
+    let head = format!("{name}: {ready} of {wanted} ready{restarts}\n");
+    pods.iter().fold(head, |text, pod| text + &pod_words(pod))
+}
+
+fn pod_words(pod: &PodStatus) -> String {
+    let state = match (pod.ending, pod.ready) {
+        (true, _) => "ending",
+        (false, true) => "ready",
+        (false, false) => "not ready",
+    };
+    if pod.image.is_empty() {
+        return format!("  {}  {state}\n", pod.name);
+    }
+    let short = pod.image.parse::<Digest>().map_or_else(|_| pod.image.clone(), |image| image.short());
+    let config: Vec<&str> = pod.config.iter().map(|name| name.rsplit('-').next().unwrap_or(name)).collect();
+    format!("  {}  {state}  image {short}  config {}\n", pod.name, config.join(" "))
+}
