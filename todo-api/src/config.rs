@@ -5,12 +5,22 @@ mod reader;
 mod secret;
 mod variable;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
 
+use axum::http::{HeaderValue, Uri};
 use tracing::Level;
 
-use self::variable::{Address, Choice, Described, Integer, Need, PostgresUrl, Span, Variable};
-pub(crate) use self::{reader::Reader, secret::Secret, variable::Description};
+use self::variable::{
+    Address, Choice, Described, Integer, Need, Origins, PostgresUrl, Span, Variable, WebhookSecret,
+    WebhookUrl, Word,
+};
+use crate::{admission::Admission, server::Limits, worker::Signer};
+
+pub(crate) use self::{
+    reader::{ConfigError, Reader},
+    secret::Secret,
+    variable::Description,
+};
 
 /// Turns the table into one constant per variable and the list of them all, so that neither can be without the other.
 macro_rules! variables {
@@ -31,18 +41,42 @@ variables! {
         "the address to listen on";
     LOG_LEVEL: Choice<Level> = Choice(LEVELS), Need::Default("info"),
         "the least severe events to log";
-    DATABASE_MAX_CONNECTIONS: Integer<u32> = Integer::new(1, 1000), Need::Default("10"),
-        "how many database connections one process may hold";
-    DATABASE_ACQUIRE_TIMEOUT: Span = Span, Need::Default("2s"),
+    DATABASE_MAX_CONNECTIONS: Integer<u32> = Integer::new(2, 1000), Need::Default("10"),
+        "how many database connections one process may hold, of which web listens for changes on one";
+    DATABASE_ACQUIRE_TIMEOUT: Span = Span, Need::Default("500ms"),
         "how long to wait for a database connection, connecting included";
-    DATABASE_STATEMENT_TIMEOUT: Span = Span, Need::Default("1500ms"),
+    DATABASE_STATEMENT_TIMEOUT: Span = Span, Need::Default("1s"),
         "how long one SQL statement may take";
+    EVENTS_MAX_STREAMS: Integer<u32> = Integer::new(0, 100_000), Need::Default("1000"),
+        "how many clients may watch changes through one process at once";
     REQUEST_TIMEOUT: Span = Span, Need::Default("10s"),
         "how long one request may take";
+    BODY_TIMEOUT: Span = Span, Need::Default("5s"),
+        "how long a request's body may take to arrive";
+    HEAD_TIMEOUT: Span = Span, Need::Default("10s"),
+        "how long a request's head may take to arrive";
+    MAX_CONNECTIONS: Integer<u32> = Integer::new(1, 1_000_000), Need::Default("1000"),
+        "how many clients may be connected at once; more are answered 503";
+    MAX_REQUESTS: Integer<u32> = Integer::new(1, 1_000_000), Need::Default("256"),
+        "how many requests to the API may be under way at once; more are answered 503";
+    RATE_LIMIT: Integer<u32> = Integer::new(0, 1_000_000), Need::Default("0"),
+        "how many requests a second to the API one address may make, more are answered 429; 0 for any number";
+    METRICS_PORT: Integer<u16> = Integer::new(0, 65535), Need::Optional,
+        "the TCP port for /metrics, in Prometheus's text format; there are none if not set";
+    WEBHOOK_URL: WebhookUrl = WebhookUrl, Need::OptionalSecret,
+        "where the worker sends what happens to todos and what is due; it delivers nothing if not set";
+    WEBHOOK_SECRET: WebhookSecret = WebhookSecret, Need::OptionalSecret,
+        "what deliveries are signed with after Standard Webhooks; must be set if WEBHOOK_URL is";
+    WEBHOOK_ATTEMPTS: Integer<u16> = Integer::new(1, 100), Need::Default("12"),
+        "how often to try a delivery, with growing pauses, before it is given up";
+    CORS_ORIGINS: Origins = Origins, Need::Optional,
+        "the web origins whose pages may use the API, with commas between them; no other may if not set";
     DRAIN_DELAY: Span = Span, Need::Default("3s"),
         "how long to go on serving after SIGTERM, until no new requests are sent here";
     SHUTDOWN_TIMEOUT: Span = Span, Need::Default("10s"),
         "how long stopping may take, DRAIN_DELAY included";
+    RELEASE_ID: Word = Word, Need::Default("none"),
+        "the release that the process belongs to, which answers bear; whoever runs the release sets it";
 }
 
 const LEVELS: &[(&str, Level)] = &[
@@ -64,15 +98,32 @@ pub(crate) struct DatabaseConfig {
 /// What `web` needs.
 pub(crate) struct WebConfig {
     pub(crate) address: SocketAddr,
+    /// Where the metrics are to be read, if anywhere.
+    pub(crate) metrics: Option<SocketAddr>,
     pub(crate) log_level: Level,
     pub(crate) database: DatabaseConfig,
+    pub(crate) max_streams: u32,
     pub(crate) request_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) limits: Limits,
+    pub(crate) admission: Admission,
+    pub(crate) cors_origins: Vec<HeaderValue>,
     pub(crate) drain_delay: Duration,
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) release: String,
+}
+
+/// What `worker` needs.
+pub(crate) struct WorkerConfig {
+    pub(crate) log_level: Level,
+    pub(crate) database: DatabaseConfig,
+    pub(crate) webhook: Option<(Uri, Signer)>,
+    pub(crate) attempts: i32,
     pub(crate) shutdown_timeout: Duration,
 }
 
-/// What `migrate` needs.
-pub(crate) struct MigrateConfig {
+/// What a one-off process needs.
+pub(crate) struct AdminConfig {
     pub(crate) log_level: Level,
     pub(crate) database: DatabaseConfig,
 }
@@ -80,7 +131,7 @@ pub(crate) struct MigrateConfig {
 // Everything is read before the first `?`, so that everything wrong is reported.
 
 impl DatabaseConfig {
-    fn read(from: &mut Reader) -> Option<Self> {
+    pub(crate) fn read(from: &mut Reader) -> Option<Self> {
         let url = from.read(&DATABASE_URL);
         let max_connections = from.read(&DATABASE_MAX_CONNECTIONS);
         let acquire_timeout = from.read(&DATABASE_ACQUIRE_TIMEOUT);
@@ -99,22 +150,65 @@ impl WebConfig {
         let database = DatabaseConfig::read(from);
         let port = from.read(&PORT);
         let address = from.read(&BIND_ADDRESS);
+        let metrics_port = from.read_optional(&METRICS_PORT);
         let log_level = from.read(&LOG_LEVEL);
+        let max_streams = from.read(&EVENTS_MAX_STREAMS);
         let request_timeout = from.read(&REQUEST_TIMEOUT);
+        let body_timeout = from.read(&BODY_TIMEOUT);
+        let head_timeout = from.read(&HEAD_TIMEOUT);
+        let max_connections = from.read(&MAX_CONNECTIONS);
+        let max_requests = from.read(&MAX_REQUESTS);
+        let rate_limit = from.read(&RATE_LIMIT);
+        let cors_origins = from.read_optional(&CORS_ORIGINS);
         let drain_delay = from.read(&DRAIN_DELAY);
         let shutdown_timeout = from.read(&SHUTDOWN_TIMEOUT);
+        let release = from.read(&RELEASE_ID);
         Some(Self {
             address: SocketAddr::new(address?, port?),
+            metrics: metrics_port?.zip(address).map(|(port, address)| SocketAddr::new(address, port)),
             log_level: log_level?,
             database: database?,
+            max_streams: max_streams?,
             request_timeout: request_timeout?,
+            body_timeout: body_timeout?,
+            limits: Limits {
+                connections: usize::try_from(max_connections?).unwrap_or(usize::MAX),
+                head_timeout: head_timeout?,
+            },
+            admission: Admission::new(
+                usize::try_from(max_requests?).unwrap_or(usize::MAX),
+                NonZeroU32::new(rate_limit?),
+            ),
+            cors_origins: cors_origins?.unwrap_or_default(),
             drain_delay: drain_delay?,
+            shutdown_timeout: shutdown_timeout?,
+            release: release?,
+        })
+    }
+}
+
+impl WorkerConfig {
+    pub(crate) fn read(from: &mut Reader) -> Option<Self> {
+        let database = DatabaseConfig::read(from);
+        let log_level = from.read(&LOG_LEVEL);
+        let url = from.read_optional(&WEBHOOK_URL);
+        let signer = match url {
+            Some(None) => Some(None),
+            Some(Some(_)) | None => from.read_with(&WEBHOOK_SECRET, WEBHOOK_URL.name).map(Some),
+        };
+        let attempts = from.read(&WEBHOOK_ATTEMPTS);
+        let shutdown_timeout = from.read(&SHUTDOWN_TIMEOUT);
+        Some(Self {
+            log_level: log_level?,
+            database: database?,
+            webhook: url?.zip(signer?),
+            attempts: attempts?.into(),
             shutdown_timeout: shutdown_timeout?,
         })
     }
 }
 
-impl MigrateConfig {
+impl AdminConfig {
     pub(crate) fn read(from: &mut Reader) -> Option<Self> {
         let database = DatabaseConfig::read(from);
         let log_level = from.read(&LOG_LEVEL);
@@ -141,8 +235,8 @@ mod tests {
         assert_eq!(config.address, "0.0.0.0:0".parse().unwrap());
         assert_eq!(config.log_level, Level::INFO);
         assert_eq!(config.database.max_connections, 10);
-        assert_eq!(config.database.acquire_timeout, Duration::from_secs(2));
-        assert_eq!(config.database.statement_timeout, Duration::from_millis(1500));
+        assert_eq!(config.database.acquire_timeout, Duration::from_millis(500));
+        assert_eq!(config.database.statement_timeout, Duration::from_secs(1));
         assert_eq!(config.drain_delay, Duration::from_secs(3));
     }
 
@@ -152,8 +246,8 @@ mod tests {
     }
 
     #[test]
-    fn migrate_needs_no_port() {
-        assert!(load(MigrateConfig::read, &[("DATABASE_URL", URL)]).is_ok());
+    fn one_off_processes_need_no_port() {
+        assert!(load(AdminConfig::read, &[("DATABASE_URL", URL)]).is_ok());
     }
 
     #[test]
@@ -166,7 +260,7 @@ mod tests {
             ("PORT", "+1"),
             ("BIND_ADDRESS", "localhost"),
             ("LOG_LEVEL", "loud"),
-            ("DATABASE_MAX_CONNECTIONS", "0"),
+            ("DATABASE_MAX_CONNECTIONS", "1"),
             ("DATABASE_MAX_CONNECTIONS", "1001"),
             ("REQUEST_TIMEOUT", "10"),
         ] {

@@ -1,32 +1,32 @@
 //! The connections to PostgreSQL, each use of which is bounded in time.
 
+mod connections;
+
 use std::{fmt, time::Duration};
 
-use sqlx::{
-    ConnectOptions, PgConnection, PgPool, Postgres,
-    pool::PoolConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
+use self::connections::{Connections, Lease};
 use crate::{
     config::DatabaseConfig,
     problem::{Kind, Problem},
 };
 
 /// How much longer than the server the client waits for a statement: the server's own answer says more.
-const GRACE: Duration = Duration::from_millis(500);
+const GRACE: Duration = Duration::from_millis(200);
 
-/// How long an unused connection is kept.
-const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
+/// After how long a silent client is dead to the server, which then ends what the client began. In seconds.
+const SERVER_PATIENCE: [(&str, &str); 3] =
+    [("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3")];
 
-/// How long any connection is kept, so that the load moves to where it should after a failover.
-const MAX_LIFETIME: Duration = Duration::from_mins(30);
+/// Tells the migrations' triggers that whoever writes through this connection announces it afterwards.
+const ANNOUNCES_LATER: (&str, &str) = ("todo_api.announces", "later");
 
 /// A pool of connections, opened when they are needed.
 #[derive(Clone)]
 pub(crate) struct Database {
-    pool: PgPool,
+    connections: Connections,
     limit: Duration,
 }
 
@@ -44,22 +44,41 @@ pub(crate) fn options(config: PgConnectOptions) -> PgConnectOptions {
     config.application_name(env!("CARGO_PKG_NAME")).disable_statement_logging()
 }
 
+/// One connection, for what happens once. Unlike a pool it says why there is none.
+pub(crate) async fn connect(
+    config: DatabaseConfig,
+    settings: &[(&str, &str)],
+) -> Result<PgConnection, String> {
+    let limit = config.acquire_timeout;
+    let options = options(config.url.reveal()).options(settings.iter().copied());
+    match timeout(limit, options.connect()).await {
+        Ok(connected) => connected.map_err(|error| format!("cannot connect to the database: {error}")),
+        Err(_) => Err(format!("cannot connect to the database: no answer within {limit:?}")),
+    }
+}
+
 impl Database {
     /// Connects later, on first use: the service starts without its database, too.
     pub(crate) fn connect_lazily(config: DatabaseConfig) -> Self {
+        Self::with(config, &[ANNOUNCES_LATER])
+    }
+
+    /// For a one-off process, which leaves announcing to the triggers.
+    pub(crate) fn of_one_off(config: DatabaseConfig, settings: &[(&str, &str)]) -> Self {
+        Self::with(config, settings)
+    }
+
+    fn with(config: DatabaseConfig, settings: &[(&str, &str)]) -> Self {
         // Zero would switch it off.
         let statement_timeout = format!("{}ms", config.statement_timeout.as_millis().max(1));
-        let pool = PgPoolOptions::new()
-            .max_connections(config.max_connections)
-            .acquire_timeout(config.acquire_timeout)
-            .idle_timeout(IDLE_TIMEOUT)
-            .max_lifetime(MAX_LIFETIME)
-            // Costs a round trip, but a restart of the database goes by unnoticed.
-            .test_before_acquire(true)
-            .connect_lazy_with(
-                options(config.url.reveal()).options([("statement_timeout", statement_timeout)]),
-            );
-        Self { pool, limit: config.statement_timeout + GRACE }
+        // What a lost client leaves in the middle would hold its locks.
+        let between_statements = ("idle_in_transaction_session_timeout", statement_timeout.clone());
+        let options = options(config.url.reveal())
+            .options([("statement_timeout", statement_timeout), between_statements])
+            .options(SERVER_PATIENCE)
+            .options(settings.iter().copied());
+        let connections = Connections::new(options, config.max_connections, config.acquire_timeout);
+        Self { connections, limit: config.statement_timeout + GRACE }
     }
 
     /// Runs one statement. Its connection is closed, not reused, if there is no answer in time.
@@ -67,32 +86,40 @@ impl Database {
         &self,
         statement: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
     ) -> Result<T, DatabaseError> {
-        let connection =
-            self.pool.acquire().await.map_err(|error| DatabaseError::Unavailable(error.to_string()))?;
-        let mut lease = Lease(None);
-        let result = timeout(self.limit, statement(lease.0.insert(connection)))
+        let held = self.connections.acquire().await.map_err(DatabaseError::Unavailable)?;
+        let mut lease = Lease::default();
+        let result = timeout(self.limit, statement(lease.hold(held)))
             .await
             .map_err(|_| DatabaseError::Unavailable("no answer in time".into()))?;
-        if matches!(result, Ok(_) | Err(sqlx::Error::Database(_))) {
-            // Back to the pool: the server has said its last word.
-            drop(lease.0.take());
+        // The server has said its last word, or refuses to.
+        match result {
+            Ok(_) => lease.give_back(),
+            Err(sqlx::Error::Database(_)) => lease.clear_up(self.limit),
+            Err(_) => drop(lease),
         }
         result.map_err(DatabaseError::from)
     }
 
-    /// Closes the connections, once they are returned.
-    pub(crate) async fn close(&self) {
-        self.pool.close().await;
+    /// How its connections are made.
+    pub(crate) fn options(&self) -> PgConnectOptions {
+        self.connections.options().clone()
     }
-}
 
-/// A connection that is closed when dropped, as happens when a request is given up in the middle of a statement. Left
-/// to itself the pool would wait for that statement's end, which never comes if the network swallows it.
-struct Lease(Option<PoolConnection<Postgres>>);
+    /// How many connections there are, and how many of them are idle.
+    pub(crate) fn connections(&self) -> (i64, i64) {
+        let (all, idle) = self.connections.count();
+        let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
+        (number(all), number(idle))
+    }
 
-impl Drop for Lease {
-    fn drop(&mut self) {
-        drop(self.0.take().map(PoolConnection::detach));
+    /// How many there may be.
+    pub(crate) fn max_connections(&self) -> u32 {
+        self.connections.most()
+    }
+
+    /// Closes the connections that are idle; the others close when they are returned.
+    pub(crate) async fn close(&self) {
+        self.connections.close().await;
     }
 }
 

@@ -13,8 +13,9 @@ use crate::{
 struct Contract {
     schema: u8,
     service: &'static str,
-    processes: [Process; 1],
+    processes: [Process; 2],
     migrate: [&'static str; 1],
+    connections: &'static str,
     variables: Vec<Description>,
 }
 
@@ -22,9 +23,18 @@ struct Contract {
 struct Process {
     name: &'static str,
     args: [&'static str; 1],
-    port: &'static str,
-    readiness: &'static str,
-    liveness: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<&'static str>,
+    /// Whether it takes the socket for that port from whoever starts it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    inherits: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    readiness: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    liveness: Option<&'static str>,
+    /// The arguments that ask, in the process's own container, whether it is alive: for one that has no port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alive: Option<[&'static str; 2]>,
     help: &'static str,
 }
 
@@ -33,15 +43,30 @@ pub(crate) fn print() -> io::Result<()> {
     let contract = Contract {
         schema: 1,
         service: env!("CARGO_PKG_NAME"),
-        processes: [Process {
-            name: "web",
-            args: ["web"],
-            port: "PORT",
-            readiness: health::READINESS,
-            liveness: health::LIVENESS,
-            help: "serves the API over HTTP",
-        }],
+        processes: [
+            Process {
+                name: "web",
+                args: ["web"],
+                port: Some("PORT"),
+                inherits: true,
+                readiness: Some(health::READINESS),
+                liveness: Some(health::LIVENESS),
+                alive: None,
+                help: "serves the API over HTTP",
+            },
+            Process {
+                name: "worker",
+                args: ["worker"],
+                port: None,
+                inherits: false,
+                readiness: None,
+                liveness: None,
+                alive: Some(["worker", "--alive"]),
+                help: "delivers what happens to todos, and what is due, to WEBHOOK_URL",
+            },
+        ],
         migrate: ["migrate"],
+        connections: "DATABASE_MAX_CONNECTIONS",
         variables: VARIABLES.iter().map(|variable| variable.describe()).collect(),
     };
     let mut out = io::stdout().lock();

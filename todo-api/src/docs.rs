@@ -11,8 +11,9 @@ use std::{
 use axum::{
     Router,
     body::Bytes,
-    http::header,
-    response::{Html, IntoResponse},
+    http::{HeaderValue, header},
+    middleware::map_response,
+    response::{Html, IntoResponse, Response},
     routing::get,
 };
 use utoipa::openapi::OpenApi;
@@ -30,18 +31,28 @@ const START: &str = include_str!("docs/start.js");
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
+/// Swagger UI makes styles and pictures of its own.
+const POLICY: &str =
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
+
 static BUNDLE: LazyLock<Bytes> = LazyLock::new(|| part("swagger-ui-bundle.js"));
 static SHEET: LazyLock<Bytes> = LazyLock::new(|| part("swagger-ui.css"));
 
 /// The page, its parts, and the description that it shows.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: &OpenApi) -> Router<S> {
     let description = Bytes::from(api.to_json().unwrap_or_default());
-    Router::new()
+    let routes = Router::new()
         .route(DESCRIPTION, get(async || ([(header::CONTENT_TYPE, "application/json")], description)))
         .route(PAGE, get(async || Html(HTML)))
         .route("/api/docs/start.js", get(async || ([(header::CONTENT_TYPE, SCRIPT)], START)))
         .route("/api/docs/swagger-ui-bundle.js", get(async || gzipped(SCRIPT, &BUNDLE)))
-        .route("/api/docs/swagger-ui.css", get(async || gzipped(STYLE, &SHEET)))
+        .route("/api/docs/swagger-ui.css", get(async || gzipped(STYLE, &SHEET)));
+    routes.layer(map_response(with_policy))
+}
+
+async fn with_policy(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response
 }
 
 fn gzipped(content_type: &'static str, content: &Bytes) -> impl IntoResponse + use<> {

@@ -8,9 +8,11 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::{
+    app::App,
     fields::{Fields, FromFields},
     problem::{FieldError, Kind, Problem},
 };
@@ -27,22 +29,17 @@ pub(crate) struct Query<T>(pub(crate) T);
 /// The `id` in the path.
 pub(crate) struct Id(pub(crate) Uuid);
 
-impl<S: Send + Sync, T: FromFields> FromRequest<S> for Payload<T> {
+impl<T: FromFields> FromRequest<App> for Payload<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            return Err(Problem::new(Kind::UnsupportedMediaType, "the body must be application/json"));
-        }
-        let body =
-            Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-                    Kind::BodyTooLarge,
-                    format!("the body must not be longer than {BODY_LIMIT} bytes"),
-                ),
-                _ => Problem::new(Kind::MalformedRequest, "the body cannot be read"),
-            })?;
-        let value = serde_json::from_slice(&body).map_err(|error| {
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        Self::parse(&json_body(request, app).await?)
+    }
+}
+
+impl<T: FromFields> Payload<T> {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
+        let value = serde_json::from_slice(body).map_err(|error| {
             Problem::new(Kind::MalformedRequest, format!("the body is not JSON: {error}"))
         })?;
         let Value::Object(values) = value else {
@@ -50,6 +47,22 @@ impl<S: Send + Sync, T: FromFields> FromRequest<S> for Payload<T> {
         };
         Fields::read(values).map(Self).map_err(|errors| Problem::with_fields(Kind::InvalidFields, errors))
     }
+}
+
+/// The bytes of a body that is said to be JSON.
+pub(crate) async fn json_body(request: Request, app: &App) -> Result<Bytes, Problem> {
+    if !is_json(request.headers()) {
+        return Err(Problem::new(Kind::UnsupportedMediaType, "the body must be application/json"));
+    }
+    let body = timeout(app.body_timeout, Bytes::from_request(request, app)).await.map_err(|_| {
+        Problem::new(Kind::BodyTooSlow, format!("the body did not arrive within {:?}", app.body_timeout))
+    })?;
+    body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(Kind::BodyTooLarge, format!("the body must not be longer than {BODY_LIMIT} bytes"))
+        }
+        _ => Problem::new(Kind::MalformedRequest, "the body cannot be read"),
+    })
 }
 
 /// Whether the body is said to be JSON, or a kind of it such as `application/merge-patch+json`.

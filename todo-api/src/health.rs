@@ -1,6 +1,12 @@
 //! Answers to whoever decides whether to restart this process, and whether to send it requests.
 
-use axum::{extract::State, http::StatusCode};
+use std::time::Duration;
+
+use axum::{
+    extract::State,
+    http::{HeaderName, HeaderValue, StatusCode},
+};
+use tokio::time::sleep;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -14,6 +20,12 @@ pub(crate) const LIVENESS: &str = "/livez";
 
 /// Where to ask whether requests are welcome.
 pub(crate) const READINESS: &str = "/readyz";
+
+/// How often to look whether requests are welcome yet: the database does not tell by itself.
+const PERIOD: Duration = Duration::from_millis(50);
+
+/// Names the release that answers, so that whoever rolls one out knows that it is there.
+const RELEASE: HeaderName = HeaderName::from_static("x-release");
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(live)).routes(routes!(ready))
@@ -32,9 +44,27 @@ async fn live() -> StatusCode {
     get,
     path = READINESS,
     tag = "health",
-    responses((status = OK, description = "They are welcome"), openapi::Anywhere)
+    responses(
+        (
+            status = OK,
+            description = "They are welcome",
+            headers(("x-release" = String, description = "The release that answers"))
+        ),
+        openapi::Anywhere
+    )
 )]
-async fn ready(State(app): State<App>) -> Result<StatusCode, Problem> {
+async fn ready(State(app): State<App>) -> Result<[(HeaderName, HeaderValue); 1], Problem> {
+    readiness(&app).await.map(|()| [(RELEASE, app.release)])
+}
+
+/// Waits until requests are welcome.
+pub(crate) async fn ready_first(app: &App) {
+    while readiness(app).await.is_err() {
+        sleep(PERIOD).await;
+    }
+}
+
+async fn readiness(app: &App) -> Result<(), Problem> {
     if !app.lifecycle.is_serving() {
         return Err(Problem::new(Kind::NotReady, "the service is stopping"));
     }
@@ -46,7 +76,7 @@ async fn ready(State(app): State<App>) -> Result<StatusCode, Problem> {
         sqlx::query_scalar::<_, i64>(MISSING).bind(migrate::versions()).fetch_one(connection).await
     });
     match missing.await {
-        Ok(0) => Ok(StatusCode::OK),
+        Ok(0) => Ok(()),
         Ok(_) => Err(not_migrated()),
         Err(error) if error.is_schema_missing() => Err(not_migrated()),
         Err(error) => {

@@ -1,4 +1,4 @@
-//! What happens around every request: its id, its log line, its time limit, and what all answers have in common.
+//! What happens around every request: its id, its trace, its log line, its time limit, and what all answers have in common.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -19,39 +19,54 @@ use uuid::Uuid;
 use crate::{
     health,
     lifecycle::Lifecycle,
+    metrics::Metrics,
     problem::{Kind, Problem},
+    trace::Step,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Browsers may load nothing from elsewhere, and guess nothing.
-const SECURITY_HEADERS: [(HeaderName, &str); 3] = [
+/// Browsers may load nothing from elsewhere, show nothing elsewhere, use no device, and guess nothing; pages for people
+/// say themselves what they need. That they come by TLS alone (Strict-Transport-Security) is for whoever ends TLS in
+/// front of this to say.
+const SECURITY_HEADERS: [(HeaderName, &str); 8] = [
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (HeaderName::from_static("cross-origin-embedder-policy"), "require-corp"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
     ),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
 ];
 
 /// Gives the request an id and writes its line in the log.
-pub(crate) async fn observe(request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let path = path.as_ref().map_or("unmatched", MatchedPath::as_str);
 
+    let Step { trace, span } = Step::after(request.headers());
+    let (trace_id, span_id) = (trace.to_string(), span.to_string());
     let id_text = id.to_str().unwrap_or_default();
-    let span = tracing::error_span!("request", request_id = id_text);
+    let span = tracing::error_span!("request", request_id = id_text, trace_id, span_id);
     let mut response = next.run(request).instrument(span).await;
 
     let status = response.status().as_u16();
+    let took = started.elapsed();
+    metrics.answered(&method, path, status, took);
     // To the microsecond; more digits would be noise.
-    let duration_ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+    let duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3;
     macro_rules! log {
         ($level:ident) => {
-            tracing::$level!(%method, path, status, duration_ms, request_id = id_text, "request")
+            tracing::$level!(
+                %method, path, status, duration_ms, request_id = id_text, trace_id, span_id, "request"
+            )
         };
     }
     match status {
@@ -80,8 +95,10 @@ pub(crate) async fn finish(State(lifecycle): State<Lifecycle>, request: Request,
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
+    // Kept, but never shown without asking whether it is still so.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
     if !lifecycle.is_serving() {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

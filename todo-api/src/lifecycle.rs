@@ -31,6 +31,16 @@ impl Lifecycle {
         *self.0.borrow() == Stage::Serving
     }
 
+    /// Whether listening is to stop, or has stopped.
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.0.borrow() == Stage::Stopping
+    }
+
+    /// Waits until new requests are no longer welcome.
+    pub(crate) async fn draining(&self) {
+        let _ = self.0.subscribe().wait_for(|stage| *stage != Stage::Serving).await;
+    }
+
     /// Waits until listening is to stop.
     pub(crate) async fn stopping(&self) {
         // Cannot fail: this very clone keeps the channel open.
@@ -67,7 +77,7 @@ impl Signals {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn next(&mut self) -> &'static str {
+    pub(crate) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",

@@ -1,14 +1,79 @@
-//! How to stop listening without losing those who are connecting.
+//! The socket that the web process listens on, and what only the system can do for connections: not to lose those who
+//! are connecting, and not to keep those who are gone.
 
-use std::io;
+use std::{io, net::SocketAddr};
 
+use listenfd::ListenFd;
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::supervisor;
+
+/// A listening socket, and whether other processes accept from it, too.
+pub(crate) struct Listener {
+    socket: TcpListener,
+    shared: bool,
+}
+
+/// The socket that whoever started this process has handed down, in systemd's way (`sd_listen_fds(3)`). It changes the
+/// environment: there must be no second thread yet.
+pub(crate) fn inherited() -> io::Result<Option<std::net::TcpListener>> {
+    ListenFd::from_env().take_tcp_listener(0)
+}
+
+impl Listener {
+    /// The socket that was handed down, or one of this process's own.
+    pub(crate) async fn open(
+        address: SocketAddr,
+        inherited: Option<std::net::TcpListener>,
+    ) -> io::Result<Self> {
+        match inherited {
+            None => Ok(Self { socket: TcpListener::bind(address).await?, shared: false }),
+            Some(socket) => {
+                socket.set_nonblocking(true)?;
+                Ok(Self { socket: TcpListener::from_std(socket)?, shared: true })
+            }
+        }
+    }
+
+    /// Whether other processes may accept from the same socket.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    pub(crate) async fn accept(&self) -> io::Result<TcpStream> {
+        self.socket.accept().await.map(|(stream, _)| stream)
+    }
+
+    /// Sees to it that nobody begins to connect in vain from now on. On a socket that others accept from, too,
+    /// newcomers are theirs; whoever handed it down knows whether there are any.
+    pub(crate) async fn leave(&self) {
+        if self.shared {
+            supervisor::stopping().await;
+        } else {
+            ignore_newcomers(&self.socket);
+        }
+    }
+
+    /// Stops listening, and hands over the connections in the queue: their clients believe to be connected already.
+    pub(crate) fn close(self, mut open: impl FnMut(TcpStream)) -> io::Result<()> {
+        let listener = self.socket.into_std()?;
+        while let Ok((stream, _)) = listener.accept() {
+            stream.set_nonblocking(true)?;
+            open(TcpStream::from_std(stream)?);
+        }
+        Ok(())
+    }
+}
 
 /// Has the system ignore everyone who begins to connect from now on. They ask again a second later, when nobody listens
 /// any more, and are refused; without this, whoever connects in the instant before the listener closes is cut off, and
 /// cannot know whether the request was seen. Where the system cannot do it, that risk of a few microseconds remains.
 #[cfg(target_os = "linux")]
-pub(crate) fn ignore_newcomers(listener: &TcpListener) {
+fn ignore_newcomers(listener: &TcpListener) {
     use socket2::{SockFilter, SockRef};
 
     // Classic BPF over the TCP header: drops what has SYN but not ACK set, which begins a connection.
@@ -26,14 +91,21 @@ pub(crate) fn ignore_newcomers(listener: &TcpListener) {
 
 /// Elsewhere than on Linux, in development only, the risk remains.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn ignore_newcomers(_: &TcpListener) {}
+fn ignore_newcomers(_: &TcpListener) {}
 
-/// Stops listening, and hands over the connections in the queue: their clients believe to be connected already.
-pub(crate) fn close(listener: TcpListener, mut open: impl FnMut(TcpStream)) -> io::Result<()> {
-    let listener = listener.into_std()?;
-    while let Ok((stream, _)) = listener.accept() {
-        stream.set_nonblocking(true)?;
-        open(TcpStream::from_std(stream)?);
+/// How long a client may leave unread what is sent to it.
+#[cfg(target_os = "linux")]
+const UNREAD: std::time::Duration = std::time::Duration::from_mins(1);
+
+/// Has the system end the connection when its client is gone without a word, or reads nothing: otherwise each would
+/// keep its place among the streams of changes for many minutes, or for good.
+#[cfg(target_os = "linux")]
+pub(crate) fn give_up_on_the_deaf(stream: &TcpStream) {
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD)) {
+        tracing::debug!(%error, "cannot limit how long a client may read nothing");
     }
-    Ok(())
 }
+
+/// Elsewhere than on Linux, in development only, it takes as long as the system takes.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn give_up_on_the_deaf(_: &TcpStream) {}

@@ -1,29 +1,30 @@
-//! Brings the database's schema up to date.
+//! Brings the database's schema up to date, and tells where it stands.
 
-use std::{collections::HashMap, time::Duration};
+mod list;
+mod standing;
+
+use std::collections::HashMap;
 
 use sqlx::{
-    ConnectOptions, Connection, PgConnection, SqlStr,
-    migrate::{Migrate, Migration, MigrationType},
+    Connection, PgConnection,
+    migrate::{Migrate, Migration},
 };
-use tokio::time::timeout;
 
 use crate::{Outcome, config::DatabaseConfig, database};
 
-/// Every migration, oldest first. What is listed here must never change; add to the end.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "todos", include_str!("../migrations/0001_todos.sql"))];
+pub(crate) use self::{
+    list::{known, versions},
+    standing::{Place, Standing, standing},
+};
 
 /// Where the applied migrations are remembered.
 const TABLE: &str = "_sqlx_migrations";
 
-/// The versions a database must have for this binary to work.
-pub(crate) fn versions() -> Vec<i64> {
-    MIGRATIONS.iter().map(|(version, ..)| *version).collect()
-}
-
-/// Applies what is missing. A database that is newer than this binary is left as it is.
-pub(crate) async fn run(config: DatabaseConfig) -> Outcome {
-    let mut connection = connect(config).await?;
+/// Applies what is missing, up to this version if one is given. A database that is newer than this binary is left as it
+/// is.
+pub(crate) async fn run(config: DatabaseConfig, to: Option<i64>) -> Outcome {
+    // Without a statement time-out: migrations take as long as they take.
+    let mut connection = database::connect(config, &[]).await?;
     // Waits for whoever else is migrating. The lock goes with the connection at the latest.
     connection.lock().await?;
     connection.ensure_migrations_table(TABLE).await?;
@@ -36,9 +37,13 @@ pub(crate) async fn run(config: DatabaseConfig) -> Outcome {
         .into_iter()
         .map(|migration| (migration.version, migration.checksum))
         .collect();
+    if let Some(to) = to {
+        refuse_going_back(to, applied.keys().copied().max())?;
+    }
 
     let mut count = 0;
-    for migration in migrations() {
+    let mut version = applied.keys().copied().max();
+    for migration in list::migrations().take_while(|migration| to.is_none_or(|to| migration.version <= to)) {
         match applied.get(&migration.version) {
             Some(checksum) if *checksum == migration.checksum => {}
             Some(_) => {
@@ -46,6 +51,7 @@ pub(crate) async fn run(config: DatabaseConfig) -> Outcome {
             }
             None => {
                 apply(&mut connection, &migration).await?;
+                version = version.max(Some(migration.version));
                 count += 1;
             }
         }
@@ -53,9 +59,46 @@ pub(crate) async fn run(config: DatabaseConfig) -> Outcome {
     connection.unlock().await?;
     connection.close().await?;
 
-    let version = versions().into_iter().chain(applied.into_keys()).max();
     tracing::info!(count, version, "migrated");
     Ok(())
+}
+
+/// Tells of each migration where it stands, and changes nothing. Fails if `run` would refuse to work on that.
+pub(crate) async fn status(config: DatabaseConfig) -> Outcome {
+    let mut connection = database::connect(config, &[]).await?;
+    let migrations = standing(&mut connection)
+        .await
+        .map_err(|error| format!("cannot read which migrations are in: {error}"))?;
+    connection.close().await?;
+
+    for Standing { version, description, place } in &migrations {
+        match place {
+            Place::Applied(at) => tracing::info!(version, %description, %at, "applied"),
+            Place::ToCome => tracing::info!(version, %description, "to come"),
+            Place::Newer(at) => tracing::info!(version, %description, %at, "applied by a newer binary"),
+            Place::Unfinished => tracing::error!(version, %description, "begun but not finished"),
+            Place::OtherText(at) => tracing::error!(version, %description, %at, "applied from another text"),
+        }
+    }
+    let refused: Vec<_> = migrations.iter().filter(|migration| migration.place.is_refused()).collect();
+    match refused.first() {
+        None => Ok(()),
+        Some(first) => {
+            Err(format!("`migrate` would stop at {}: the schema needs a look", first.version).into())
+        }
+    }
+}
+
+/// There is no way down, and nothing would be won by pretending that there was.
+fn refuse_going_back(to: i64, at: Option<i64>) -> Result<(), String> {
+    match at {
+        Some(at) if at > to => Err(format!(
+            "cannot go back to version {to}: the database is at {at}, and migrations have no way down. An older \
+             release works on a newer schema, so run that one; to undo what a migration did, write a new one, or \
+             restore a backup"
+        )),
+        Some(_) | None => Ok(()),
+    }
 }
 
 async fn apply(connection: &mut PgConnection, migration: &Migration) -> Outcome {
@@ -63,38 +106,4 @@ async fn apply(connection: &mut PgConnection, migration: &Migration) -> Outcome 
     let took = connection.apply(TABLE, migration).await?;
     tracing::info!(version, %description, duration_ms = took.as_secs_f64() * 1e3, "applied a migration");
     Ok(())
-}
-
-/// A connection without a statement time-out: migrations take as long as they take.
-async fn connect(config: DatabaseConfig) -> Result<PgConnection, String> {
-    let limit: Duration = config.acquire_timeout;
-    match timeout(limit, database::options(config.url.reveal()).connect()).await {
-        Ok(connected) => connected.map_err(|error| format!("cannot connect to the database: {error}")),
-        Err(_) => Err(format!("cannot connect to the database: no answer within {limit:?}")),
-    }
-}
-
-fn migrations() -> impl Iterator<Item = Migration> {
-    MIGRATIONS.iter().map(|(version, name, sql)| {
-        Migration::new(*version, (*name).into(), MigrationType::Simple, SqlStr::from_static(sql), false)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    #[test]
-    fn the_list_is_the_folder_in_order() {
-        let mut files: Vec<_> = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations"))
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        files.sort();
-        let listed: Vec<_> =
-            MIGRATIONS.iter().map(|(version, name, _)| format!("{version:04}_{name}.sql")).collect();
-        assert_eq!(listed, files);
-    }
 }

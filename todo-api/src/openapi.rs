@@ -4,10 +4,17 @@ use std::collections::BTreeMap;
 
 use utoipa::{
     IntoResponses, OpenApi,
-    openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder},
+    openapi::{
+        self, ContentBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
+        path::{ParameterBuilder, ParameterIn},
+        schema::{AdditionalProperties, ObjectBuilder, Schema, Type},
+    },
 };
 
 use crate::problem::{self, Document};
+
+/// What comes in bodies.
+const BODIES: [&str; 2] = ["NewTodo", "TodoPatch"];
 
 /// The description's frame; the routes fill it.
 #[derive(OpenApi)]
@@ -38,6 +45,10 @@ problems! {
         "500": "Something went wrong here",
         "503": "The service cannot answer at present; try again after the time in Retry-After",
     }
+    /// What a route may answer that admits so many requests and no more.
+    Limited {
+        "429": "You ask too often; try again after the time in Retry-After",
+    }
     /// What a route with parameters may answer.
     WithParameters {
         "400": "A parameter or header is malformed",
@@ -50,13 +61,39 @@ problems! {
     WithPrecondition {
         "412": "The todo has another version than those in If-Match",
     }
+    /// What a route that takes an Idempotency-Key may answer.
+    WithKey {
+        "409": "The first request with this Idempotency-Key is not finished yet",
+    }
     /// What a route that takes a body may answer.
     WithBody {
         "400": "The request is malformed",
+        "408": "The body took too long to arrive",
         "413": "The body is too large",
         "415": "The body is not JSON",
-        "422": "Fields are missing, unknown or wrong",
+        "422": "Fields are missing, unknown or wrong, or the Idempotency-Key belongs to another request",
     }
+}
+
+/// An optional header whose values match this pattern.
+pub(crate) fn header(name: &str, pattern: &str) -> ParameterBuilder {
+    let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).build();
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .schema(Some(schema))
+}
+
+/// Says of what comes in bodies that nothing else may be in it.
+pub(crate) fn close(mut api: openapi::OpenApi) -> openapi::OpenApi {
+    let schemas = api.components.iter_mut().flat_map(|components| &mut components.schemas);
+    for (name, schema) in schemas {
+        if let (true, RefOr::T(Schema::Object(object))) = (BODIES.contains(&name.as_str()), schema) {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
+    }
+    api
 }
 
 fn problem(description: &str) -> Response {

@@ -22,11 +22,17 @@ pub(crate) enum Kind {
     NotFound,
     MethodNotAllowed,
     PreconditionFailed,
+    BodyTooSlow,
     BodyTooLarge,
+    KeyOfAnother,
+    UnderWay,
     UnsupportedMediaType,
     Internal,
     DatabaseUnavailable,
     NotReady,
+    TooManyRequests,
+    Overloaded,
+    TooManyStreams,
     TimedOut,
 }
 
@@ -83,6 +89,11 @@ impl Kind {
             Self::PreconditionFailed => {
                 (S::PRECONDITION_FAILED, "/problems/precondition-failed", "Precondition failed")
             }
+            Self::BodyTooSlow => (S::REQUEST_TIMEOUT, "/problems/body-too-slow", "Body too slow"),
+            Self::KeyOfAnother => {
+                (S::UNPROCESSABLE_ENTITY, "/problems/key-of-another-request", "Key of another request")
+            }
+            Self::UnderWay => (S::CONFLICT, "/problems/under-way", "Under way"),
             Self::BodyTooLarge => (S::PAYLOAD_TOO_LARGE, "/problems/body-too-large", "Body too large"),
             Self::UnsupportedMediaType => {
                 (S::UNSUPPORTED_MEDIA_TYPE, "/problems/unsupported-media-type", "Unsupported media type")
@@ -92,6 +103,13 @@ impl Kind {
                 (S::SERVICE_UNAVAILABLE, "/problems/database-unavailable", "Database unavailable")
             }
             Self::NotReady => (S::SERVICE_UNAVAILABLE, "/problems/not-ready", "Not ready"),
+            Self::TooManyRequests => {
+                (S::TOO_MANY_REQUESTS, "/problems/too-many-requests", "Too many requests")
+            }
+            Self::Overloaded => (S::SERVICE_UNAVAILABLE, "/problems/overloaded", "Overloaded"),
+            Self::TooManyStreams => {
+                (S::SERVICE_UNAVAILABLE, "/problems/too-many-streams", "Too many streams")
+            }
             Self::TimedOut => (S::SERVICE_UNAVAILABLE, "/problems/timed-out", "Timed out"),
         }
     }
@@ -129,7 +147,11 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(document)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        let may_be_tried_again = matches!(
+            status,
+            StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        );
+        if may_be_tried_again {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

@@ -15,10 +15,13 @@ use tokio::{
     net::TcpStream,
 };
 
+use crate::arrival::Arrival;
+
 /// A TCP stream that remembers which came last: something read, or something written.
 pub(crate) struct Socket {
     stream: TcpStream,
     unanswered: Unanswered,
+    arrival: Arrival,
 }
 
 /// Whether something was read that nothing was written after: a request, or the first part of one.
@@ -37,7 +40,11 @@ impl Unanswered {
 
 impl Socket {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { stream, unanswered: Unanswered::default() }
+        Self { stream, unanswered: Unanswered::default(), arrival: Arrival::default() }
+    }
+
+    pub(crate) fn arrival(&self) -> Arrival {
+        self.arrival.clone()
     }
 
     pub(crate) fn unanswered(&self) -> Unanswered {
@@ -55,6 +62,7 @@ impl AsyncRead for Socket {
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         if buffer.filled().len() > before {
             self.unanswered.set(true);
+            self.arrival.heard();
         }
         Poll::Ready(Ok(()))
     }
@@ -63,6 +71,7 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.unanswered.set(false);
+        self.arrival.answered();
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
@@ -72,6 +81,7 @@ impl AsyncWrite for Socket {
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.unanswered.set(false);
+        self.arrival.answered();
         Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
     }
 

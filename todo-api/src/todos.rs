@@ -1,12 +1,21 @@
 //! Things to do.
 
+mod announced;
 mod cursor;
 mod etag;
 mod model;
 mod notes;
+mod purge;
+mod restore;
 mod routes;
+mod samples;
 mod store;
 mod timestamp;
 mod title;
 
-pub(crate) use self::routes::routes;
+pub(crate) use self::{
+    etag::IfMatch,
+    routes::routes,
+    samples::{SAMPLES, Seeded, completed},
+    store::Todos,
+};

@@ -1,14 +1,10 @@
 //! The web process: what is served, and how it starts and stops.
 
-use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    middleware::{from_fn, from_fn_with_state},
-    response::Redirect,
-    routing::get,
-};
+use std::{io, net::SocketAddr};
+
+use axum::{Router, extract::DefaultBodyLimit, http::HeaderValue, middleware::from_fn_with_state};
 use tokio::{
-    net::TcpListener,
+    task::JoinSet,
     time::{Duration, timeout_at},
 };
 use utoipa::OpenApi;
@@ -16,31 +12,56 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     Outcome,
+    admission::{self, Admission},
     app::App,
-    config::WebConfig,
+    config::{DatabaseConfig, WebConfig},
+    cors,
     database::Database,
-    docs, extract, health, layers,
+    docs,
+    events::{self, Announcer, Hub},
+    extract, health, layers,
     lifecycle::{Lifecycle, Signals},
-    openapi::Api,
+    listener::Listener,
+    metrics::Metrics,
+    openapi::{self, Api},
+    page,
     problem::{Kind, Problem},
-    server, todos,
+    server::{self, Limits},
+    supervisor, todos,
 };
 
 /// Serves until a signal, then finishes what is under way.
-pub(crate) async fn run(config: WebConfig) -> Outcome {
+pub(crate) async fn run(config: WebConfig, inherited: Option<std::net::TcpListener>) -> Outcome {
     let signals = Signals::catch()?;
-    let listener = TcpListener::bind(config.address)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}", config.address))?;
-    let database = Database::connect_lazily(config.database);
+    let listener = listen(config.address, inherited).await?;
+    let metrics_listener = match config.metrics {
+        Some(address) => Some(listen(address, None).await?),
+        None => None,
+    };
+    // One of the connections that the process may hold is the listener's.
+    let max_connections = config.database.max_connections - 1;
+    let database = Database::connect_lazily(DatabaseConfig { max_connections, ..config.database });
+    let events = Hub::new(usize::try_from(config.max_streams)?);
+    tokio::spawn(events::follow(database.options(), events.clone()));
+    let announcer = Announcer::start(database.clone());
     let lifecycle = Lifecycle::new();
     let stopping = lifecycle.clone().follow(signals, config.drain_delay, config.shutdown_timeout);
-    let app = App { database: database.clone(), lifecycle: lifecycle.clone() };
-    let router = router(app, config.request_timeout);
+    let metrics = Metrics::new(database.clone(), events.clone(), &config.release);
+    let release = HeaderValue::try_from(config.release)?;
+    let app = App {
+        announcer: announcer.clone(),
+        database: database.clone(),
+        events,
+        lifecycle: lifecycle.clone(),
+        release,
+        body_timeout: config.body_timeout,
+    };
+    let router =
+        router(app.clone(), config.admission, config.cors_origins, metrics.clone(), config.request_timeout);
 
-    let address = listener.local_addr()?;
-    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
-    let (connections, deadline) = tokio::join!(server::serve(listener, router, lifecycle), stopping);
+    let watched = watch(metrics_listener, metrics, lifecycle, config.limits);
+    let served = serve(listener, app, router, config.limits);
+    let (connections, deadline, ()) = tokio::join!(served, stopping, watched);
     let connections = connections?;
     tracing::info!("stopped listening");
 
@@ -48,28 +69,87 @@ pub(crate) async fn run(config: WebConfig) -> Outcome {
     if cut > 0 {
         tracing::warn!(connections = cut, "cut off what was not finished in time");
     }
+    // What the last requests changed; whoever is left to hear it.
+    let _ = timeout_at(deadline, announcer.flush()).await;
     // Politeness to the database, no more: its connections end with the process anyway.
     let _ = timeout_at(deadline, database.close()).await;
     tracing::info!("stopped");
     Ok(())
 }
 
+async fn listen(address: SocketAddr, inherited: Option<std::net::TcpListener>) -> Result<Listener, String> {
+    let listener = Listener::open(address, inherited).await;
+    listener.map_err(|error| format!("cannot listen on {address}: {error}"))
+}
+
+/// Serves the metrics, if anywhere, until listening is to stop.
+async fn watch(listener: Option<Listener>, metrics: Metrics, lifecycle: Lifecycle, limits: Limits) {
+    let Some(listener) = listener else { return };
+    match listener.address() {
+        Ok(address) => tracing::info!(%address, "serving metrics"),
+        Err(error) => tracing::warn!(%error, "serving metrics"),
+    }
+    if let Err(error) = server::serve(listener, metrics.routes(), lifecycle, limits).await {
+        tracing::warn!(%error, "stopped serving metrics");
+    }
+}
+
+/// Serves until listening is to stop. Whoever waits at a socket that others serve, too, is theirs until this process is
+/// ready; one of its own answers at once that it is not.
+async fn serve(listener: Listener, app: App, router: Router, limits: Limits) -> io::Result<JoinSet<()>> {
+    let lifecycle = app.lifecycle.clone();
+    let ready = async {
+        tokio::select! {
+            () = health::ready_first(&app) => supervisor::ready(),
+            () = lifecycle.stopping() => {}
+        }
+    };
+    let serving = async |listener: Listener| {
+        let address = listener.address()?;
+        tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+        server::serve(listener, router.clone(), lifecycle.clone(), limits).await
+    };
+    if !listener.is_shared() {
+        let tell = async {
+            if supervisor::is_there() {
+                ready.await;
+            }
+        };
+        return tokio::join!(serving(listener), tell).0;
+    }
+    ready.await;
+    if lifecycle.is_stopping() {
+        return Ok(JoinSet::new());
+    }
+    serving(listener).await
+}
+
 /// All routes, with what happens around each of them.
-fn router(app: App, request_timeout: Duration) -> Router {
+fn router(
+    app: App,
+    admission: Admission,
+    origins: Vec<HeaderValue>,
+    metrics: Metrics,
+    request_timeout: Duration,
+) -> Router {
     let lifecycle = app.lifecycle.clone();
     let (router, api) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(health::routes())
-        .merge(todos::routes())
+        // Probes are always let in: a busy process is not to be restarted. Whoever watches holds no place among the
+        // requests, but one of its own.
+        .merge(todos::routes().layer(from_fn_with_state(admission, admission::admit)))
+        .merge(events::routes())
         .split_for_parts();
     let router = router
-        .merge(docs::routes(&api))
-        .route("/", get(async || Redirect::temporary(docs::PAGE)))
+        .merge(docs::routes(&openapi::close(api)))
+        .merge(page::routes())
         .fallback(async || Problem::new(Kind::NotFound, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {
             Problem::new(Kind::MethodNotAllowed, "this address takes the methods in Allow")
         })
         .with_state(app);
-    surround(router, lifecycle, request_timeout)
+    let router = if origins.is_empty() { router } else { router.layer(cors::layer(origins)) };
+    surround(router, lifecycle, request_timeout).layer(from_fn_with_state(metrics, layers::observe))
 }
 
 /// Puts the layers around the routes; the last one is the outermost.
@@ -78,7 +158,6 @@ fn surround(router: Router, lifecycle: Lifecycle, request_timeout: Duration) -> 
         .layer(DefaultBodyLimit::max(extract::BODY_LIMIT))
         .layer(from_fn_with_state(request_timeout, layers::guard))
         .layer(from_fn_with_state(lifecycle, layers::finish))
-        .layer(from_fn(layers::observe))
 }
 
 #[cfg(test)]
@@ -97,7 +176,6 @@ mod tests {
         let router = surround(router, Lifecycle::new(), Duration::from_millis(20));
         let response = router.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.headers()["content-type"], "application/problem+json");
-        assert!(response.headers().contains_key("x-request-id"));
         response.status()
     }
 

@@ -33,26 +33,51 @@ impl Reader {
     pub(super) fn read<K: Kind>(&mut self, variable: &Variable<K>) -> Option<K::Value> {
         let default = match variable.need {
             Need::Default(text) => Some(text.into()),
-            Need::Required | Need::Secret => None,
+            Need::Required | Need::Optional | Need::Secret | Need::OptionalSecret => None,
         };
-        let set = self.environment.get(&OsString::from(variable.name)).filter(|value| !value.is_empty());
-        let Some(text) = set.cloned().or(default) else {
+        let Some(text) = self.value(variable).cloned().or(default) else {
             return self.mistake(variable, "is not set");
         };
         let value = text.to_str().and_then(|text| variable.kind.parse(text));
         match variable.need {
             _ if value.is_some() => value,
-            Need::Secret => self.mistake(variable, "is malformed"),
-            Need::Required | Need::Default(_) => {
+            Need::Secret | Need::OptionalSecret => self.mistake(variable, "is malformed"),
+            Need::Required | Need::Optional | Need::Default(_) => {
                 self.mistake(variable, &format!("is {:?}", text.to_string_lossy()))
             }
         }
+    }
+
+    /// Reads one variable that may be left out: nothing is a mistake only if it is the outer one.
+    #[expect(clippy::option_option, reason = "what is left out is not wrong")]
+    pub(super) fn read_optional<K: Kind>(&mut self, variable: &Variable<K>) -> Option<Option<K::Value>> {
+        if self.value(variable).is_some() { self.read(variable).map(Some) } else { Some(None) }
+    }
+
+    /// Reads one variable that must be set if another is.
+    pub(super) fn read_with<K: Kind>(&mut self, variable: &Variable<K>, other: &str) -> Option<K::Value> {
+        if self.value(variable).is_some() {
+            return self.read(variable);
+        }
+        self.mistake(variable, &format!("is not set, but {other} is"))
+    }
+
+    /// What the environment says; an empty text counts as nothing.
+    fn value<K>(&self, variable: &Variable<K>) -> Option<&OsString> {
+        self.environment.get(&OsString::from(variable.name)).filter(|value| !value.is_empty())
     }
 
     fn mistake<K: Kind, T>(&mut self, variable: &Variable<K>, state: &str) -> Option<T> {
         let Variable { name, kind, help, .. } = variable;
         self.mistakes.push(format!("{name} {state}; expected {} ({help})", kind.shape()));
         None
+    }
+}
+
+impl ConfigError {
+    /// One line for each thing that is wrong.
+    pub(crate) fn lines(self) -> Vec<String> {
+        self.0
     }
 }
 

@@ -7,10 +7,12 @@ use std::{
     time::Duration,
 };
 
+use axum::http::{HeaderValue, Uri};
 use serde::Serialize;
 use sqlx::postgres::PgConnectOptions;
 
 use super::duration;
+use crate::worker::Signer;
 
 /// One environment variable.
 pub(crate) struct Variable<K> {
@@ -24,8 +26,12 @@ pub(crate) struct Variable<K> {
 #[derive(Clone, Copy)]
 pub(crate) enum Need {
     Required,
+    /// May be left out, and has no value then.
+    Optional,
     /// Required, and never to be shown.
     Secret,
+    /// May be left out, and never to be shown.
+    OptionalSecret,
     Default(&'static str),
 }
 
@@ -42,11 +48,23 @@ pub(crate) trait Kind {
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum Shape {
-    Url,
-    Integer { min: u32, max: u32 },
+    Url {
+        #[serde(skip)]
+        expected: &'static str,
+    },
+    Integer {
+        min: u32,
+        max: u32,
+    },
     Address,
-    Choice { choices: Vec<&'static str> },
+    Choice {
+        choices: Vec<&'static str>,
+    },
     Duration,
+    String {
+        #[serde(skip)]
+        expected: &'static str,
+    },
 }
 
 /// A variable of any kind, as `describe` prints it.
@@ -71,7 +89,9 @@ impl<K: Kind + Sync> Described for Variable<K> {
     fn describe(&self) -> Description {
         let (required, secret, default) = match self.need {
             Need::Required => (true, false, None),
+            Need::Optional => (false, false, None),
             Need::Secret => (true, true, None),
+            Need::OptionalSecret => (false, true, None),
             Need::Default(text) => (false, false, Some(text)),
         };
         Description { name: self.name, shape: self.kind.shape(), required, secret, default, help: self.help }
@@ -81,11 +101,11 @@ impl<K: Kind + Sync> Described for Variable<K> {
 impl Display for Shape {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url => formatter.write_str("a URL such as postgres://user:password@host:5432/database"),
             Self::Integer { min, max } => write!(formatter, "an integer from {min} to {max}"),
             Self::Address => formatter.write_str("an IP address such as 0.0.0.0 or ::1"),
             Self::Choice { choices } => write!(formatter, "one of {}", choices.join(", ")),
             Self::Duration => formatter.write_str("a duration such as 250ms, 5s or 2m"),
+            Self::Url { expected } | Self::String { expected } => formatter.write_str(expected),
         }
     }
 }
@@ -102,7 +122,7 @@ impl Kind for PostgresUrl {
     }
 
     fn shape(&self) -> Shape {
-        Shape::Url
+        Shape::Url { expected: "a URL such as postgres://user:password@host:5432/database" }
     }
 }
 
@@ -174,5 +194,74 @@ impl Kind for Span {
 
     fn shape(&self) -> Shape {
         Shape::Duration
+    }
+}
+
+/// A word that can stand in a header.
+pub(crate) struct Word;
+
+impl Kind for Word {
+    type Value = String;
+
+    fn parse(&self, text: &str) -> Option<String> {
+        let fits = text.len() <= 128 && text.bytes().all(|byte| byte.is_ascii_graphic());
+        fits.then(|| text.to_owned())
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::String { expected: "a word of at most 128 printable ASCII characters" }
+    }
+}
+
+/// Web origins, with commas between them.
+pub(crate) struct Origins;
+
+impl Kind for Origins {
+    type Value = Vec<HeaderValue>;
+
+    fn parse(&self, text: &str) -> Option<Vec<HeaderValue>> {
+        text.split(',').map(|origin| origin_of(origin.trim())).collect()
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::String { expected: "origins such as https://example.org, with commas between them" }
+    }
+}
+
+/// An origin as browsers write it: no path, not even `/`.
+fn origin_of(text: &str) -> Option<HeaderValue> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte);
+    (!rest.is_empty() && rest.bytes().all(fits)).then(|| HeaderValue::from_str(text).ok())?
+}
+
+/// Where events are sent.
+pub(crate) struct WebhookUrl;
+
+impl Kind for WebhookUrl {
+    type Value = Uri;
+
+    fn parse(&self, text: &str) -> Option<Uri> {
+        let url: Uri = text.parse().ok()?;
+        (matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some()).then_some(url)
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Url { expected: "a URL such as https://example.org/webhook" }
+    }
+}
+
+/// The secret that events are signed with.
+pub(crate) struct WebhookSecret;
+
+impl Kind for WebhookSecret {
+    type Value = Signer;
+
+    fn parse(&self, text: &str) -> Option<Signer> {
+        Signer::parse(text)
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::String { expected: "whsec_ and 24 to 64 bytes in base64" }
     }
 }

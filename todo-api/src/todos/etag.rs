@@ -5,7 +5,15 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts},
 };
 
-use crate::problem::{FieldError, Kind, Problem};
+use utoipa::{
+    IntoParams,
+    openapi::path::{Parameter, ParameterIn},
+};
+
+use crate::{
+    openapi,
+    problem::{FieldError, Kind, Problem},
+};
 
 /// The entity tag of a version: the number in quotes.
 pub(crate) fn etag(version: i64) -> HeaderValue {
@@ -68,6 +76,23 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         condition(&parts.headers, &header::IF_NONE_MATCH).map(Self)
+    }
+}
+
+/// A list of entity tags, or any, as a regular expression.
+const PATTERN: &str = r#"^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$"#;
+
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let header = openapi::header("If-Match", PATTERN);
+        vec![header.description(Some("Entity tags of the versions meant, or `*`")).build()]
+    }
+}
+
+impl IntoParams for IfNoneMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let header = openapi::header("If-None-Match", PATTERN);
+        vec![header.description(Some("Entity tags of what the client has already")).build()]
     }
 }
 

@@ -6,7 +6,12 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{cursor::Cursor, notes::Notes, timestamp::Timestamp, title::Title};
+use super::{
+    cursor::Cursor,
+    notes::Notes,
+    timestamp::{self, Timestamp},
+    title::Title,
+};
 use crate::fields::{Change, Field, Fields, FromFields, Noted, text};
 
 /// A thing to do.
@@ -17,10 +22,14 @@ pub(crate) struct Todo {
     #[schema(required)]
     pub(crate) notes: Option<String>,
     #[schema(required)]
+    #[serde(serialize_with = "timestamp::write_optional")]
     pub(crate) due_at: Option<DateTime<Utc>>,
     #[schema(required)]
+    #[serde(serialize_with = "timestamp::write_optional")]
     pub(crate) completed_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "timestamp::write")]
     pub(crate) created_at: DateTime<Utc>,
+    #[serde(serialize_with = "timestamp::write")]
     pub(crate) updated_at: DateTime<Utc>,
     /// Grows by one with each change; also the entity tag.
     #[schema(minimum = 1)]
@@ -31,9 +40,16 @@ pub(crate) struct Todo {
 #[derive(Debug, ToSchema)]
 pub(crate) struct NewTodo {
     /// One line; space around it is removed.
-    #[schema(value_type = String, min_length = 1, max_length = 200, example = "Buy milk")]
+    // No control characters, and not only space.
+    #[schema(
+        value_type = String,
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\x00-\x1f\x7f-\x9f]*$",
+        example = "Buy milk"
+    )]
     pub(crate) title: Title,
-    #[schema(value_type = Option<String>, max_length = 10_000)]
+    #[schema(value_type = Option<String>, max_length = 10_000, pattern = r"^[^\x00]*$")]
     pub(crate) notes: Option<Notes>,
     #[schema(value_type = Option<DateTime<Utc>>)]
     pub(crate) due_at: Option<Timestamp>,
@@ -42,9 +58,15 @@ pub(crate) struct NewTodo {
 /// Changes to a todo: what is absent stays, what is null goes.
 #[derive(Debug, ToSchema)]
 pub(crate) struct TodoPatch {
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
+    #[schema(
+        value_type = String,
+        required = false,
+        min_length = 1,
+        max_length = 200,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     pub(crate) title: Option<Title>,
-    #[schema(value_type = Option<String>, max_length = 10_000)]
+    #[schema(value_type = Option<String>, max_length = 10_000, pattern = r"^[^\x00]*$")]
     pub(crate) notes: Change<Notes>,
     #[schema(value_type = Option<DateTime<Utc>>)]
     pub(crate) due_at: Change<Timestamp>,
@@ -57,14 +79,20 @@ pub(crate) struct TodoPatch {
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
     /// How many todos at most.
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 100, default = 20)]
+    #[param(value_type = i64, required = false, minimum = 1, maximum = 100, default = 20)]
     pub(crate) limit: Limit,
     /// The `next_cursor` of the page before.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = String, required = false, pattern = "^[A-Za-z0-9_-]{32}$")]
     pub(crate) cursor: Option<Cursor>,
     /// Only open or only completed todos.
-    #[param(inline)]
+    #[param(value_type = State, required = false, inline)]
     pub(crate) state: Option<State>,
+    /// Only todos that are due at this moment or later.
+    #[param(value_type = Option<DateTime<Utc>>)]
+    pub(crate) due_from: Option<Timestamp>,
+    /// Only todos that are due before this moment; open ones are overdue if it is now.
+    #[param(value_type = Option<DateTime<Utc>>)]
+    pub(crate) due_before: Option<Timestamp>,
 }
 
 /// A part of the list, newest first.
@@ -149,6 +177,14 @@ impl FromFields for ListQuery {
         let limit = fields.optional("limit");
         let cursor = fields.optional("cursor");
         let state = fields.optional("state");
-        Ok(Self { limit: limit?.unwrap_or_default(), cursor: cursor?, state: state? })
+        let due_from = fields.optional("due_from");
+        let due_before = fields.optional("due_before");
+        Ok(Self {
+            limit: limit?.unwrap_or_default(),
+            cursor: cursor?,
+            state: state?,
+            due_from: due_from?,
+            due_before: due_before?,
+        })
     }
 }

@@ -9,19 +9,25 @@ use axum::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
+    announced::{announced, saved},
     etag::{IfMatch, IfNoneMatch, etag},
     model::{ListQuery, NewTodo, Page, Todo, TodoPatch},
     store::Todos,
 };
 use crate::{
     app::App,
+    events::Change,
     extract::{Id, Payload, Query},
+    idempotency::{Answer, Key, Keyed, Outcome},
     openapi,
-    problem::Problem,
+    problem::{Kind, Problem},
 };
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read, update, remove))
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(read, update, remove))
+        .routes(routes!(restore))
 }
 
 /// List todos, newest first
@@ -30,31 +36,48 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     path = "/api/todos",
     tag = "todos",
     params(ListQuery),
-    responses((status = OK, body = Page), openapi::WithParameters, openapi::Anywhere)
+    responses((status = OK, body = Page), openapi::WithParameters, openapi::Limited, openapi::Anywhere)
 )]
 async fn list(State(app): State<App>, Query(query): Query<ListQuery>) -> Result<Json<Page>, Problem> {
     Ok(Json(Todos(&app.database).list(&query).await?))
 }
 
 /// Add a todo
+///
+/// With Idempotency-Key, sending it again adds nothing and gives the first answer again, for 24 hours.
 #[utoipa::path(
     post,
     path = "/api/todos",
     tag = "todos",
+    params(Key),
     request_body = NewTodo,
     responses(
         (status = CREATED, body = Todo, headers(
             ("Location" = String, description = "The address of the todo"),
             ("ETag" = String, description = "The version in quotes"),
         )),
+        openapi::WithKey,
         openapi::WithBody,
-        openapi::Anywhere,
+        openapi::Limited, openapi::Anywhere,
     )
 )]
-async fn create(State(app): State<App>, Payload(new): Payload<NewTodo>) -> Result<Response, Problem> {
-    let todo = Todos(&app.database).create(&new).await?;
-    let location = format!("/api/todos/{}", todo.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], tagged(todo)).into_response())
+async fn create(State(app): State<App>, request: Keyed<NewTodo>) -> Result<Answer, Problem> {
+    let (todos, new) = (Todos(&app.database), request.payload);
+    let Some(once) = request.once else {
+        let (_, answer) = announced(&app, todos.create(&new), |(todo, _)| saved(todo)).await?;
+        return Ok(answer);
+    };
+    match announced(&app, todos.create_once(&new, &once), |outcome| outcome.done().map(saved)).await? {
+        Outcome::Done(_, answer) | Outcome::DoneBefore(answer) => Ok(answer),
+        Outcome::OtherRequest => Err(Problem::new(
+            Kind::KeyOfAnother,
+            "this Idempotency-Key belongs to another request; take a new one for a new request",
+        )),
+        Outcome::UnderWay => Err(Problem::new(
+            Kind::UnderWay,
+            "the first request with this Idempotency-Key is not finished yet",
+        )),
+    }
 }
 
 /// Read a todo
@@ -64,14 +87,14 @@ async fn create(State(app): State<App>, Payload(new): Payload<NewTodo>) -> Resul
     tag = "todos",
     params(
         ("id" = Uuid, Path),
-        ("If-None-Match" = Option<String>, Header, description = "Entity tags of what the client has already"),
+        IfNoneMatch,
     ),
     responses(
         (status = OK, body = Todo, headers(("ETag" = String, description = "The version in quotes"))),
         (status = NOT_MODIFIED, description = "The client has it already"),
         openapi::WithParameters,
         openapi::OfOne,
-        openapi::Anywhere,
+        openapi::Limited, openapi::Anywhere,
     )
 )]
 async fn read(State(app): State<App>, Id(id): Id, known: IfNoneMatch) -> Result<Response, Problem> {
@@ -91,7 +114,7 @@ async fn read(State(app): State<App>, Id(id): Id, known: IfNoneMatch) -> Result<
     tag = "todos",
     params(
         ("id" = Uuid, Path),
-        ("If-Match" = Option<String>, Header, description = "Entity tags of the versions to change, or `*`"),
+        IfMatch,
     ),
     request_body(content(
         (TodoPatch = "application/json"),
@@ -102,7 +125,7 @@ async fn read(State(app): State<App>, Id(id): Id, known: IfNoneMatch) -> Result<
         openapi::OfOne,
         openapi::WithPrecondition,
         openapi::WithBody,
-        openapi::Anywhere,
+        openapi::Limited, openapi::Anywhere,
     )
 )]
 async fn update(
@@ -111,29 +134,51 @@ async fn update(
     allowed: IfMatch,
     Payload(patch): Payload<TodoPatch>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(tagged(Todos(&app.database).update(id, &patch, &allowed).await?))
+    Ok(tagged(announced(&app, Todos(&app.database).update(id, &patch, &allowed), saved).await?))
 }
 
 /// Remove a todo
+///
+/// It can be brought back for a day.
 #[utoipa::path(
     delete,
     path = "/api/todos/{id}",
     tag = "todos",
     params(
         ("id" = Uuid, Path),
-        ("If-Match" = Option<String>, Header, description = "Entity tags of the versions to remove, or `*`"),
+        IfMatch,
     ),
     responses(
         (status = NO_CONTENT, description = "It is gone"),
         openapi::WithParameters,
         openapi::OfOne,
         openapi::WithPrecondition,
-        openapi::Anywhere,
+        openapi::Limited, openapi::Anywhere,
     )
 )]
 async fn remove(State(app): State<App>, Id(id): Id, allowed: IfMatch) -> Result<StatusCode, Problem> {
-    Todos(&app.database).delete(id, &allowed).await?;
+    let removed = |version: &i64| Change::Removed { removed: id, version: *version };
+    announced(&app, Todos(&app.database).delete(id, &allowed), removed).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Bring a removed todo back
+///
+/// For a day after its removal. One that is not removed is answered as it is, so that asking again does no harm.
+#[utoipa::path(
+    post,
+    path = "/api/todos/{id}/restore",
+    tag = "todos",
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = OK, body = Todo, headers(("ETag" = String, description = "The version in quotes"))),
+        openapi::WithParameters,
+        openapi::OfOne,
+        openapi::Limited, openapi::Anywhere,
+    )
+)]
+async fn restore(State(app): State<App>, Id(id): Id) -> Result<impl IntoResponse, Problem> {
+    Ok(tagged(announced(&app, Todos(&app.database).restore(id), saved).await?))
 }
 
 /// A todo with its entity tag.

@@ -1,11 +1,17 @@
 //! Todos in the database.
 
-use sqlx::{FromRow, Postgres, QueryBuilder, Row, postgres::PgRow};
+use std::fmt;
+
+use axum::http::StatusCode;
+use sqlx::{
+    FromRow, PgConnection, Postgres, QueryBuilder, Row,
+    postgres::{PgArguments, PgRow},
+};
 use uuid::Uuid;
 
 use super::{
     cursor::Cursor,
-    etag::IfMatch,
+    etag::{IfMatch, etag},
     model::{ListQuery, NewTodo, Page, State, Todo, TodoPatch},
     notes::Notes,
     timestamp::Timestamp,
@@ -14,6 +20,7 @@ use super::{
 use crate::{
     database::{Database, DatabaseError},
     fields::Change,
+    idempotency::{self, Answer, Once, Outcome},
     problem::{Kind, Problem},
 };
 
@@ -23,9 +30,14 @@ macro_rules! columns {
         "id, title, notes, due_at, completed_at, created_at, updated_at, version"
     };
 }
+pub(super) use columns;
 
 const INSERT: &str =
     concat!("INSERT INTO todos (id, title, notes, due_at) VALUES ($1, $2, $3, $4) RETURNING ", columns!());
+const INSERT_AS: &str = concat!(
+    "INSERT INTO todos (id, title, notes, due_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING ",
+    columns!()
+);
 const SELECT: &str = concat!("SELECT ", columns!(), " FROM todos WHERE id = $1");
 const LIST: &str = concat!("SELECT ", columns!(), " FROM todos WHERE true");
 // One statement, so that no other change can come between the check of the version and the change.
@@ -38,7 +50,8 @@ const UPDATE: &str = concat!(
      WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY ($2)) RETURNING ",
     columns!()
 );
-const DELETE: &str = "DELETE FROM todos WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY ($2))";
+const DELETE: &str =
+    "DELETE FROM todos WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY ($2)) RETURNING version";
 
 /// Why a todo could not be read or changed.
 pub(crate) enum StoreError {
@@ -51,14 +64,20 @@ pub(crate) enum StoreError {
 pub(crate) struct Todos<'a>(pub(crate) &'a Database);
 
 impl Todos<'_> {
-    pub(crate) async fn create(&self, new: &NewTodo) -> Result<Todo, StoreError> {
-        // In order of time, so that new keys go to one end of the index.
-        let query = sqlx::query_as(INSERT)
-            .bind(Uuid::now_v7())
-            .bind(new.title.as_str())
-            .bind(new.notes.as_ref().map(Notes::as_str))
-            .bind(new.due_at.map(Timestamp::get));
-        Ok(self.0.run(async |connection| query.fetch_one(connection).await).await?)
+    pub(crate) async fn create(&self, new: &NewTodo) -> Result<(Todo, Answer), StoreError> {
+        Ok(self.0.run(async |connection| insert(connection, new).await).await?)
+    }
+
+    /// Creates it if this was not done before under the same key.
+    pub(crate) async fn create_once(&self, new: &NewTodo, once: &Once) -> Result<Outcome<Todo>, StoreError> {
+        let insert = async |connection: &mut PgConnection| insert(connection, new).await;
+        Ok(self.0.run(async |connection| idempotency::once(connection, once, insert).await).await?)
+    }
+
+    /// Creates it with this id, unless there is one.
+    pub(crate) async fn create_as(&self, id: Uuid, new: &NewTodo) -> Result<Option<Todo>, StoreError> {
+        let query = bind(sqlx::query_as(INSERT_AS), id, new);
+        Ok(self.0.run(async |connection| query.fetch_optional(connection).await).await?)
     }
 
     pub(crate) async fn get(&self, id: Uuid) -> Result<Todo, StoreError> {
@@ -108,11 +127,12 @@ impl Todos<'_> {
         }
     }
 
-    pub(crate) async fn delete(&self, id: Uuid, allowed: &IfMatch) -> Result<(), StoreError> {
-        let query = sqlx::query(DELETE).bind(id).bind(allowed.0.as_deref());
-        match self.0.run(async |connection| query.execute(connection).await).await?.rows_affected() {
-            0 => Err(self.why_untouched(id).await),
-            _ => Ok(()),
+    /// Deletes a todo, and says which version it was.
+    pub(crate) async fn delete(&self, id: Uuid, allowed: &IfMatch) -> Result<i64, StoreError> {
+        let query = sqlx::query_scalar(DELETE).bind(id).bind(allowed.0.as_deref());
+        match self.0.run(async |connection| query.fetch_optional(connection).await).await? {
+            Some(version) => Ok(version),
+            None => Err(self.why_untouched(id).await),
         }
     }
 
@@ -125,6 +145,28 @@ impl Todos<'_> {
     }
 }
 
+type Query<'a> = sqlx::query::QueryAs<'a, Postgres, Todo, PgArguments>;
+
+fn bind<'a>(query: Query<'a>, id: Uuid, new: &'a NewTodo) -> Query<'a> {
+    query
+        .bind(id)
+        .bind(new.title.as_str())
+        .bind(new.notes.as_ref().map(Notes::as_str))
+        .bind(new.due_at.map(Timestamp::get))
+}
+
+async fn insert(connection: &mut PgConnection, new: &NewTodo) -> sqlx::Result<(Todo, Answer)> {
+    // In order of time, so that new keys go to one end of the index.
+    let todo = bind(sqlx::query_as(INSERT), Uuid::now_v7(), new).fetch_one(connection).await?;
+    let answer = Answer {
+        status: StatusCode::CREATED,
+        location: format!("/api/todos/{}", todo.id),
+        etag: etag(todo.version),
+        body: serde_json::to_string(&todo).map_err(|error| sqlx::Error::Encode(error.into()))?,
+    };
+    Ok((todo, answer))
+}
+
 /// Built from parts, so that each combination gets the index made for it.
 fn list(wanted: &ListQuery, limit: usize) -> QueryBuilder<Postgres> {
     let mut query = QueryBuilder::new(LIST);
@@ -132,6 +174,12 @@ fn list(wanted: &ListQuery, limit: usize) -> QueryBuilder<Postgres> {
         None => {}
         Some(State::Open) => drop(query.push(" AND completed_at IS NULL")),
         Some(State::Completed) => drop(query.push(" AND completed_at IS NOT NULL")),
+    }
+    if let Some(moment) = wanted.due_from {
+        query.push(" AND due_at >= ").push_bind(moment.get());
+    }
+    if let Some(moment) = wanted.due_before {
+        query.push(" AND due_at < ").push_bind(moment.get());
     }
     if let Some(Cursor { created_at, id }) = wanted.cursor {
         query.push(" AND (created_at, id) < (").push_bind(created_at).push(", ").push_bind(id).push(")");
@@ -167,13 +215,21 @@ impl From<DatabaseError> for StoreError {
     }
 }
 
+impl fmt::Display for StoreError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => formatter.write_str("there is no todo with this id"),
+            Self::OtherVersion => formatter.write_str("the todo was changed since; read it again"),
+            Self::Database(error) => error.fmt(formatter),
+        }
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NotFound => Self::new(Kind::NotFound, "there is no todo with this id"),
-            StoreError::OtherVersion => {
-                Self::new(Kind::PreconditionFailed, "the todo was changed since; read it again")
-            }
+            StoreError::NotFound => Self::new(Kind::NotFound, error.to_string()),
+            StoreError::OtherVersion => Self::new(Kind::PreconditionFailed, error.to_string()),
             StoreError::Database(error) => error.into(),
         }
     }

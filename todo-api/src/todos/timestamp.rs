@@ -1,6 +1,7 @@
 //! Moments that both PostgreSQL and RFC 3339 can express.
 
-use chrono::{DateTime, Datelike, DurationRound, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, DurationRound, SecondsFormat, TimeDelta, Utc};
+use serde::Serializer;
 use serde_json::Value;
 
 use crate::fields::{Field, text};
@@ -29,9 +30,41 @@ impl Field for Timestamp {
     }
 }
 
+/// Writes a moment in one piece. By itself chrono hands it over digit by digit, each of which JSON looks at: an eighth of
+/// what a list costs.
+pub(super) fn write<S: Serializer>(moment: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&moment.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
+#[expect(clippy::ref_option, reason = "as serde hands it over")]
+pub(super) fn write_optional<S: Serializer>(
+    moment: &Option<DateTime<Utc>>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match moment {
+        Some(moment) => write(moment, to),
+        None => to.serialize_none(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn moments_are_written_as_they_always_were(
+            seconds in -62_135_596_800..253_402_300_800_i64,
+            micros in 0..1_000_000_u32,
+        ) {
+            let moment = DateTime::from_timestamp(seconds, micros * 1000).unwrap();
+            let written = write(&moment, serde_json::value::Serializer).unwrap();
+            prop_assert_eq!(&written, &serde_json::to_value(moment).unwrap());
+            prop_assert_eq!(Timestamp::parse(written).map(Timestamp::get), Ok(moment));
+        }
+    }
 
     #[test]
     fn only_moments_that_can_be_stored_and_shown_are_taken() {

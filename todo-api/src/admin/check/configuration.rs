@@ -1,0 +1,24 @@
+//! Whether every process would take the environment.
+
+use super::finding::{Finding, Trouble};
+use crate::config::{ConfigError, Reader, VARIABLES, WebConfig, WorkerConfig};
+
+const NEXT: &str = "set it in the deploy's config; `describe` prints what each variable takes";
+
+/// One finding, or one for each mistake.
+pub(super) fn look() -> Vec<Finding> {
+    let web = Reader::environment().load(WebConfig::read).err();
+    let worker = Reader::environment().load(WorkerConfig::read).err();
+    let mut mistakes: Vec<String> = Vec::new();
+    for mistake in web.into_iter().chain(worker).flat_map(ConfigError::lines) {
+        // What both of them need is wrong once.
+        if !mistakes.contains(&mistake) {
+            mistakes.push(mistake);
+        }
+    }
+    if mistakes.is_empty() {
+        let how = format!("web and worker take the environment, {} variables", VARIABLES.len());
+        return vec![Finding::of("config", Ok(how))];
+    }
+    mistakes.into_iter().map(|mistake| Finding::wrong("config", Trouble::new(mistake, NEXT))).collect()
+}

@@ -1,0 +1,62 @@
+//! What was found of one thing.
+
+/// One line of the report.
+pub(super) struct Finding {
+    of: &'static str,
+    found: Found,
+}
+
+enum Found {
+    Well(String),
+    Wrong(Trouble),
+    /// What it would be seen through is wrong already.
+    Skipped(&'static str),
+}
+
+/// What is wrong, and what to do next.
+pub(super) struct Trouble {
+    why: String,
+    next: String,
+}
+
+impl Trouble {
+    pub(super) fn new(why: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { why: why.into(), next: next.into() }
+    }
+}
+
+impl From<sqlx::Error> for Trouble {
+    fn from(error: sqlx::Error) -> Self {
+        Self::new(
+            format!("cannot ask the database: {error}"),
+            "see what the database's own log says of it, then check again",
+        )
+    }
+}
+
+impl Finding {
+    pub(super) fn of(of: &'static str, found: Result<String, Trouble>) -> Self {
+        Self { of, found: found.map_or_else(Found::Wrong, Found::Well) }
+    }
+
+    pub(super) fn wrong(of: &'static str, trouble: Trouble) -> Self {
+        Self::of(of, Err(trouble))
+    }
+
+    pub(super) fn skipped(of: &'static str, why: &'static str) -> Self {
+        Self { of, found: Found::Skipped(why) }
+    }
+
+    pub(super) fn is_wrong(&self) -> bool {
+        matches!(self.found, Found::Wrong(_))
+    }
+
+    pub(super) fn tell(&self) {
+        let check = self.of;
+        match &self.found {
+            Found::Well(how) => tracing::info!(check, "{how}"),
+            Found::Wrong(Trouble { why, next }) => tracing::error!(check, next, "{why}"),
+            Found::Skipped(why) => tracing::warn!(check, "not looked at: {why}"),
+        }
+    }
+}

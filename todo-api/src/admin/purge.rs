@@ -1,0 +1,27 @@
+//! Removes todos that were completed long ago.
+
+use chrono::{DateTime, Utc};
+
+use crate::{Outcome, config::DatabaseConfig, database::Database, todos::Todos};
+
+/// Removes them batch by batch, so that nobody waits long for a lock, and says how many they were. Each removal is
+/// announced and told to the webhook like any other.
+pub(crate) async fn purge(config: DatabaseConfig, completed_before: DateTime<Utc>) -> Outcome {
+    let database = Database::of_one_off(config, &[]);
+    let mut removed = 0;
+    let mut last = None;
+    loop {
+        let batch = Todos(&database).purge(completed_before, last.as_ref()).await.map_err(|error| {
+            super::with_advice(&format!("cannot remove any more, {removed} are removed: {error}"))
+        })?;
+        if batch.removed == 0 {
+            break;
+        }
+        removed += batch.removed;
+        tracing::debug!(removed, "removed a batch");
+        last = Some(batch);
+    }
+    database.close().await;
+    tracing::info!(removed, %completed_before, "purged");
+    Ok(())
+}

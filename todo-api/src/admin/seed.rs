@@ -1,0 +1,28 @@
+//! Puts a handful of todos into the database, by way of the same model as everyone.
+
+use chrono::Utc;
+
+use crate::{
+    Outcome,
+    config::DatabaseConfig,
+    database::Database,
+    todos::{SAMPLES, Seeded, Todos},
+};
+
+/// Adds what is missing, and says what it did. The same again adds nothing.
+pub(crate) async fn seed(config: DatabaseConfig) -> Outcome {
+    let database = Database::of_one_off(config, &[]);
+    let todos = Todos(&database);
+    let (mut created, mut restored, mut kept) = (0, 0, 0);
+    let now = Utc::now();
+    for sample in &SAMPLES {
+        *match sample.plant(&todos, now).await.map_err(|error| super::with_advice(&error))? {
+            Seeded::Created => &mut created,
+            Seeded::Restored => &mut restored,
+            Seeded::Kept => &mut kept,
+        } += 1;
+    }
+    database.close().await;
+    tracing::info!(created, restored, kept, "seeded");
+    Ok(())
+}

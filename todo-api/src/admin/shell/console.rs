@@ -1,0 +1,148 @@
+//! Evaluates what is said, and remembers the variables and functions of the session.
+
+use std::{
+    io::{self, Write},
+    rc::Rc,
+};
+
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Position, Scope};
+
+use super::{
+    session::{INTERRUPTED, Session},
+    show,
+    sql::Answer,
+    todos::{self, Todos},
+};
+
+/// What `help()` says.
+const HELP: &str = "\
+todos.list()                        the newest; #{state: \"open\", due_before: \"…\", limit: 50} for others
+todos.get(id)                       one; instead of an id everywhere a todo will do, too
+todos.create(\"Buy milk\")            or #{title: \"…\", notes: \"…\", due_at: \"2030-01-31T12:00:00Z\"}
+todos.update(id, #{title: \"…\"})     what is not mentioned stays, () clears
+todos.complete(id)  .reopen(id)
+todos.delete(id)    .undo(id)       a deleted one can be brought back for a day
+sql(\"select …\")                     one statement; an array of maps, or how many rows were changed
+help()  exit()                      Ctrl-C ends what is being done, Ctrl-D the shell
+
+Variables, functions and loops are Rhai's: let open = todos.list().filter(|todo| todo.completed_at == ());
+Without --write the database refuses every change.";
+
+/// What one evaluation may use: enough for a person, too little to do harm by mistake.
+const OPERATIONS: u64 = 5_000_000;
+const CALLS: usize = 48;
+const DEPTHS: (usize, usize) = (64, 32);
+const TEXT: usize = 16 << 20;
+const ELEMENTS: usize = 20_000;
+/// In all the maps of a value together, which may be a whole table.
+const ENTRIES: usize = 1_000_000;
+
+pub(super) struct Console {
+    pub(super) engine: Engine,
+    pub(super) scope: Scope<'static>,
+    functions: AST,
+    pub(super) session: Rc<Session>,
+    /// How wide a table may be, if that matters.
+    pub(super) width: Option<usize>,
+}
+
+/// What came of an evaluation.
+pub(super) enum Said {
+    Text(String),
+    Nothing,
+    /// That was it.
+    End,
+}
+
+/// What went wrong, and in which line of what was said.
+pub(super) struct Failure {
+    pub(super) line: usize,
+    pub(super) why: String,
+}
+
+impl Console {
+    pub(super) fn new(session: Session) -> Self {
+        let session = Rc::new(session);
+        Self { engine: engine(&session), scope: Scope::new(), functions: AST::empty(), session, width: None }
+    }
+
+    pub(super) fn evaluate(&mut self, text: &str) -> Result<Said, Failure> {
+        let ast = self.engine.compile(text).map_err(|error| failure(error.into()))?;
+        let ast = self.functions.merge(&ast);
+        self.functions = ast.clone_functions_only();
+        self.session.interrupts.begin();
+        let done = self.engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &ast);
+        self.session.interrupts.end();
+        match done {
+            // As in the language itself, where a semicolon makes an expression a statement.
+            Ok(value) if value.is_unit() || text.trim_end().ends_with(';') => Ok(Said::Nothing),
+            Ok(value) => Ok(Said::Text(show::show(&value, &self.session.columns(), self.width))),
+            Err(error) if is_end(&error) => Ok(Said::End),
+            Err(error) => Err(failure(error)),
+        }
+    }
+}
+
+fn engine(session: &Rc<Session>) -> Engine {
+    let mut engine = Engine::new();
+    engine
+        .set_max_operations(OPERATIONS)
+        .set_max_call_levels(CALLS)
+        .set_max_expr_depths(DEPTHS.0, DEPTHS.1)
+        .set_max_string_size(TEXT)
+        .set_max_array_size(ELEMENTS)
+        .set_max_map_size(ENTRIES)
+        .disable_symbol("eval")
+        .on_print(say)
+        .on_debug(|text, _, _| say(text))
+        .register_fn("help", || say(HELP))
+        .register_fn("exit", end);
+    todos::register(&mut engine);
+
+    let interrupts = session.interrupts.clone();
+    engine.on_progress(move |_| interrupts.is_hit().then_some(Dynamic::UNIT));
+    let all = Todos(session.clone());
+    #[expect(
+        deprecated,
+        reason = "only marked so because it may change; a variable could not be seen in functions"
+    )]
+    engine.on_var(move |name, _, _| Ok((name == "todos").then(|| Dynamic::from(all.clone()))));
+    let session = session.clone();
+    engine.register_fn("sql", move |text: &str| -> Result<Dynamic, Box<EvalAltResult>> {
+        Ok(match session.sql(text)? {
+            Answer::Rows { rows, .. } => {
+                Dynamic::from_array(rows.into_iter().map(Dynamic::from_map).collect())
+            }
+            // Was an error already.
+            Answer::TooMany => Dynamic::UNIT,
+            Answer::Done(changed) => i64::try_from(changed).unwrap_or(i64::MAX).into(),
+        })
+    });
+    engine
+}
+
+/// Rhai's own `exit` ends what is being evaluated and nothing else.
+fn end() -> Result<(), Box<EvalAltResult>> {
+    Err(EvalAltResult::ErrorTerminated(true.into(), Position::NONE).into())
+}
+
+fn is_end(error: &EvalAltResult) -> bool {
+    matches!(error.unwrap_inner(), EvalAltResult::ErrorTerminated(token, _) if token.is_bool())
+}
+
+/// Shows something to whoever is there.
+pub(super) fn say(text: &str) {
+    // Nobody is left to tell when standard output is closed.
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+fn failure(mut error: Box<EvalAltResult>) -> Failure {
+    let line = error.take_position().line().unwrap_or(1);
+    let why = match error.unwrap_inner() {
+        EvalAltResult::ErrorTerminated(..) => INTERRUPTED.into(),
+        EvalAltResult::ErrorRuntime(value, _) => value.to_string(),
+        EvalAltResult::ErrorTooManyOperations(_) => format!("took more than {OPERATIONS} steps"),
+        _ => error.to_string(),
+    };
+    Failure { line, why }
+}

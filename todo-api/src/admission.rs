@@ -1,0 +1,108 @@
+//! How many requests are let in: so many at once, and so many a second of each client. Who comes too much is told to
+//! come again, instead of making all others wait.
+
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use governor::{DefaultKeyedRateLimiter, Quota};
+use tokio::sync::Semaphore;
+
+use crate::problem::{Kind, Problem};
+
+/// After how many requests those clients are forgotten who did not come again.
+const FORGET_EVERY: u32 = 4096;
+
+/// Who may come in at present; every clone sees the same.
+#[derive(Clone)]
+pub(crate) struct Admission {
+    at_once: Arc<Semaphore>,
+    rate: Option<Arc<Rate>>,
+}
+
+struct Rate {
+    limiter: DefaultKeyedRateLimiter<IpAddr>,
+    count: AtomicU32,
+}
+
+/// The address that a request comes from: the socket's, for what a header says anybody can write.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer(IpAddr);
+
+impl Peer {
+    /// Whoever has one IPv6 address has a whole /64 of them.
+    pub(crate) fn new(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+            address @ IpAddr::V4(_) => address,
+        })
+    }
+}
+
+impl Admission {
+    pub(crate) fn new(at_once: usize, rate: Option<NonZeroU32>) -> Self {
+        let rate = rate.map(|rate| {
+            let limiter = DefaultKeyedRateLimiter::dashmap(Quota::per_second(rate));
+            Arc::new(Rate { limiter, count: AtomicU32::new(0) })
+        });
+        Self { at_once: Arc::new(Semaphore::new(at_once)), rate }
+    }
+}
+
+impl Rate {
+    fn allows(&self, peer: Peer) -> bool {
+        if self.count.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == FORGET_EVERY - 1 {
+            self.limiter.retain_recent();
+        }
+        self.limiter.check_key(&peer.0).is_ok()
+    }
+}
+
+/// Lets a request in, or says when to come again.
+pub(crate) async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<Peer>().copied();
+    if let (Some(rate), Some(peer)) = (&admission.rate, peer)
+        && !rate.allows(peer)
+    {
+        return Problem::new(Kind::TooManyRequests, "you ask too often; try again soon").into_response();
+    }
+    // Until the answer's head is there.
+    let Ok(_place) = admission.at_once.try_acquire() else {
+        return Problem::new(Kind::Overloaded, "too many requests at once; try again soon").into_response();
+    };
+    next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_network_is_one_client_and_a_mapped_ipv4_address_itself() {
+        let peer = |text: &str| Peer::new(text.parse().unwrap()).0;
+        assert_eq!(peer("2001:db8::1:2:3:4"), peer("2001:db8::"));
+        assert_ne!(peer("2001:db8:0:1::"), peer("2001:db8::"));
+        assert_eq!(peer("::ffff:192.0.2.1"), peer("192.0.2.1"));
+    }
+
+    #[test]
+    fn clients_are_forgotten() {
+        let admission = Admission::new(1, NonZeroU32::new(1000));
+        let rate = admission.rate.unwrap();
+        for number in 0..20 * FORGET_EVERY {
+            rate.allows(Peer::new(IpAddr::V4(number.into())));
+        }
+        // Whether a millisecond is over depends on the machine; that they do not pile up does not.
+        assert!(rate.limiter.len() < 10 * FORGET_EVERY as usize, "{}", rate.limiter.len());
+    }
+}

@@ -1,0 +1,72 @@
+//! Hears what the database announces: one connection per process, opened again whenever it is lost.
+
+use std::{convert::Infallible, time::Duration};
+
+use sqlx::{
+    Executor,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+};
+use tokio::time::{sleep, timeout};
+
+use super::{change::Change, hub::Hub};
+
+/// The channel of the migrations' triggers.
+const CHANNEL: &str = "todos";
+
+/// How long the connection may be silent before it is asked whether it lives: a network that swallows everything says
+/// nothing by itself.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// How long any answer may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long to wait before trying again; doubled with each failure, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// Publishes what the database announces, for as long as the process runs.
+pub(crate) async fn follow(options: PgConnectOptions, hub: Hub) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let Err(reason) = listen(&options, &hub, &mut pause).await;
+        tracing::warn!(reason, "the database's announcements are not heard");
+        sleep(pause).await;
+        pause = LONGEST_PAUSE.min(pause * 2);
+    }
+}
+
+/// Publishes what one connection hears, and says why it ended.
+async fn listen(options: &PgConnectOptions, hub: &Hub, pause: &mut Duration) -> Result<Infallible, String> {
+    // A pool of one, because the library's listener wants one.
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(PATIENCE)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with(options.clone());
+    let mut listener = in_time(PgListener::connect_with(&pool)).await?;
+    // Any loss is reported, and answered with a gap.
+    listener.eager_reconnect(false);
+    in_time(listener.listen(CHANNEL)).await?;
+    // Only now: what was announced before went unheard.
+    hub.gap();
+    *pause = FIRST_PAUSE;
+    tracing::debug!("the database's announcements are heard");
+    loop {
+        match timeout(SILENCE, listener.try_recv()).await {
+            Ok(Ok(Some(notification))) => hub.publish(Change::parse(notification.payload())),
+            Ok(Ok(None)) => return Err("the connection was lost".into()),
+            Ok(Err(error)) => return Err(error.to_string()),
+            Err(_) => {
+                in_time(listener.execute("SELECT 1")).await?;
+            }
+        }
+    }
+}
+
+async fn in_time<T>(answer: impl Future<Output = sqlx::Result<T>>) -> Result<T, String> {
+    match timeout(PATIENCE, answer).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err("no answer in time".into()),
+    }
+}
