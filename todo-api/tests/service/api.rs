@@ -5,7 +5,10 @@ use std::collections::HashSet;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::{database::TestDatabase, process::Service};
+use super::{
+    database::TestDatabase,
+    process::{Service, client},
+};
 
 async fn json(request: RequestBuilder, status: StatusCode) -> Value {
     let response = request.send().await.unwrap();
@@ -29,7 +32,7 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
 async fn a_todo_lives_from_its_creation_to_its_removal() {
     let database = TestDatabase::migrated().await;
     let service = Service::ready(&database, &[]).await;
-    let client = Client::new();
+    let client = client();
 
     let new = json!({"title": "  buy milk ", "notes": "two\nlitres", "due_at": "2030-01-31T12:00:00+02:00"});
     let response = client.post(service.url("/api/todos")).json(&new).send().await.unwrap();
@@ -62,7 +65,7 @@ async fn a_todo_lives_from_its_creation_to_its_removal() {
 async fn conditions_on_the_version_are_heeded() {
     let database = TestDatabase::migrated().await;
     let service = Service::ready(&database, &[]).await;
-    let client = Client::new();
+    let client = client();
     let todo = create(&client, &service, json!({"title": "a"})).await;
     let url = address(&service, &todo);
 
@@ -95,7 +98,7 @@ async fn conditions_on_the_version_are_heeded() {
 async fn of_two_changes_at_once_one_is_told_of_the_other() {
     let database = TestDatabase::migrated().await;
     let service = Service::ready(&database, &[]).await;
-    let client = Client::new();
+    let client = client();
     let mut todo = create(&client, &service, json!({"title": "a"})).await;
     let url = address(&service, &todo);
     for _ in 0..20 {
@@ -127,7 +130,7 @@ async fn pages_show_every_todo_once_while_others_are_added() {
         )
         .await;
     let service = Service::ready(&database, &[]).await;
-    let client = Client::new();
+    let client = client();
     let mut seen = Vec::new();
     let mut query = "limit=10".to_owned();
     loop {
@@ -147,7 +150,7 @@ async fn pages_show_every_todo_once_while_others_are_added() {
 async fn the_list_is_newest_first_and_can_be_filtered() {
     let database = TestDatabase::migrated().await;
     let service = Service::ready(&database, &[]).await;
-    let client = Client::new();
+    let client = client();
     for (title, done) in [("a", true), ("b", false), ("c", true), ("d", false)] {
         let todo = create(&client, &service, json!({ "title": title })).await;
         if done {

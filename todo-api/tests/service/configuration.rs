@@ -74,7 +74,12 @@ async fn describe_needs_nothing_and_tells_everything() {
         (&"PORT".into(), &"/readyz".into(), &"/livez".into())
     );
 
+    let worker = &contract["processes"][1];
+    assert_eq!((&worker["name"], &worker["port"]), (&"worker".into(), &Value::Null));
+    assert_eq!(worker["alive"], serde_json::json!(["worker", "--alive"]));
+
     let variables = contract["variables"].as_array().unwrap();
+    assert!(variables.iter().any(|variable| variable["name"] == contract["connections"]));
     let named = |name: &str| variables.iter().find(|variable| variable["name"] == name).unwrap().clone();
     let mut url = named("DATABASE_URL");
     assert!(!url["help"].take().as_str().unwrap().is_empty());
@@ -84,6 +89,6 @@ async fn describe_needs_nothing_and_tells_everything() {
     assert_eq!(url, expected);
     assert_eq!((&named("PORT")["min"], &named("PORT")["max"]), (&0.into(), &65535.into()));
     assert_eq!(named("LOG_LEVEL")["choices"], serde_json::json!(["error", "warn", "info", "debug", "trace"]));
-    assert_eq!(named("DATABASE_STATEMENT_TIMEOUT")["default"], "1500ms");
-    assert_eq!(variables.len(), 10);
+    assert_eq!(named("DATABASE_STATEMENT_TIMEOUT")["default"], "1s");
+    assert_eq!(variables.len(), 22);
 }

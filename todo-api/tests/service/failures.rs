@@ -2,13 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::{Client, Response};
+use reqwest::Response;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::sleep};
 
-use super::{database::TestDatabase, process::Service, proxy::Proxy};
+use super::{
+    database::TestDatabase,
+    process::{PATIENCE, Service, client},
+    proxy::Proxy,
+};
 
 async fn is_temporary(response: Response, kind: &str) {
     assert_eq!(response.status(), 503);
@@ -38,7 +42,7 @@ async fn a_network_that_swallows_everything_is_noticed_in_time_and_recovered_fro
     let variables = [
         ("DATABASE_ACQUIRE_TIMEOUT", "300ms"),
         ("DATABASE_STATEMENT_TIMEOUT", "300ms"),
-        ("DATABASE_MAX_CONNECTIONS", "2"),
+        ("DATABASE_MAX_CONNECTIONS", "3"),
     ];
     let service = Service::start(&proxy.url(&database.options()), &variables).await;
     assert_eq!(service.get("/readyz").await.status(), 200);
@@ -51,6 +55,42 @@ async fn a_network_that_swallows_everything_is_noticed_in_time_and_recovered_fro
     }
     proxy.swallow(false);
     assert_eq!(service.get("/api/todos").await.status(), 200);
+}
+
+/// Whatever a connection was doing when the network went, using it, testing it or giving it back: it does not count as
+/// one of the few that there may be for longer than it may take.
+#[tokio::test]
+async fn no_connection_stays_lost_however_often_the_network_goes() {
+    let database = TestDatabase::migrated().await;
+    let proxy = Proxy::to(&database.options()).await;
+    let variables = [
+        ("DATABASE_ACQUIRE_TIMEOUT", "100ms"),
+        ("DATABASE_STATEMENT_TIMEOUT", "100ms"),
+        ("DATABASE_MAX_CONNECTIONS", "2"),
+        ("LOG_LEVEL", "info"),
+    ];
+    let service = Service::start(&proxy.url(&database.options()), &variables).await;
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let url = service.url("/api/todos");
+            tokio::spawn(async move {
+                let client = client();
+                loop {
+                    client.get(&url).send().await.unwrap().bytes().await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for _ in 0..20 {
+        let asked = Instant::now();
+        while service.get("/readyz").await.status() != 200 {
+            assert!(asked.elapsed() < PATIENCE, "no connection is left");
+        }
+        proxy.swallow(true);
+        while service.get("/readyz").await.status() == 200 {}
+        proxy.swallow(false);
+    }
+    clients.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test]
@@ -71,14 +111,14 @@ async fn a_request_that_takes_too_long_is_given_up() {
     let variables = [
         ("DATABASE_STATEMENT_TIMEOUT", "1m"),
         ("REQUEST_TIMEOUT", "100ms"),
-        ("DATABASE_MAX_CONNECTIONS", "1"),
+        ("DATABASE_MAX_CONNECTIONS", "2"),
     ];
     let service = Service::ready(&database, &variables).await;
     let mut other = database.connect().await;
     let mut lock = other.begin().await.unwrap();
     lock.execute("LOCK TABLE todos").await.unwrap();
     is_temporary(service.get("/api/todos").await, "/problems/timed-out").await;
-    // Its connection, the only one, went with it.
+    // Its connection, the only one for requests, went with it.
     assert_eq!(service.get("/readyz").await.status(), 200);
 }
 
@@ -92,6 +132,8 @@ async fn connections_that_the_server_ended_go_unnoticed() {
              WHERE application_name = 'todo-api' AND datname = current_database()",
         )
         .await;
+    // One that was used a moment ago is taken for well.
+    sleep(Duration::from_millis(10)).await;
     assert_eq!(service.get("/api/todos").await.status(), 200);
 }
 
@@ -104,7 +146,7 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
         .map(|_| {
             let url = url.clone();
             tokio::spawn(async move {
-                let client = Client::new();
+                let client = client();
                 let mut acknowledged = Vec::new();
                 while let Ok(response) = client.post(&url).json(&json!({"title": "a"})).send().await {
                     let Ok(todo) = response.json::<Value>().await else { break };

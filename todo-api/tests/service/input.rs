@@ -1,9 +1,12 @@
 //! Whatever clients send, they are told what is wrong with it.
 
-use reqwest::{Client, Method, Response};
+use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
-use super::{database::TestDatabase, process::Service};
+use super::{
+    database::TestDatabase,
+    process::{Service, client},
+};
 
 /// The names of the wrong fields in a problem document, which is checked to be one.
 async fn wrong_fields(response: Response, what: &str) -> Vec<String> {
@@ -25,7 +28,7 @@ async fn wrong_fields(response: Response, what: &str) -> Vec<String> {
 async fn every_wrong_field_of_a_body_is_named() {
     let database = TestDatabase::migrated().await;
     let service = Service::ready(&database, &[]).await;
-    let client = Client::new();
+    let client = client();
     let url = service.url("/api/todos");
     let todo: Value =
         client.post(&url).json(&json!({"title": "a"})).send().await.unwrap().json().await.unwrap();
@@ -89,7 +92,7 @@ async fn what_is_no_json_object_is_refused() {
         ("", "{\"title\":\"a\"}", 415),
         ("application/json; charset=utf-8", "{\"title\":\"a\"}", 201),
     ] {
-        let request = Client::new().post(&url).header("content-type", media_type).body(body.to_owned());
+        let request = client().post(&url).header("content-type", media_type).body(body.to_owned());
         let response = request.send().await.unwrap();
         let what = format!("{media_type}: {}", body.chars().take(40).collect::<String>());
         assert_eq!(response.status(), status, "{what}");
@@ -141,7 +144,7 @@ async fn a_wrong_method_is_answered_with_the_right_ones() {
         ("/api/todos/01890a5d-ac96-774b-bcce-b302099a8057", vec!["DELETE", "GET", "HEAD", "PATCH"]),
         ("/livez", vec!["GET", "HEAD"]),
     ] {
-        let response = Client::new().request(Method::PUT, service.url(path)).send().await.unwrap();
+        let response = client().request(Method::PUT, service.url(path)).send().await.unwrap();
         assert_eq!(response.status(), 405, "{path}");
         let mut allow: Vec<_> =
             response.headers()["allow"].to_str().unwrap().split(',').map(str::to_owned).collect();

@@ -1,10 +1,14 @@
 //! The schema is changed by `migrate`, and by nothing else.
 
-use sqlx::Executor;
+use std::{process::Stdio, time::Duration};
+
+use rustix::process::{Pid, Signal, kill_process};
+use sqlx::{Connection, Executor};
+use tokio::time::{sleep, timeout};
 
 use super::{
     database::TestDatabase,
-    process::{Service, run},
+    process::{PATIENCE, Service, command, lines, run},
 };
 
 #[tokio::test]
@@ -43,11 +47,11 @@ async fn many_at_once_do_each_migration_once() {
         assert!(output.status.success(), "{output:?}");
         let log = String::from_utf8(output.stdout).unwrap();
         let last: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
-        assert_eq!((&last["message"], &last["version"]), (&"migrated".into(), &1.into()));
+        assert_eq!((&last["message"], &last["version"]), (&"migrated".into(), &11.into()));
         assert_eq!(log.lines().count() as u64, last["count"].as_u64().unwrap() + 1);
         applied += last["count"].as_u64().unwrap();
     }
-    assert_eq!(applied, 1);
+    assert_eq!(applied, 4);
 }
 
 #[tokio::test]
@@ -95,4 +99,96 @@ async fn the_schema_refuses_what_the_service_would() {
     ] {
         assert!(connection.execute(sql).await.is_err(), "{sql}");
     }
+}
+
+/// Version and message of each line that is about one migration.
+fn told(output: &std::process::Output) -> Vec<(i64, String)> {
+    let of = |line: &serde_json::Value| Some((line["version"].as_i64()?, line["message"].as_str()?.into()));
+    lines(output).iter().filter(|line| line["description"].is_string()).filter_map(of).collect()
+}
+
+#[tokio::test]
+async fn the_status_tells_what_is_in_and_what_is_to_come_and_changes_nothing() {
+    let database = TestDatabase::empty().await;
+    let url = database.url();
+    let status = async || run("migrate --status", &[("DATABASE_URL", &url), ("LOG_LEVEL", "error")]).await;
+    let to_come = |version| (version, "to come".to_owned());
+    let applied = |version| (version, "applied".to_owned());
+
+    let output = status().await;
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(told(&output), [1, 2, 10, 11].map(to_come));
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        .fetch_one(&mut database.connect().await)
+        .await
+        .unwrap();
+    assert_eq!(tables, 0);
+
+    assert!(run("migrate --to 2", &[("DATABASE_URL", &url)]).await.status.success());
+    let output = status().await;
+    assert_eq!(told(&output), [applied(1), applied(2), to_come(10), to_come(11)]);
+    assert!(lines(&output)[0]["at"].as_str().unwrap().starts_with("20"), "{output:?}");
+
+    database
+        .execute(
+            "INSERT INTO _sqlx_migrations VALUES (9999, 'of the future', now(), true, '', 0); \
+             UPDATE _sqlx_migrations SET checksum = 'other' WHERE version = 2",
+        )
+        .await;
+    let output = status().await;
+    assert_eq!(output.status.code(), Some(1), "`migrate` would refuse, too");
+    let told = told(&output);
+    assert_eq!(told[1], (2, "applied from another text".into()));
+    assert_eq!(told[4], (9999, "applied by a newer binary".into()));
+}
+
+#[tokio::test]
+async fn it_goes_up_to_a_version_and_neither_past_it_nor_back() {
+    let database = TestDatabase::empty().await;
+    let url = database.url();
+    let to = async |version: &str| run(&format!("migrate --to {version}"), &[("DATABASE_URL", &url)]).await;
+
+    let output = to("10").await;
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(told(&output).iter().map(|(version, _)| *version).collect::<Vec<_>>(), [1, 2, 10]);
+    let last = lines(&to("10").await).pop().unwrap();
+    assert_eq!((&last["count"], &last["version"]), (&0.into(), &10.into()));
+
+    let output = to("2").await;
+    assert_eq!(output.status.code(), Some(1));
+    let refusal = lines(&output).pop().unwrap()["message"].as_str().unwrap().to_owned();
+    for words in ["cannot go back to version 2", "is at 10", "no way down", "restore a backup"] {
+        assert!(refusal.contains(words), "{refusal}");
+    }
+
+    for unknown in ["3", "9999", "ten"] {
+        let output = to(unknown).await;
+        assert_eq!(output.status.code(), Some(2), "{unknown}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains("1 (todos), 2 (live), 10 (idempotency), 11 (outbox)"), "{told}");
+    }
+    assert!(run("migrate", &[("DATABASE_URL", &url)]).await.status.success());
+}
+
+#[tokio::test]
+async fn one_that_waits_ends_with_a_signal() {
+    let database = TestDatabase::migrated().await;
+    let url = database.url();
+    let mut connection = database.connect().await;
+    let mut held = connection.begin().await.unwrap();
+    held.execute("LOCK TABLE _sqlx_migrations").await.unwrap();
+    let child = command(&["migrate"], &[("DATABASE_URL", &url)]).stdout(Stdio::piped()).spawn().unwrap();
+    let waits = async {
+        const WAITING: &str = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted \
+             AND relation = '_sqlx_migrations'::regclass)";
+        while !sqlx::query_scalar::<_, bool>(WAITING).fetch_one(&mut *held).await.unwrap() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, waits).await.unwrap();
+    kill_process(Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap(), Signal::TERM).unwrap();
+    let output = timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let last = lines(&output).pop().unwrap();
+    assert!(last["message"].as_str().unwrap().starts_with("stopped by SIGTERM"), "{last}");
 }

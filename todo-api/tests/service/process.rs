@@ -1,11 +1,14 @@
 //! Runs the binary.
 
 use std::{
-    net::SocketAddr,
+    fs,
+    net::{SocketAddr, TcpListener},
+    os::fd::OwnedFd,
     process::{ExitStatus, Output, Stdio},
     time::Duration,
 };
 
+use reqwest::Client;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::{
@@ -17,19 +20,45 @@ use tokio::{
 
 use super::database::TestDatabase;
 
+pub(crate) fn client() -> Client {
+    choose_tls();
+    Client::new()
+}
+
+/// Every client of reqwest could speak TLS when it is built together with the rest of the workspace, and wants to
+/// know with what before it is made.
+pub(crate) fn choose_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// How long anything may take that should happen at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Runs a command to its end.
-pub(crate) async fn run(process: &str, variables: &[(&str, &str)]) -> Output {
-    let output = command(&[process], variables).output();
+/// Runs a command to its end; space divides its arguments.
+pub(crate) async fn run(arguments: &str, variables: &[(&str, &str)]) -> Output {
+    let arguments: Vec<_> = arguments.split(' ').collect();
+    let output = command(&arguments, variables).output();
     timeout(PATIENCE, output).await.expect("the command should end").unwrap()
+}
+
+/// The lines that a command wrote, each of which must be one of the log.
+pub(crate) fn lines(output: &Output) -> Vec<Value> {
+    String::from_utf8_lossy(&output.stdout).lines().map(parse).collect()
 }
 
 /// The binary with these arguments, and with no environment but these variables.
 pub(crate) fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_todo-api"));
     command.args(arguments).env_clear().envs(variables.iter().copied()).kill_on_drop(true);
+    command
+}
+
+/// The same, at the end of another command line.
+pub(crate) fn command_after(prefix: &[String], arguments: &[&str]) -> Command {
+    let mut command = Command::new(&prefix[0]);
+    command.args(&prefix[1..]).arg(env!("CARGO_BIN_EXE_todo-api")).args(arguments).kill_on_drop(true);
+    // To be found, it needs a path.
+    command.env_clear().env("PATH", std::env::var("PATH").unwrap_or_default());
     command
 }
 
@@ -50,15 +79,32 @@ impl Service {
 
     /// Starts the service, and waits until it listens.
     pub(crate) async fn start(database_url: &str, variables: &[(&str, &str)]) -> Self {
-        let mut all = vec![
-            ("DATABASE_URL", database_url),
-            ("PORT", "0"),
-            ("BIND_ADDRESS", "127.0.0.1"),
-            ("DRAIN_DELAY", "0s"),
-            ("LOG_LEVEL", "debug"),
-        ];
-        all.extend(variables);
-        let mut child = command(&["web"], &all).stdout(Stdio::piped()).spawn().unwrap();
+        Self::run(command(&["web"], &[]), database_url, variables).await
+    }
+
+    /// Starts it by this command, and waits until it listens.
+    pub(crate) async fn run(mut command: Command, database_url: &str, variables: &[(&str, &str)]) -> Self {
+        command.envs(with_defaults(database_url, variables));
+        let mut service = Self::spawn(command);
+        let line = service.logged(|line| line["message"] == "listening").await;
+        service.address = line["address"].as_str().unwrap().parse().unwrap();
+        service
+    }
+
+    /// Starts the service with a socket handed down to it, in systemd's way.
+    pub(crate) fn start_on(socket: &TcpListener, database_url: &str, variables: &[(&str, &str)]) -> Self {
+        let mut variables = with_defaults(database_url, variables);
+        variables.push(("LISTEN_FDS", "1"));
+        // The shell moves its standard input to where the socket is looked for.
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "exec \"$0\" web 3<&0 </dev/null", env!("CARGO_BIN_EXE_todo-api")]);
+        command.env_clear().envs(variables).kill_on_drop(true);
+        command.stdin(OwnedFd::from(socket.try_clone().unwrap()));
+        Self { address: socket.local_addr().unwrap(), ..Self::spawn(command) }
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (sender, log) = watch::channel(Vec::new());
         tokio::spawn(async move {
@@ -66,10 +112,7 @@ impl Service {
                 sender.send_modify(|log| log.push(line));
             }
         });
-        let mut service = Self { child, log, address: SocketAddr::from(([0; 4], 0)) };
-        let line = service.logged(|line| line["message"] == "listening").await;
-        service.address = line["address"].as_str().unwrap().parse().unwrap();
-        service
+        Self { child, log, address: SocketAddr::from(([0; 4], 0)) }
     }
 
     /// Waits for a log line.
@@ -93,17 +136,45 @@ impl Service {
     }
 
     pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
-        reqwest::get(self.url(path)).await.unwrap()
+        client().get(self.url(path)).send().await.unwrap()
+    }
+
+    /// How much of the machine's memory it has, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.child.id().expect("the service should run")).unwrap();
+        let id = i32::try_from(self.id()).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("the service should run")
+    }
+
+    /// Whether the process that was started still is.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     pub(crate) async fn exit(mut self) -> ExitStatus {
         timeout(PATIENCE, self.child.wait()).await.expect("the service should end").unwrap()
     }
+}
+
+fn with_defaults<'a>(database_url: &'a str, variables: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut all = vec![
+        ("DATABASE_URL", database_url),
+        ("PORT", "0"),
+        ("BIND_ADDRESS", "127.0.0.1"),
+        ("DRAIN_DELAY", "0s"),
+        ("LOG_LEVEL", "debug"),
+    ];
+    all.extend(variables);
+    all
 }
 
 /// Every line must be a JSON object with these fields.

@@ -1,0 +1,149 @@
+//! A PostgreSQL server of a test's own, which can be killed and put on another address.
+
+use std::{
+    env, fs,
+    os::unix::fs::{PermissionsExt, chown},
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use sqlx::{Connection, PgConnection};
+use tokio::{process::Child, time::sleep};
+use uuid::Uuid;
+
+use super::{needs::missing, process::PATIENCE};
+
+/// A server that runs as long as this value exists, unless it is killed in between.
+pub(crate) struct TestServer {
+    programs: PathBuf,
+    folder: PathBuf,
+    address: String,
+    port: u16,
+    user: Option<u32>,
+    child: Option<Child>,
+}
+
+impl TestServer {
+    /// A new server, if the programs of the one that the tests have are on this machine.
+    pub(crate) async fn start(address: &str) -> Option<Self> {
+        let url = env::var("TEST_DATABASE_URL").expect("these tests need PostgreSQL: run `cargo xtask test`");
+        let mut connection = PgConnection::connect(&url).await.unwrap();
+        let programs: String = sqlx::query_scalar("SELECT setting FROM pg_config WHERE name = 'BINDIR'")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        let programs = PathBuf::from(programs);
+        if !programs.join("initdb").exists() {
+            missing("a PostgreSQL server whose programs are on this machine");
+            return None;
+        }
+        let folder = env::temp_dir().join(format!("todo-api-{}", Uuid::now_v7().simple()));
+        fs::create_dir(&folder).unwrap();
+        // PostgreSQL refuses to be root.
+        let user = geteuid().is_root().then(nobody);
+        chown(&folder, user, user).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        let mut server =
+            Self { programs, folder, address: address.into(), port: free_port(address), user, child: None };
+        let initdb = ["--username=postgres", "--auth=trust", "--no-sync", "--no-instructions", "--pgdata"];
+        let mut command = server.command("initdb");
+        let output = command.args(initdb).arg(server.data()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        fs::write(server.data().join("pg_hba.conf"), "host all all all trust\n").unwrap();
+        server.run().await;
+        Some(server)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://postgres@{}:{}/postgres?sslmode=disable", self.address, self.port)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) async fn connect(&self) -> PgConnection {
+        PgConnection::connect(&self.url()).await.unwrap()
+    }
+
+    /// Ends it at once, without a word to anybody, and starts it again.
+    pub(crate) async fn kill_and_restart(&mut self) {
+        let mut child = self.child.take().expect("the server should run");
+        let id = i32::try_from(child.id().expect("the server should run")).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), Signal::KILL).unwrap();
+        child.wait().await.unwrap();
+        self.run().await;
+    }
+
+    /// Starts it, and again if the children of a killed one are not gone yet, until it answers.
+    async fn run(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut child: Option<Child> = None;
+        loop {
+            if child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some()) {
+                child = Some(self.spawn());
+            }
+            if let Ok(connection) = PgConnection::connect(&self.url()).await {
+                let _ = connection.close().await;
+                self.child = child;
+                return;
+            }
+            assert!(Instant::now() < deadline, "the server does not start: see {}", self.log().display());
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn spawn(&self) -> Child {
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
+        let mut command = self.command("postgres");
+        command
+            .arg("-D")
+            .arg(self.data())
+            // Processes die here, not the machine: the kernel keeps what was written, and starting again is quick.
+            .args(["-c", "fsync=off", "-c", "unix_socket_directories=", "-c", "max_connections=200"])
+            .args(["-c", &format!("listen_addresses={}", self.address), "-p", &self.port.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap()
+    }
+
+    fn command(&self, program: &str) -> Command {
+        use std::os::unix::process::CommandExt;
+        let mut command = Command::new(self.programs.join(program));
+        command.env_clear().env("LC_ALL", "C").current_dir("/");
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
+        command
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        // With its children, which would go on writing into a folder that is gone.
+        let mut command = self.command("pg_ctl");
+        let _ = command.args(["stop", "--silent", "--mode=immediate", "--pgdata"]).arg(self.data()).status();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The number of the user that every system has for those with no rights.
+fn nobody() -> u32 {
+    let output = Command::new("id").args(["-u", "nobody"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
+
+fn free_port(address: &str) -> u16 {
+    std::net::TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().port()
+}

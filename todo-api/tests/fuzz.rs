@@ -1,0 +1,21 @@
+//! Whatever is sent to the service, it is never at a loss: no 5xx, no panic, no end to it, and no more memory.
+//!
+//! The requests are made from the API's description by schemathesis, which is installed into the target folder. Where
+//! `XTASK_E2E=required` lets nothing be skipped they are 10,000, or as many as three minutes allow, else a few hundred.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "service/database.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod database;
+#[path = "fuzz/document.rs"]
+mod document;
+#[path = "service/needs.rs"]
+mod needs;
+#[path = "service/process.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod process;
+#[path = "fuzz/raw.rs"]
+mod raw;
+#[path = "fuzz/unharmed.rs"]
+mod unharmed;
