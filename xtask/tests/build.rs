@@ -7,16 +7,24 @@
 mod elsewhere;
 mod support;
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
-use elsewhere::Elsewhere;
+use elsewhere::{Elsewhere, entries};
 use support::{
     checkout::Checkout,
     command::tool_home,
     git::git,
     image::{Image, holds},
 };
-use xtask_contract::image::{DIRTY, REVISION, SERVICE};
+use xtask_contract::{
+    Layout,
+    image::{DIRTY, REVISION, SERVICE},
+    referrers::{PROVENANCE, SBOM},
+};
 
 #[test]
 fn the_digest_is_the_same_from_elsewhere_for_somebody_else_under_other_settings() {
@@ -25,15 +33,37 @@ fn the_digest_is_the_same_from_elsewhere_for_somebody_else_under_other_settings(
     let built = here.xtask(["build", "--json"]).run().done();
     assert_eq!(built.text("digest"), there.built.text("digest"));
     assert_eq!(there.built.json()["reused"], false, "it was really compiled");
+    assert_eq!(built.text("sbom"), there.built.text("sbom"), "it lists the same");
+    assert_ne!(built.text("provenance"), there.built.text("provenance"), "it was made at another time");
 }
 
 #[test]
-fn what_earlier_builds_left_makes_no_difference() {
+fn a_clean_clone_in_which_nothing_was_ever_built_gives_the_same_image() {
     let there = Elsewhere::lock();
-    there.place.forget_that_build_scripts_ran();
-    let again = there.place.build(&[]).done();
-    assert_eq!(again.json()["reused"], false);
-    assert_eq!(again.text("digest"), there.built.text("digest"));
+    let verified = there.place.build(&["--verify"]).done();
+    assert_eq!(verified.text("digest"), there.built.text("digest"));
+    assert_eq!(verified.text("revision"), there.built.text("revision"));
+    assert_eq!(verified.json()["verified"], true);
+    assert_eq!(entries(&there.place.temporary()), [] as [PathBuf; 0], "the clone was cleared away");
+}
+
+#[test]
+fn what_is_missing_or_damaged_beside_an_image_is_mended() {
+    let there = Elsewhere::lock();
+    let (place, image) = (&there.place, there.built.text("digest"));
+    let (layout, digest) = (Layout::at(place.repo().images()), image.parse().unwrap());
+    let harm = |harm: &dyn Fn(&Path)| {
+        let before = layout.referrers(&digest).unwrap();
+        harm(&layout.blob_path(&before[0].document));
+        let again = place.build(&[]).done();
+        assert_eq!((again.text("digest"), again.json()["reused"].clone()), (image.clone(), false.into()));
+        let after = layout.referrers(&digest).unwrap();
+        let types: BTreeSet<_> = after.iter().map(|found| found.artifact_type.as_str()).collect();
+        assert_eq!((after.len(), types), (2, BTreeSet::from([SBOM, PROVENANCE])));
+        assert_eq!(place.build(&[]).done().json()["reused"], true);
+    };
+    harm(&|document| fs::remove_file(document).unwrap());
+    harm(&|document| fs::write(document, "{}").unwrap());
 }
 
 #[test]
@@ -142,6 +172,8 @@ fn an_image_of_uncommitted_inputs_is_marked_and_another_one() {
     let dirty = place.build(&["--allow-dirty"]).done();
     fs::remove_file(&notes).unwrap();
     assert_eq!(dirty.json()["dirty"], true);
+    let verify = ["--verify", &dirty.text("digest")];
+    place.build(&verify).refused("built with uncommitted changes").says("next: commit the changes");
     assert_ne!(dirty.text("digest"), built.text("digest"));
     assert_eq!(Image::read(&place.repo(), &dirty.text("digest")).config.config.labels[DIRTY], "true");
 

@@ -45,6 +45,9 @@ fn wrong_usage_is_named_as_such() {
     wrong(&["release", "--env", "../dev"], "a deploy's name is");
     wrong(&["release", "--env", "local", "--build", "sha256:abc"], "is not a digest");
     wrong(&["run", "yesterday"], "is not a release ID");
+    wrong(&["logs", "--since", "yesterday"], "an age such as 90s");
+    wrong(&["logs", "--grep", "("], "unclosed group");
+    wrong(&["logs", "--follow", "--previous"], "cannot be used with");
 }
 
 #[test]
@@ -66,7 +69,16 @@ fn a_deploy_that_is_not_there_is_refused_with_those_that_are() {
     let checkout = Checkout::fresh();
     for verb in ["release", "down"] {
         let outcome = checkout.xtask([verb, "--env", "prdo"]).run();
-        outcome.refused("there is no k8s/envs/prdo.toml").says("(dev, local)");
+        outcome.refused("there is no k8s/envs/prdo.toml").says("(dev, local, prod)");
+    }
+}
+
+#[test]
+fn a_deploy_whose_cluster_is_not_named_yet_says_so() {
+    let checkout = Checkout::fresh();
+    for verb in ["status", "down"] {
+        let outcome = checkout.xtask([verb, "--env", "prod"]).run();
+        outcome.refused("target.context in its file names none").says("kubectl config get-contexts");
     }
 }
 

@@ -4,17 +4,20 @@
 
 mod support;
 
-use std::{collections::BTreeSet, process::Command, time::Duration};
+use std::{fs, process::Command, time::Duration};
 
 use serde_json::{Value, json};
 use support::{
     checkout::{CLUSTER, CLUSTER_PORT, Checkout, name},
     command::{Outcome, Xtask},
+    forge::forge,
     http,
+    kind::{Cluster, environment_of_pods, kubectl, output, release_of_pods, wait_for_the_last_old_pod},
     load::{Habit, Load},
     needs,
+    template::copy,
 };
-use xtask_contract::{ReleaseId, deploy::Secrets, release::RELEASE_ANNOTATION, seal::Identity};
+use xtask_contract::{Ledger, ReleaseId};
 
 /// Making a cluster takes the better part of a minute, so that all of it is one story.
 #[test]
@@ -30,6 +33,8 @@ fn a_deploy_on_kind_from_up_to_down() {
     story.a_new_release_rolls_out_without_losing_a_request();
     story.a_release_that_cannot_start_leaves_the_one_before();
     story.an_older_release_does_not_come_back();
+    story.a_rollback_brings_back_image_and_config();
+    story.a_ledger_that_was_tampered_with_changes_nothing();
     story.down_with_data_leaves_nothing();
 }
 
@@ -64,9 +69,7 @@ impl Story {
     }
 
     fn no_secret_is_in_the_objects(&self) {
-        let repo = self.checkout.repo();
-        let secrets = Secrets::read(&repo, &name("dev")).unwrap().secrets;
-        let url = Identity::of_this_machine(&repo).unwrap().open("it", &secrets["DATABASE_URL"]).unwrap();
+        let url = self.checkout.secret("dev", "DATABASE_URL");
         let password = url.expose().split([':', '@']).nth(2).unwrap();
         let objects = self.checkout.releases("dev")[0].objects.clone().unwrap();
         assert!(objects.contains("kind: Deployment") && !objects.contains("kind: Secret"));
@@ -127,6 +130,60 @@ impl Story {
         assert_eq!(release_of_pods(), before);
     }
 
+    fn a_rollback_brings_back_image_and_config(&self) {
+        let first = self.checkout.releases("dev").remove(0).release;
+        assert_eq!(environment_of_pods("LOG_LEVEL"), ["LOG_LEVEL=debug"]);
+        let id = first.id.to_string();
+        let back = self.xtask(["rollback", &id, "--env", "dev", "--json"]).run().done();
+        assert_eq!(back.text("release"), self.newest().to_string());
+        assert_eq!(release_of_pods(), self.newest().to_string());
+        wait_for_the_last_old_pod();
+        for (variable, value) in &first.config {
+            assert_eq!(environment_of_pods(variable), [format!("{variable}={value}")]);
+        }
+        let url = self.checkout.secret("dev", "DATABASE_URL");
+        assert_eq!(environment_of_pods("DATABASE_URL"), [format!("DATABASE_URL={}", url.expose())]);
+        let list = self.xtask(["releases", "--env", "dev", "--json"]).run().done().json();
+        let running = list.as_array().unwrap().iter().filter(|row| row["running"] == true);
+        assert_eq!(running.map(|row| row["id"].clone()).collect::<Vec<_>>(), [json!(self.newest())]);
+    }
+
+    fn a_ledger_that_was_tampered_with_changes_nothing(&self) {
+        let ledger = Ledger::of(&self.checkout.repo(), &name("dev"));
+        let saved = tempfile::tempdir_in(self.checkout.around()).unwrap();
+        copy(ledger.folder(), saved.path());
+        let releases = self.checkout.releases("dev");
+        let newest = releases.last().unwrap();
+        self.refuses("its end was cut off", || {
+            fs::remove_dir_all(ledger.folder_of(newest.release.id)).unwrap();
+        });
+        let mut forged = newest.release.clone();
+        forged.config.insert("LOG_LEVEL".into(), "trace".into());
+        forge(&ledger, &forged, newest.objects.as_deref());
+        self.refuses("it was made anew", || ());
+
+        fs::remove_dir_all(ledger.folder()).unwrap();
+        copy(&saved.path().join("dev"), ledger.folder().parent().unwrap());
+        self.xtask(["releases", "verify", "--env", "dev"]).run().done();
+        output(Command::new("chmod").args(["-R", "u+w"]).arg(saved.path()));
+    }
+
+    /// Neither `run` nor `verify` takes the ledger after this, and nothing on the cluster is touched.
+    fn refuses(&self, words: &str, tamper: impl FnOnce()) {
+        let folder = Ledger::of(&self.checkout.repo(), &name("dev")).folder().to_owned();
+        output(Command::new("chmod").args(["-R", "u+w"]).arg(&folder));
+        let versions = || {
+            let path =
+                "--output=jsonpath={range .items[*]}{.metadata.name}:{.metadata.resourceVersion} {end}";
+            kubectl(&["get", "deployments,statefulsets,jobs,configmaps,secrets,services", path])
+        };
+        let before = versions();
+        tamper();
+        self.run().refused(words);
+        self.xtask(["releases", "verify", "--env", "dev"]).run().refused(words);
+        assert_eq!(versions(), before);
+    }
+
     fn down_with_data_leaves_nothing(&self) {
         let down = self.xtask(["down", "--env", "dev", "--data", "--json"]).run().done();
         assert_eq!(down.json(), json!({ "env": "dev", "stopped": true, "data": "deleted" }));
@@ -150,50 +207,4 @@ impl Story {
     fn newest(&self) -> ReleaseId {
         *self.checkout.ids("dev").last().unwrap()
     }
-}
-
-/// The tests' own cluster, deleted with this value: also when a test fails.
-struct Cluster;
-
-impl Cluster {
-    /// What an earlier run that was killed may have left is deleted, too.
-    fn none_yet() -> Self {
-        Self::delete();
-        Self
-    }
-
-    fn delete() {
-        output(Command::new("kind").args(["delete", "cluster", "--name", CLUSTER]));
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        Self::delete();
-    }
-}
-
-/// Asks the cluster, by way of the command on its node.
-fn kubectl(args: &[&str]) -> String {
-    let node = format!("{CLUSTER}-control-plane");
-    let namespace = format!("--namespace={CLUSTER}-dev");
-    let kubectl = ["exec", &node, "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", &namespace];
-    output(Command::new("docker").args(kubectl).args(args))
-}
-
-/// The release that all web pods belong to, but those that are on their way out.
-fn release_of_pods() -> String {
-    let pods = kubectl(&["get", "pods", "--selector=app.kubernetes.io/component=web", "--output=json"]);
-    let pods: Value = serde_json::from_str(&pods).unwrap();
-    let pods = pods["items"].as_array().unwrap().iter().map(|pod| &pod["metadata"]);
-    let staying = pods.filter(|pod| pod["deletionTimestamp"].is_null());
-    let releases: BTreeSet<_> = staying.map(|pod| pod["annotations"][RELEASE_ANNOTATION].as_str()).collect();
-    assert_eq!(releases.len(), 1, "pods of several releases stay: {releases:?}");
-    releases.into_iter().next().flatten().unwrap().to_owned()
-}
-
-fn output(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
 }

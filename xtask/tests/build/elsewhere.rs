@@ -46,7 +46,7 @@ const UNPRIVILEGED: &str = "--clear-groups --securebits=+no_setuid_fixup --bound
                             --inh-caps=-all,+dac_read_search --ambient-caps=-all,+dac_read_search";
 
 /// A checkout whose folder, home, target folder, user, umask, time zone, clock, language and compiler settings
-/// are other than the template's, and in which the image was compiled from nothing.
+/// are other than the template's, and in which the image was compiled over what the template's build had left.
 pub(crate) struct Elsewhere {
     pub(crate) place: Place,
     pub(crate) built: Outcome,
@@ -80,10 +80,14 @@ impl Place {
         }
         let place = Self { root: folder.join("another checkout"), home: folder.join("another home"), folder };
         fs::create_dir_all(place.cargo_home()).unwrap();
-        Template::lock().clone_to(&place.root);
+        let template = Template::lock();
+        template.clone_to(&place.root);
         // The same downloads, under another path.
         let registry = tool_home("CARGO_HOME", ".cargo").join("registry");
         unix::fs::symlink(registry, place.cargo_home().join("registry")).unwrap();
+        fs::create_dir(place.temporary()).unwrap();
+        template.copy_leftovers_to(&place.target());
+        place.forget_that_build_scripts_ran();
         if needs::root() {
             give(&place.folder, needs::nobody());
         }
@@ -102,10 +106,14 @@ impl Place {
         self.home.join("cargo")
     }
 
-    /// Has all packages with a build script compiled again, over the files that the scripts left, and the image
-    /// made again: as after a change of the compiler's flags, or in a checkout that was moved.
-    pub(crate) fn forget_that_build_scripts_ran(&self) {
-        fs::remove_dir_all(self.root.join("target/xtask/builds")).unwrap();
+    /// Where temporary files go.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.folder.join("another tmp")
+    }
+
+    /// Has all packages with a build script compiled again, over the files that the scripts left: as after a
+    /// change of the compiler's flags, or in a checkout that was moved.
+    fn forget_that_build_scripts_ran(&self) {
         let targets = entries(&self.target()).into_iter().map(|target| target.join("release/.fingerprint"));
         let units: Vec<PathBuf> =
             targets.filter(|folder| folder.is_dir()).flat_map(|folder| entries(&folder)).collect();
@@ -137,11 +145,12 @@ impl Place {
             .fold(call, |call, (name, value)| call.env(name, value))
             .env("CARGO_HOME", self.cargo_home())
             .env("CARGO_TARGET_DIR", self.target())
+            .env("TMPDIR", self.temporary())
             .run()
     }
 }
 
-fn entries(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 

@@ -2,18 +2,14 @@
 
 use std::{net::TcpListener, process::Command};
 
-use rustix::process::Signal;
-use xtask_contract::{
-    deploy::Secrets,
-    seal::{Identity, Sealed, Secret},
-};
-
+use super::falling_back::describe;
 use crate::support::{
     PATIENCE,
     checkout::{Checkout, name},
-    http, ports,
+    ports,
     processes::Tree,
 };
+use rustix::process::Signal;
 
 #[test]
 fn a_port_that_is_taken_is_named_and_nothing_starts() {
@@ -43,20 +39,11 @@ fn the_port_of_postgresql_being_taken_is_told_and_nothing_is_left() {
 }
 
 #[test]
-fn a_second_run_is_refused_and_does_not_disturb_the_first() {
-    let checkout = Checkout::released();
-    let mut run = checkout.xtask(["run", "--json"]).start();
-    run.announces();
-    checkout.xtask(["run"]).run().refused("it runs already").says("cargo xtask down");
-    http::add(checkout.port(), "Undisturbed");
-    run.stops().done();
-}
-
-#[test]
 fn a_process_that_cannot_start_is_quoted_and_nothing_is_left() {
     let checkout = Checkout::released();
     // A database that was attached but is not there: all is well with the config until it is used.
-    attach(&checkout, &format!("postgres://todo:canary-password@127.0.0.1:{}/todo", ports::free()));
+    let elsewhere = format!("postgres://todo:canary-password@127.0.0.1:{}/todo", ports::free());
+    checkout.seal("local", "DATABASE_URL", &elsewhere);
     checkout.xtask(["release", "--env", "local"]).run().done();
     let outcome = checkout.xtask(["run"]).run().exits(1).prints("");
     let outcome = outcome.says("migrating the database: ended with exit code 1; it said:");
@@ -71,13 +58,29 @@ fn a_process_that_cannot_start_is_quoted_and_nothing_is_left() {
 }
 
 #[test]
-fn a_web_process_that_cannot_start_takes_the_others_with_it() {
+fn an_address_that_is_not_this_machines_is_named_and_nothing_starts() {
     let checkout = Checkout::built();
     checkout.configure("local", "BIND_ADDRESS", "192.0.2.1"); // an address of no machine (RFC 5737)
     checkout.xtask(["release", "--env", "local"]).run().done();
-    let outcome = checkout.xtask(["run"]).run().exits(1).prints("");
-    outcome.says("starting web.1: ").says("cannot listen on 192.0.2.1");
+    let refused = checkout.xtask(["run"]).run().refused("cannot listen on 192.0.2.1:");
+    refused.says("next: correct BIND_ADDRESS or PORT in k8s/envs/local.toml");
     assert_nothing_runs(&checkout);
+    assert!(!checkout.path(".xtask/local/postgres-home").exists(), "PostgreSQL was started");
+}
+
+#[test]
+fn a_web_process_that_cannot_start_takes_the_others_with_it() {
+    let checkout = Checkout::built();
+    checkout.edit_deploy("local", |deploy| _ = deploy.scale.insert("web".into(), 2));
+    describe(&checkout, "/processes/0/args/0", "no-such-command");
+    checkout.xtask(["release", "--env", "local"]).run().done();
+    let outcome = checkout.xtask(["run"]).run().exits(1).prints("");
+    outcome.says("starting web.").says("ended with exit code 2; it said:").says("no-such-command");
+    assert_nothing_runs(&checkout);
+    assert!(
+        xtask_run::failure(&checkout.repo(), &name("local")).unwrap().is_none(),
+        "nothing stands before it"
+    );
 }
 
 #[test]
@@ -90,16 +93,6 @@ fn told_to_stop_while_it_starts_it_leaves_nothing() {
     run.ends_within(PATIENCE).exits(1).says("it was stopped before it was ready");
     tree.is_gone_within(PATIENCE);
     assert_nothing_runs(&checkout);
-}
-
-/// Attaches another database than the deploy's own.
-fn attach(checkout: &Checkout, url: &str) {
-    let (repo, env) = (checkout.repo(), name("local"));
-    let recipient = Identity::of_this_machine(&repo).unwrap().recipient();
-    let mut secrets = Secrets::read(&repo, &env).unwrap();
-    let sealed = Sealed::seal(&Secret::new(url), &[recipient]).unwrap();
-    secrets.secrets.insert("DATABASE_URL".into(), sealed);
-    secrets.write(&repo, &env).unwrap();
 }
 
 /// No process has this checkout, or its database, in its command line.

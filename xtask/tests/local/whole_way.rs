@@ -3,10 +3,9 @@
 use std::{env, fs, path::PathBuf};
 
 use serde_json::json;
-use xtask_contract::{deploy::Secrets, seal::Identity};
 
 use crate::support::{
-    checkout::{Checkout, name},
+    checkout::Checkout,
     command::{PROGRAM, Xtask},
     http,
     image::{Image, holds},
@@ -69,16 +68,14 @@ fn no_secret_is_in_a_file_a_log_or_an_output() {
     let ran = run.stops();
     assert!(ran.stderr.contains("/api/todos"), "the log has the request: {}", ran.stderr);
 
-    let repo = checkout.repo();
-    let secrets = Secrets::read(&repo, &name("local")).unwrap().secrets;
-    let url = Identity::of_this_machine(&repo).unwrap().open("it", &secrets["DATABASE_URL"]).unwrap();
+    let url = checkout.secret("local", "DATABASE_URL");
     let password = url.expose().split([':', '@']).nth(2).unwrap();
     assert_eq!(password.len(), 32, "the password is what it was taken for");
 
     for outcome in [&built, &released, &ran] {
         assert!(!outcome.stdout.contains(password) && !outcome.stderr.contains(password));
     }
-    let image = Image::read(&repo, &built.text("digest"));
+    let image = Image::read(&checkout.repo(), &built.text("digest"));
     assert!(!image.holds(password));
     for folder in ["releases", "k8s", "target/xtask/builds", ".xtask/local"] {
         let folder = checkout.path(folder);

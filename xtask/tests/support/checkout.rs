@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 use xtask_contract::{
-    Deploy, EnvName, Ledger, ReleaseId, Repo,
+    Deploy, EnvName, Identity, Ledger, ReleaseId, Repo, SealedSecrets, Secret,
     deploy::{Target, Text},
     ledger::Verified,
 };
@@ -108,9 +108,34 @@ impl Checkout {
         });
     }
 
+    /// Changes the newest build's record, for a build of another kind without a compiler run.
+    #[track_caller]
+    pub(crate) fn edit_record(&self, from: &str, to: &str) {
+        let record = fs::canonicalize(self.path("target/xtask/builds/newest.toml")).unwrap();
+        let text = fs::read_to_string(&record).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(record, text.replace(from, to)).unwrap();
+    }
+
     /// A deploy's file.
     pub(crate) fn deploy(&self, env: &str) -> Deploy {
         Deploy::read(&self.repo(), &name(env)).unwrap()
+    }
+
+    /// A secret of a deploy, in the clear.
+    pub(crate) fn secret(&self, env: &str, variable: &str) -> Secret {
+        let secrets = SealedSecrets::read(&self.repo(), &name(env)).unwrap().unwrap();
+        let identity = Identity::at_hand(&self.repo()).unwrap();
+        secrets.open(variable, identity.as_ref()).unwrap().unwrap()
+    }
+
+    /// Seals a value for a secret of a deploy.
+    pub(crate) fn seal(&self, env: &str, variable: &str, value: &str) {
+        let identity = Identity::of_this_machine(&self.repo()).unwrap();
+        let known = SealedSecrets::read(&self.repo(), &name(env)).unwrap();
+        let mut secrets = known.unwrap_or_else(|| SealedSecrets::new(vec![identity.recipient()]).unwrap());
+        secrets.insert(variable, &Secret::new(value), Some(&identity)).unwrap();
+        secrets.write(&self.repo(), &name(env)).unwrap();
     }
 
     /// The port at which the local deploy answers.

@@ -3,14 +3,15 @@
 use std::{
     env,
     ffi::OsStr,
+    io::{Seek, Write},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus},
+    process::{Child, Command, ExitStatus, Stdio},
 };
 
 use serde_json::Value;
 
-use super::{LONG_PATIENCE, foreground::Foreground, template::shared_target};
+use super::{LONG_PATIENCE, foreground::Foreground, template::shared_target, terminal::Terminal};
 
 /// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_xtask");
@@ -65,6 +66,14 @@ impl Xtask {
         self
     }
 
+    /// Gives it this text to read on its standard input.
+    pub(crate) fn input(mut self, text: &str) -> Self {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text.as_bytes()).and_then(|()| file.rewind()).unwrap();
+        self.0.stdin(file);
+        self
+    }
+
     /// Calls it from another folder.
     pub(crate) fn from(mut self, folder: &Path) -> Self {
         self.0.current_dir(folder);
@@ -83,6 +92,13 @@ impl Xtask {
         Foreground::spawn(self.0)
     }
 
+    /// Starts it at a terminal.
+    #[track_caller]
+    pub(crate) fn start_at(mut self, terminal: &Terminal) -> Child {
+        let [input, output, errors] = [(); 3].map(|()| terminal.side_of_the_process());
+        self.0.stdin(input).stdout(output).stderr(errors).spawn().unwrap()
+    }
+
     /// Runs it to its end.
     #[track_caller]
     pub(crate) fn run(self) -> Outcome {
@@ -92,7 +108,7 @@ impl Xtask {
 
 fn clean(program: &Path, folder: &Path, home: &Path) -> Command {
     let mut command = Command::new(program);
-    command.current_dir(folder).env_clear();
+    command.current_dir(folder).env_clear().stdin(Stdio::null());
     command.envs(PASSED_ON.iter().filter_map(|name| Some((name, env::var_os(name)?))));
     command.env("PATH", env::var_os("PATH").unwrap_or_default()).env("HOME", home);
     command.env("CARGO_HOME", tool_home("CARGO_HOME", ".cargo"));

@@ -35,10 +35,14 @@ pub(crate) struct Moment {
 
 /// All moments at which a command is about to do something to the checkout's files. It is run once to see them.
 pub(crate) fn moments<const N: usize>(checkout: &Checkout, args: [&str; N]) -> Vec<Moment> {
+    moments_of(checkout, |xtask| xtask.args(args))
+}
+
+/// The same for a command that takes more than arguments.
+pub(crate) fn moments_of(checkout: &Checkout, prepare: impl Fn(Xtask) -> Xtask) -> Vec<Moment> {
     let trace = checkout.around().join("trace");
     let (output, calls) = (trace.display().to_string(), [&CALLS[..], &WRITES].concat().join(","));
-    strace(checkout, ["strace", "-f", "-y", "-o", &output, "-e", &format!("trace={calls}")])
-        .args(args)
+    prepare(strace(checkout, ["strace", "-f", "-y", "-o", &output, "-e", &format!("trace={calls}")]))
         .run()
         .done();
     let root = checkout.root.display().to_string();
@@ -61,9 +65,15 @@ pub(crate) fn moments<const N: usize>(checkout: &Checkout, args: [&str; N]) -> V
 /// Runs a command and kills it at this moment.
 #[track_caller]
 pub(crate) fn killed_at<const N: usize>(checkout: &Checkout, moment: &Moment, args: [&str; N]) {
+    prepared_killed_at(checkout, moment, |xtask| xtask.args(args));
+}
+
+/// The same for a command that takes more than arguments.
+#[track_caller]
+pub(crate) fn prepared_killed_at(checkout: &Checkout, moment: &Moment, prepare: impl Fn(Xtask) -> Xtask) {
     let Moment { call, number } = moment;
     let inject = format!("inject={call}:signal=KILL:when={number}");
-    let outcome = strace(checkout, ["strace", "-f", "-o", "/dev/null", "-e", &inject]).args(args).run();
+    let outcome = prepare(strace(checkout, ["strace", "-f", "-o", "/dev/null", "-e", &inject])).run();
     assert_eq!(outcome.status.signal(), Some(9), "it did not come to {moment:?}: {outcome:?}");
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Foreground {
 impl Foreground {
     #[track_caller]
     pub(crate) fn spawn(mut command: Command) -> Self {
-        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (send, lines) = channel();
         forward(child.stdout.take().unwrap(), Stream::Out, send.clone());
@@ -53,6 +53,12 @@ impl Foreground {
     #[track_caller]
     pub(crate) fn says(&mut self, text: &str) -> String {
         self.line(Stream::Err, PATIENCE, |line| line.contains(text))
+    }
+
+    /// Waits for a line of its standard output that holds this text.
+    #[track_caller]
+    pub(crate) fn prints(&mut self, text: &str) -> String {
+        self.line(Stream::Out, PATIENCE, |line| line.contains(text))
     }
 
     #[track_caller]

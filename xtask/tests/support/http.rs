@@ -18,6 +18,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// Whether the server takes no further request on the connection.
     pub(crate) closes: bool,
+    /// The release that answers, where that is told.
+    pub(crate) release: Option<String>,
     pub(crate) body: String,
 }
 
@@ -47,6 +49,20 @@ impl Connection {
         self.request("POST /api/todos", &json!({ "title": title }).to_string(), keep_alive)
     }
 
+    /// Sends all of a request to add a todo but its last byte.
+    pub(crate) fn begins_to_add(&mut self, title: &str) -> io::Result<()> {
+        let body = json!({ "title": title }).to_string();
+        let head = "POST /api/todos HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+        let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+        self.0.get_mut().write_all(&request.as_bytes()[..request.len() - 1])
+    }
+
+    /// Sends that, and reads the answer.
+    pub(crate) fn ends_adding(&mut self) -> io::Result<Answer> {
+        self.0.get_mut().write_all(b"}")?;
+        self.answer()
+    }
+
     fn answer(&mut self) -> io::Result<Answer> {
         let mut head = Vec::new();
         loop {
@@ -67,6 +83,7 @@ impl Connection {
         Ok(Answer {
             status: status.ok_or(io::ErrorKind::InvalidData)?,
             closes: field("connection: ") == Some("close"),
+            release: field("x-release: ").map(str::to_owned),
             body: String::from_utf8(body).map_err(io::Error::other)?,
         })
     }

@@ -7,14 +7,21 @@ pub(crate) mod checkout;
 pub(crate) mod command;
 pub(crate) mod faults;
 pub(crate) mod foreground;
+pub(crate) mod forge;
 pub(crate) mod git;
 pub(crate) mod http;
 pub(crate) mod image;
+pub(crate) mod kind;
 pub(crate) mod load;
 pub(crate) mod needs;
+pub(crate) mod open_loop;
 pub(crate) mod ports;
+pub(crate) mod postgres;
 pub(crate) mod processes;
+pub(crate) mod registry;
+pub(crate) mod relay;
 pub(crate) mod template;
+pub(crate) mod terminal;
 
 use std::time::Duration;
 

@@ -22,6 +22,22 @@ pub(crate) fn root_and_setpriv() -> bool {
     root() && has("the `setpriv` command", &["setpriv", "--version"])
 }
 
+/// The `openssl` command.
+pub(crate) fn openssl() -> bool {
+    has("the `openssl` command", &["openssl", "version"])
+}
+
+/// The `docker-registry` command, and `htpasswd` for its users.
+pub(crate) fn registry() -> bool {
+    has("the `docker-registry` command", &["docker-registry", "--version"])
+        && has("the `htpasswd` command", &["htpasswd", "-nbB", "somebody", "password"])
+}
+
+/// The `age` command.
+pub(crate) fn age() -> bool {
+    has("the `age` command", &["age", "--version"])
+}
+
 /// Whether the tests run as root.
 pub(crate) fn root() -> bool {
     rustix::process::geteuid().is_root()

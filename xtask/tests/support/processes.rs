@@ -37,9 +37,13 @@ impl Tree {
     /// The process whose command line has this text in it.
     #[track_caller]
     pub(crate) fn find(&self, text: &str) -> Pid {
-        let found = self.0.iter().find(|process| process.command.contains(text));
-        let found = found.unwrap_or_else(|| panic!("no process is {text:?}: {:?}", self.commands()));
-        Pid::from_raw(found.id).unwrap()
+        self.finds(text).unwrap_or_else(|| panic!("no process is {text:?}: {:?}", self.commands()))
+    }
+
+    /// The process whose command line has this text in it, if there is one.
+    pub(crate) fn finds(&self, text: &str) -> Option<Pid> {
+        let found = self.0.iter().find(|process| process.command.contains(text))?;
+        Pid::from_raw(found.id)
     }
 
     /// How many processes there were.
@@ -56,6 +60,11 @@ impl Tree {
             let ended = poll(&mut [PollFd::new(&process.handle, PollFlags::IN)], Some(&left)).unwrap() == 1;
             assert!(ended, "process {} is still there: {}", process.id, process.command);
         }
+    }
+
+    /// How many have this text in their command lines.
+    pub(crate) fn count(&self, text: &str) -> usize {
+        self.0.iter().filter(|process| process.command.contains(text)).count()
     }
 
     fn commands(&self) -> Vec<&str> {

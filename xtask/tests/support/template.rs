@@ -36,13 +36,28 @@ impl Template {
 
     /// Builds its image, if that was not done before, and copies image and build record into a clone.
     pub(crate) fn copy_build_to(&self, folder: &Path) {
-        let home = shared_target().join("home");
-        fs::create_dir_all(&home).unwrap();
-        Xtask::at(&self.root, &home).args(["build", "--json"]).run().done();
+        self.build();
         fs::create_dir_all(folder.join("target/xtask")).unwrap();
         for part in ["images", "builds"] {
             copy(&self.root.join("target/xtask").join(part), &folder.join("target/xtask"));
         }
+    }
+
+    /// Builds its image, if that was not done before, and copies what the compiler left into a folder.
+    pub(crate) fn copy_leftovers_to(&self, folder: &Path) {
+        self.build();
+        fs::create_dir_all(folder).unwrap();
+        for entry in fs::read_dir(shared_target()).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.ends_with("release") || entry.join("release").is_dir() {
+                copy(&entry, folder);
+            }
+        }
+    }
+
+    fn build(&self) {
+        let home = shared_target().join("home");
+        fs::create_dir_all(&home).unwrap();
+        Xtask::at(&self.root, &home).args(["build", "--json"]).run().done();
     }
 }
 

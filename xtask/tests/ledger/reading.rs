@@ -1,0 +1,214 @@
+//! What people see of a ledger.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use xtask_contract::deploy::Text;
+
+use super::{RELEASE, run_in, writable};
+use crate::support::{checkout::Checkout, command::Xtask, git::git};
+
+/// A checkout with three releases: a first one, one with another config, and a rollback.
+fn three() -> Checkout {
+    let checkout = Checkout::released();
+    checkout.configure("local", "LOG_LEVEL", "debug");
+    checkout.xtask(RELEASE).run().done();
+    checkout.xtask(["rollback", "--no-run"]).run().done();
+    checkout
+}
+
+#[test]
+fn the_list_says_what_changed_who_did_it_and_what_runs() {
+    let checkout = three();
+    let ids: Vec<String> = checkout.ids("local").iter().map(ToString::to_string).collect();
+    let row = |place: usize, changes: Value, running: bool| {
+        let verified = &checkout.releases("local")[place];
+        json!({
+            "id": ids[place], "sequence": place + 1, "digest": verified.digest,
+            "image": verified.release.image.digest, "revision": verified.release.image.revision,
+            "by": verified.release.by, "changes": changes, "running": running,
+        })
+    };
+    let list = |args: &[&str]| checkout.xtask(["releases", "--json"]).args(args).run().done().json();
+    let third = |running| row(2, json!([format!("rollback to {}", ids[0]), "config: LOG_LEVEL"]), running);
+    let second = row(1, json!(["config: LOG_LEVEL"]), false);
+    assert_eq!(list(&[]), json!([third(false), second, row(0, json!(["first release"]), false)]));
+    assert_eq!(list(&["-n", "2"]), json!([third(false), second]));
+
+    let words = checkout.xtask(["releases", "-n", "1"]).run().done().stdout;
+    let words: Vec<&str> = words.split_whitespace().collect();
+    assert_eq!((words[0], words[2].trim_end_matches('s')), (ids[2].as_str(), "second"), "{words:?}");
+    assert!(words.join(" ").ends_with(&format!("rollback to {}; config: LOG_LEVEL", ids[0])));
+
+    let mut run = checkout.xtask(["run", "--json"]).start();
+    run.announces();
+    assert_eq!(list(&["-n", "1"]), json!([third(true)]));
+    let words = checkout.xtask(["releases", "-n", "1"]).run().done().stdout;
+    assert!(words.starts_with(&format!("* {}", ids[2])), "{words}");
+    run.stops().done();
+    assert_eq!(list(&["-n", "1"]), json!([third(false)]));
+}
+
+#[test]
+fn a_release_is_shown_whole_but_for_its_secrets() {
+    let checkout = three();
+    let verified = checkout.releases("local").pop().unwrap();
+    let release = &verified.release;
+    let shown = checkout.xtask(["releases", "show"]).run().done().stdout;
+    let port = &release.config["PORT"];
+    let expected = format!(
+        "release    {id} of local, number 3
+made       AGE ago by {by}
+digest     {digest}
+signed     no
+follows    {previous}
+rollback   to {first}
+image      {image}
+revision   {revision}
+target     this machine
+services   postgres, the deploy's own, by DATABASE_URL
+processes  1 web: `web`, port {port}
+           0 worker: `worker`
+config     BIND_ADDRESS = 127.0.0.1
+           DRAIN_DELAY = 0s
+           LOG_LEVEL = info
+           PORT = {port}
+secrets    DATABASE_URL, sealed to {recipient}
+",
+        id = release.id,
+        by = release.by,
+        digest = verified.digest,
+        previous = release.previous.unwrap().id,
+        first = release.rollback_to.unwrap(),
+        image = release.image.digest,
+        revision = release.image.revision,
+        recipient = release.secrets.as_ref().unwrap().recipients[0],
+    );
+    let age = shown.split_once("made       ").unwrap().1.split_once(" ago").unwrap().0;
+    assert_eq!(shown.replacen(age, "AGE", 1), expected);
+    let document = checkout.xtask(["releases", "show", "--json"]).run().done().json();
+    assert_eq!(document["config"]["LOG_LEVEL"], "info");
+    assert_eq!(document["digest"], json!(verified.digest));
+}
+
+#[test]
+fn what_differs_between_two_releases_is_shown_part_by_part() {
+    let checkout = three();
+    let [first, second, third] = &checkout.ids("local")[..] else { panic!("there are three") };
+    let diff = checkout.xtask(["releases", "diff"]).run().done().stdout;
+    let expected = format!(
+        "local/{second} -> local/{third}
+config:
+  - LOG_LEVEL = debug
+  + LOG_LEVEL = info
+secrets:
+  DATABASE_URL: same
+"
+    );
+    assert_eq!(diff, expected);
+    let same = checkout.xtask(["releases", "diff", &first.to_string(), &third.to_string()]).run().done();
+    assert!(same.stdout.contains("  DATABASE_URL: same\n"), "{}", same.stdout);
+
+    checkout.seal("local", "DATABASE_URL", "postgres://u:another@127.0.0.1/d");
+    checkout.xtask(RELEASE).run().done();
+    let diff = checkout.xtask(["releases", "diff", "--json"]).run().done().json();
+    assert_eq!((&diff["secrets"], &diff["image"]), (&json!({ "DATABASE_URL": "changed" }), &Value::Null));
+}
+
+#[test]
+fn the_commits_between_two_images_and_their_objects_are_shown() {
+    let checkout = Checkout::built();
+    let release = || checkout.xtask(["release", "--env", "dev"]).run().done();
+    release();
+    // Another image of another commit, without a compiler run: the record of the same one, under a new revision.
+    fs::write(checkout.path("todo-api/note"), "a change to an input").unwrap();
+    checkout.commit_all("A change to an input");
+    let head = git(&checkout.root).run(&["rev-parse", "HEAD"]);
+    let built = checkout.releases("dev")[0].release.image.revision.clone();
+    checkout.edit_record(&built, &head);
+    checkout.edit_deploy("dev", |deploy| {
+        deploy.scale.insert("web".into(), 3);
+        deploy.config.insert("PORT".into(), Text("8081".into()));
+    });
+    release();
+
+    let diff = checkout.xtask(["releases", "diff", "--env", "dev"]).run().done().stdout;
+    for part in [
+        "commits:\n",
+        "A change to an input\n",
+        "  - web: 2 of `web`, port 8080\n  + web: 3 of `web`, port 8081\n",
+        "objects (with ID for both releases' IDs):\n--- dev/",
+        "containerPort: 8081\n",
+    ] {
+        assert!(diff.contains(part), "{part:?} is not in {diff}");
+    }
+    assert!(!diff.contains('\u{1b}'), "colours are for terminals");
+    // The port, the config's name that comes of its content, and no line that differs by the IDs alone.
+    let objects = diff.split_once("\n+++ ").unwrap().1;
+    let changed: Vec<&str> = objects.lines().filter(|line| line.starts_with(['+', '-'])).collect();
+    assert!(
+        changed.iter().all(|line| line.contains("808") || line.contains("todo-api-config-")),
+        "the IDs hide the rest: {diff}"
+    );
+    let removed = changed.iter().filter(|line| line.starts_with('-')).count();
+    assert_eq!(2 * removed, changed.len(), "{diff}");
+}
+
+#[test]
+fn a_bundle_is_verified_with_nothing_else_at_hand() {
+    let checkout = three();
+    let second = checkout.ids("local")[1].to_string();
+    let exported =
+        checkout.xtask(["releases", "export", &second, "--output", "b.tar", "--json"]).run().done();
+    let elsewhere = checkout.around().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::rename(checkout.path("b.tar"), elsewhere.join("b.tar")).unwrap();
+    let verify = || Xtask::at(&elsewhere, &checkout.home).args(["releases", "verify", "--offline", "b.tar"]);
+    let report = verify().args(["--json"]).run().done().json();
+    assert_eq!((&report["releases"], &report["head"]["id"]), (&json!(2), &json!(second)));
+    assert_eq!(report["head"]["digest"].as_str().unwrap(), exported.text("digest"));
+    let documents = ["application/vnd.cyclonedx+json", "application/vnd.in-toto+json"];
+    assert_eq!(report["documents"], json!(documents));
+    verify().run().done();
+
+    // Other tools read the image in it.
+    let list = run_in(&elsewhere, &["tar", "-tf", "b.tar"]);
+    assert!(list.starts_with("oci-layout\nindex.json\nblobs/sha256/"), "{list}");
+
+    let bundle = elsewhere.join("b.tar");
+    let whole = fs::read(&bundle).unwrap();
+    let unpacked = elsewhere.join("unpacked");
+    fs::create_dir(&unpacked).unwrap();
+    run_in(&unpacked, &["tar", "-xf", "../b.tar"]);
+    writable(&unpacked);
+    let files = run_in(&unpacked, &["find", ".", "-type", "f", "-size", "+0"]);
+    for file in files.lines().filter(|file| !file.ends_with("oci-layout") && !file.ends_with("index.json")) {
+        let path = unpacked.join(file);
+        let content = fs::read(&path).unwrap();
+        let mut altered = content.clone();
+        altered[content.len() / 2] ^= 1;
+        fs::write(&path, altered).unwrap();
+        run_in(&unpacked, &["tar", "-cf", "../b.tar", "oci-layout", "index.json", "blobs", "releases"]);
+        verify().run().exits(3).prints("");
+        fs::write(&path, content).unwrap();
+    }
+    fs::write(&bundle, &whole[..whole.len() / 2]).unwrap();
+    verify().run().exits(3).prints("").says("reading the bundle b.tar");
+    fs::write(&bundle, &whole).unwrap();
+    verify().run().done();
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let checkout = Checkout::built();
+    checkout.xtask(["releases", "show"]).run().refused("there is none yet");
+    checkout.xtask(["releases", "export"]).run().refused("there is none yet");
+    checkout
+        .xtask(["releases", "show", "--env", "nowhere"])
+        .run()
+        .refused("there is no k8s/envs/nowhere.toml");
+    checkout.xtask(["releases", "diff", "local/2011-04-06-20:32:17"]).run().exits(2);
+    checkout.xtask(["releases", "show", "2011-04-06-20:32:17"]).run().refused("there is no such release");
+    checkout.xtask(["releases", "verify", "--offline", "nothing.tar"]).run().exits(1).says("nothing.tar");
+    assert_eq!(checkout.xtask(["releases"]).run().done().stdout, "local has no releases yet\n");
+}

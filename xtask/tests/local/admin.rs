@@ -1,0 +1,48 @@
+//! One-off processes in the environment of a release.
+
+use super::taking_over::{release, up};
+use crate::support::{checkout::Checkout, terminal::Terminal};
+
+#[test]
+fn a_one_off_process_has_the_environment_of_the_release_that_runs_and_its_exit_code_counts() {
+    let checkout = Checkout::released();
+    checkout
+        .xtask(["admin", "--", "check"])
+        .run()
+        .refused("none of them has run here")
+        .says("`cargo xtask run --env local` runs the newest one");
+    let run = up(&checkout);
+    let id = checkout.ids("local")[0];
+    release(&checkout); // which does not run
+    let check = checkout.xtask(["admin", "--", "check"]).run().done();
+    assert!(check.stdout.contains("\"check\":\"connections\""), "{check:?}");
+    assert_eq!(check.stderr, "", "all that there is comes from the process");
+    checkout.xtask(["admin", "--", "purge"]).run().exits(2).says("--completed-before");
+    let write =
+        checkout.xtask(["admin", "--", "shell", "--write"]).input("todos.create(\"By admin\").title\n");
+    write.run().done().prints("By admin\n");
+    run.stops().done();
+
+    let named = id.to_string();
+    checkout
+        .xtask(["admin", "--release", &named, "--", "check"])
+        .run()
+        .exits(1)
+        .says("the database of local is down; `cargo xtask services up postgres --env local` starts it");
+    checkout.xtask(["admin", "check"]).run().exits(2);
+}
+
+#[test]
+fn at_a_terminal_a_one_off_process_has_the_terminal() {
+    let checkout = Checkout::released();
+    let run = up(&checkout);
+    let mut terminal = Terminal::new();
+    let shell = checkout.xtask(["admin", "--", "shell"]).start_at(&terminal);
+    terminal.shows("> ");
+    terminal.types("6 * 7\r");
+    terminal.shows("42");
+    terminal.types("\u{4}");
+    let (status, seen) = terminal.sees_end_of(shell);
+    assert!(status.success(), "{seen}");
+    run.stops().done();
+}

@@ -1,0 +1,86 @@
+//! A release that cannot run leaves the one before it serving, all along.
+
+use serde_json::Value;
+use xtask_contract::{BuildRecord, Digest, Layout, image};
+
+use super::taking_over::{habit, release, serving, up};
+use crate::support::{PATIENCE, checkout::Checkout, checkout::name, load::Load, processes::Tree};
+
+#[test]
+fn a_migration_that_fails() {
+    falls_back(
+        |checkout| describe(checkout, "/migrate/0", "no-such-command"),
+        &["migrating the database: ended with exit code 2; it said:", "no-such-command"],
+    );
+}
+
+#[test]
+fn a_process_that_exits_at_its_start() {
+    falls_back(
+        |checkout| describe(checkout, "/processes/0/args/0", "no-such-command"),
+        &["starting web.1: ended with exit code 2; it said:", "no-such-command"],
+    );
+}
+
+#[test]
+fn a_process_that_never_becomes_ready() {
+    falls_back(never_becomes_ready, &["starting web.1: it is not ready after 60 s"]);
+}
+
+fn falls_back(spoil: impl FnOnce(&Checkout), why: &[&str]) {
+    let checkout = Checkout::released();
+    let run = up(&checkout);
+    let first = serving(checkout.port());
+    let load = Load::start(checkout.port(), 2, habit(false));
+    let kept = Load::start(checkout.port(), 2, habit(true));
+    spoil(&checkout);
+    let bad = release(&checkout);
+    let mut failed = checkout.xtask(["run"]).run().exits(4).prints("");
+    for why in why {
+        failed = failed.says(why);
+    }
+    failed.says(&format!("next: {first} serves on, and nothing of {bad} is left"));
+    load.makes(20);
+    kept.makes(20);
+    load.stops();
+    kept.stops();
+    assert_eq!(serving(checkout.port()), first);
+    assert_eq!(Tree::of(run.pid()).count("todo-api "), 1, "nothing of the new one is left");
+    let failure = xtask_run::failure(&checkout.repo(), &name("local")).unwrap().unwrap();
+    assert_eq!(failure.release.to_string(), bad);
+    assert!(format!("{}: {}", failure.doing, failure.why.concat()).contains(why[0]), "{failure:?}");
+
+    // What comes after it is not held up by it, and the note of it goes.
+    let rolled = checkout.xtask(["rollback", &first, "--json"]).run().done();
+    assert_eq!(rolled.text("replaced"), first);
+    assert_eq!(xtask_run::failure(&checkout.repo(), &name("local")).unwrap(), None);
+    let tree = Tree::of(run.pid());
+    run.stops().done();
+    tree.is_gone_within(PATIENCE);
+}
+
+/// Has the next release wait for ever: no connection to the database is there in time. Its migration does nothing.
+pub(crate) fn never_becomes_ready(checkout: &Checkout) {
+    describe(checkout, "/migrate/0", "describe");
+    checkout.configure("local", "DATABASE_ACQUIRE_TIMEOUT", "0s");
+}
+
+/// Makes another image of the newest one, in which the service describes itself otherwise.
+pub(crate) fn describe(checkout: &Checkout, place: &str, value: &str) {
+    let repo = checkout.repo();
+    let layout = Layout::at(repo.images());
+    let record = BuildRecord::newest(&repo).unwrap();
+    let mut manifest = layout.manifest(&record.digest).unwrap();
+    let text = std::fs::read(layout.blob_path(&manifest.config.digest)).unwrap();
+    let mut config: Value = serde_json::from_slice(&text).unwrap();
+    let label = &mut config["config"]["Labels"][image::SERVICE];
+    let mut service: Value = serde_json::from_str(label.as_str().unwrap()).unwrap();
+    *service.pointer_mut(place).unwrap() = value.into();
+    *label = service.to_string().into();
+    let config = config.to_string();
+    manifest.config.digest = layout.put(config.as_bytes()).unwrap();
+    manifest.config.size = config.len() as u64;
+    let manifest = layout.put(serde_json::to_string(&manifest).unwrap().as_bytes()).unwrap();
+    let of = |digest: &Digest| digest.to_string();
+    checkout.edit_record(&of(&record.digest), &of(&manifest));
+}

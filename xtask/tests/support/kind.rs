@@ -1,0 +1,90 @@
+//! The tests' own kind cluster, and questions to it.
+
+use std::{collections::BTreeSet, process::Command};
+
+use serde_json::Value;
+use xtask_contract::labels;
+
+use super::checkout::CLUSTER;
+
+/// The tests' own cluster, deleted with this value: also when a test fails.
+pub(crate) struct Cluster;
+
+impl Cluster {
+    /// What an earlier run that was killed may have left is deleted, too.
+    pub(crate) fn none_yet() -> Self {
+        Self::delete();
+        Self
+    }
+
+    fn delete() {
+        output(Command::new("kind").args(["delete", "cluster", "--name", CLUSTER]));
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        Self::delete();
+    }
+}
+
+/// The container that is the cluster's node.
+pub(crate) fn node() -> String {
+    format!("{CLUSTER}-control-plane")
+}
+
+/// Asks the cluster, by way of the command on its node.
+pub(crate) fn kubectl(args: &[&str]) -> String {
+    let namespace = format!("--namespace={CLUSTER}-dev");
+    let node = node();
+    let kubectl = ["exec", &node, "kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", &namespace];
+    output(Command::new("docker").args(kubectl).args(args))
+}
+
+/// The node's network, as a file.
+pub(crate) fn network() -> String {
+    let pid = output(Command::new("docker").args(["inspect", "--format={{.State.Pid}}", &node()]));
+    format!("/proc/{}/ns/net", pid.trim())
+}
+
+/// Runs a script on the node.
+pub(crate) fn on_node(script: &str) -> String {
+    output(Command::new("docker").args(["exec", &node(), "sh", "-c", script]))
+}
+
+/// Pods that were replaced serve for some more seconds what was sent to them.
+pub(crate) fn wait_for_the_last_old_pod() {
+    let script = format!(
+        "export KUBECONFIG=/etc/kubernetes/admin.conf; pods='kubectl --namespace={CLUSTER}-dev get pods \
+         --selector=app.kubernetes.io/component=web --output=name'; while [ $($pods | wc -l) -gt 2 ]; do sleep 0.5; done"
+    );
+    output(Command::new("timeout").args(["60", "docker", "exec", &node(), "sh", "-c", &script]));
+}
+
+/// What a variable is in the pods' processes, each value once. The image has no shell: their node is asked.
+pub(crate) fn environment_of_pods(variable: &str) -> Vec<String> {
+    let script = format!(
+        "for p in $(pgrep -x todo-api); do tr '\\0' '\\n' </proc/$p/environ; done | grep '^{variable}=' | sort -u"
+    );
+    on_node(&script).lines().map(str::to_owned).collect()
+}
+
+/// The release that all web pods belong to, but those that are on their way out.
+#[track_caller]
+pub(crate) fn release_of_pods() -> String {
+    let pods = kubectl(&["get", "pods", "--selector=app.kubernetes.io/component=web", "--output=json"]);
+    let pods: Value = serde_json::from_str(&pods).unwrap();
+    let pods = pods["items"].as_array().unwrap().iter().map(|pod| &pod["metadata"]);
+    let staying = pods.filter(|pod| pod["deletionTimestamp"].is_null());
+    let releases: BTreeSet<_> = staying.map(|pod| pod["annotations"][labels::RELEASE].as_str()).collect();
+    assert_eq!(releases.len(), 1, "pods of several releases stay: {releases:?}");
+    releases.into_iter().next().flatten().unwrap().to_owned()
+}
+
+/// The output of a command that must succeed.
+#[track_caller]
+pub(crate) fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}

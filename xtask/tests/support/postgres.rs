@@ -1,0 +1,41 @@
+//! PostgreSQL as its other clients see it, and a server that is no deploy's own.
+
+use std::{env, fs, path::PathBuf, process::Command};
+
+use xtask_contract::progress::Silent;
+
+/// What a query answers, a line for each row, or what `psql` says when it cannot ask.
+pub(crate) fn ask(url: &str, query: &str) -> Result<String, String> {
+    let mut psql = Command::new(psql());
+    psql.args(["--no-psqlrc", "--no-password", "--tuples-only", "--no-align", "--command", query, url]);
+    let output = psql.env("PGCONNECT_TIMEOUT", "10").output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+/// The titles of all todos in a database.
+#[track_caller]
+pub(crate) fn titles(url: &str) -> String {
+    ask(url, "SELECT title FROM todos ORDER BY title").unwrap()
+}
+
+/// Does something while another server runs; it gets the URL of an empty database there, with this password.
+pub(crate) fn with_another(password: &str, work: impl FnOnce(&str)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let done = runtime.block_on(xtask_run::with_postgres(&Silent, async |url: &str| {
+        ask(url, "CREATE DATABASE elsewhere").unwrap();
+        let server = url.trim_start_matches("postgres://postgres@").trim_end_matches("/postgres");
+        work(&format!("postgres://postgres:{password}@{server}/elsewhere"));
+        Ok(())
+    }));
+    done.unwrap();
+}
+
+/// The command, from PATH or from where packages put it.
+fn psql() -> PathBuf {
+    let packages = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let folders = packages.map(|version| version.path().join("bin"));
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&path).chain(folders).map(|folder| folder.join("psql"));
+    found.into_iter().find(|path| path.is_file()).expect("psql comes with PostgreSQL's server packages")
+}
