@@ -40,6 +40,7 @@ impl Story {
         terminal.shows("> ");
         terminal.types("6 * 7\r");
         terminal.shows("42");
+        terminal.shows("> "); // before, what ends a line that is edited ends nothing
         terminal.types("\u{4}");
         let (status, seen) = terminal.sees_end_of(shell);
         assert!(status.success(), "{seen}");

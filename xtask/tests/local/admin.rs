@@ -41,6 +41,7 @@ fn at_a_terminal_a_one_off_process_has_the_terminal() {
     terminal.shows("> ");
     terminal.types("6 * 7\r");
     terminal.shows("42");
+    terminal.shows("> "); // before, what ends a line that is edited ends nothing
     terminal.types("\u{4}");
     let (status, seen) = terminal.sees_end_of(shell);
     assert!(status.success(), "{seen}");

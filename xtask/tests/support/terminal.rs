@@ -20,6 +20,8 @@ use super::PATIENCE;
 pub(crate) struct Terminal {
     person: File,
     seen: String,
+    /// How many bytes of it were waited for already.
+    looked_at: usize,
 }
 
 impl Terminal {
@@ -28,7 +30,7 @@ impl Terminal {
         grantpt(&person).unwrap();
         unlockpt(&person).unwrap();
         tcsetwinsize(&person, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-        Self { person: File::from(person), seen: String::new() }
+        Self { person: File::from(person), seen: String::new(), looked_at: 0 }
     }
 
     /// The side of the process.
@@ -38,10 +40,14 @@ impl Terminal {
         OpenOptions::new().read(true).write(true).custom_flags(no_control).open(path).unwrap()
     }
 
-    /// Waits until it shows this.
+    /// Waits until it shows this, after what was waited for before.
     #[track_caller]
     pub(crate) fn shows(&mut self, text: &str) {
-        while !self.seen.contains(text) {
+        loop {
+            if let Some(place) = self.seen[self.looked_at..].find(text) {
+                self.looked_at += place + text.len();
+                return;
+            }
             assert!(self.read(), "{text:?} was not shown: {}", self.seen);
         }
     }
