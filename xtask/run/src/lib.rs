@@ -11,6 +11,7 @@ mod http;
 mod kind;
 mod kubernetes;
 mod local;
+pub mod logging;
 pub mod logs;
 mod postgres_url;
 mod process_mark;
