@@ -12,7 +12,7 @@ pub(crate) use logs::Logs;
 use clap::{Args, Parser, Subcommand};
 
 use crate::ui::Form;
-use xtask_contract::{Digest, EnvName, ReleaseId};
+use xtask_contract::{Digest, EnvName, ReleaseId, Repository};
 use xtask_run::Wish;
 
 /// Build, release and run todo-api: three stages, strictly apart.
@@ -59,6 +59,12 @@ pub(crate) enum Verb {
         after_help = "Example: cargo xtask build --json | jq -r .digest\n         cargo xtask build --verify"
     )]
     Build(Build),
+    /// Bring an image, its SBOM and its provenance to a registry, by digest
+    ///
+    /// What is there already is not sent again. Who pushes is in `XTASK_REGISTRY_USER` and `XTASK_REGISTRY_PASSWORD`, or
+    /// in Docker's config file. `run` pushes by itself where a deploy's cluster pulls from a registry.
+    #[command(after_help = "Example: cargo xtask push registry.example.com/team/todo-api")]
+    Push(Push),
     /// Make an immutable release of a build and a deploy's config
     #[command(after_help = "Example: cargo xtask release --env dev")]
     Release(Release),
@@ -126,6 +132,20 @@ pub(crate) struct Build {
     #[arg(long, value_name = "DIGEST", num_args = 0..=1, conflicts_with = "allow_dirty")]
     #[expect(clippy::option_option, reason = "not asked for, asked for, or asked for of one image")]
     pub(crate) verify: Option<Option<Digest>>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Push {
+    /// The repository, such as registry.example.com/team/todo-api
+    pub(crate) repository: Repository,
+
+    /// The image's digest, if not the newest build's
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) image: Option<Digest>,
+
+    /// Speak to it without TLS: only to this machine and private addresses
+    #[arg(long)]
+    pub(crate) plain_http: bool,
 }
 
 #[derive(Debug, Args)]

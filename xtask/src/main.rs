@@ -54,6 +54,7 @@ fn dispatch(cli: &Cli, ui: &Ui) -> Result<End> {
     let repo = || Repo::around(&here);
     match &cli.verb {
         Verb::Build(args) => verb::build::build(&repo()?, args, ui),
+        Verb::Push(args) => verb::push::push(&repo()?, args, ui),
         Verb::Release(args) => verb::release::release(&repo()?, args, ui),
         Verb::Run(args) => return verb::run::run(&repo()?, args, ui),
         Verb::Status(args) => return verb::status::status(&repo()?, args, ui),

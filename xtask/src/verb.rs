@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod down;
 pub(crate) mod logs;
 pub(crate) mod promote;
+pub(crate) mod push;
 pub(crate) mod release;
 pub(crate) mod releases;
 pub(crate) mod rollback;
