@@ -113,6 +113,19 @@ pub(crate) enum Verb {
     /// List the backing services, start, stop or swap one
     #[command(after_help = "Example: cargo xtask services up postgres --env dev")]
     Services(Services),
+    /// Say which tools this machine has, and what brings those that it lacks
+    ///
+    /// Exit code 1 if one is missing that a deploy of this machine needs. `cargo xtask setup` brings them.
+    #[command(after_help = "Example: cargo xtask doctor")]
+    Doctor(Doctor),
+    /// Set this machine up with all that it takes, by ansible/setup.yaml
+    ///
+    /// Debian and Ubuntu, as root or as a user with sudo. What is there already stays as it is. Ansible itself is
+    /// brought into the checkout if it is missing.
+    #[command(
+        after_help = "Example: cargo xtask setup --check\n         cargo xtask setup --tags docker,kind -- --extra-vars kind_source=package"
+    )]
+    Setup(Setup),
     /// Run all checks: format, lints, unit, integration, doc and end-to-end tests
     #[command(after_help = "Example: XTASK_E2E=required cargo xtask test")]
     Test(Test),
@@ -319,6 +332,28 @@ pub(crate) enum ServiceAction {
         /// The server's URL; left out or `-`, it is read from standard input, or asked for at a terminal
         url: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Count what only `cargo xtask test` needs, too
+    #[arg(long)]
+    pub(crate) checks: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Setup {
+    /// Only say what would change
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// Only these parts: base, docker, kind, rust, postgresql, project
+    #[arg(long)]
+    pub(crate) tags: Option<String>,
+
+    /// What else ansible-playbook is to be told
+    #[arg(last = true, value_name = "ARGUMENT")]
+    pub(crate) more: Vec<String>,
 }
 
 #[derive(Debug, Args)]

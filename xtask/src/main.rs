@@ -68,6 +68,8 @@ fn dispatch(cli: &Cli, ui: &Ui) -> Result<End> {
         Verb::Up(args) => verb::up::up(&repo()?, args, ui),
         Verb::Down(args) => verb::down::down(&repo()?, args, ui),
         Verb::Services(args) => verb::services::services(&repo()?, args, ui),
+        Verb::Doctor(args) => verb::doctor::doctor(&repo()?, args, ui),
+        Verb::Setup(args) => verb::setup::setup(&repo()?, args, ui),
         Verb::Test(args) => verb::test::test(&repo()?, args, ui),
         Verb::Bench(args) => verb::bench::bench(&repo()?, args, ui),
     }

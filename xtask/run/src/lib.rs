@@ -43,6 +43,7 @@ pub use kubernetes::Change;
 pub use local::{
     client::{ProcessState, State},
     control::Holder,
+    postgres_programs,
     scratch::with_postgres,
 };
 pub use logs::logs;
