@@ -1,6 +1,8 @@
 //! The command line's grammar.
 
 mod config;
+#[cfg(test)]
+mod documents;
 mod how;
 mod logs;
 pub(crate) mod releases;
@@ -301,19 +303,19 @@ pub(crate) struct Services {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ServiceAction {
-    /// Start the deploy's own server, by itself, and go back to it if another one is attached
+    /// Start a service of the deploy by itself: its own server, to which it goes back from an attached one, or its log shipper
     ///
     /// What is missing of it is made: password, data, user, database. It stays until `services down` or `down`;
     /// a `run` of the deploy uses it and leaves it running.
     #[command(after_help = "Example: cargo xtask services up postgres")]
     Up {
-        /// The service, such as `postgres`
+        /// `postgres` or, for up and down, `logging`
         name: String,
     },
     /// Stop the deploy's own server; data are kept
     #[command(after_help = "Example: cargo xtask services down postgres --env dev")]
     Down {
-        /// The service, such as `postgres`
+        /// `postgres` or, for up and down, `logging`
         name: String,
 
         /// Delete its data, too
@@ -326,7 +328,7 @@ pub(crate) enum ServiceAction {
     /// in the password percent-encoded.
     #[command(after_help = "Example: cargo xtask services attach postgres --env dev < url.txt")]
     Attach {
-        /// The service, such as `postgres`
+        /// `postgres` or, for up and down, `logging`
         name: String,
 
         /// The server's URL; left out or `-`, it is read from standard input, or asked for at a terminal
