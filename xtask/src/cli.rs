@@ -1,6 +1,8 @@
 //! The command line's grammar.
 
 mod config;
+#[cfg(test)]
+mod documents;
 mod how;
 mod logs;
 pub(crate) mod releases;
@@ -12,7 +14,7 @@ pub(crate) use logs::Logs;
 use clap::{Args, Parser, Subcommand};
 
 use crate::ui::Form;
-use xtask_contract::{Digest, EnvName, ReleaseId};
+use xtask_contract::{Digest, EnvName, ReleaseId, Repository};
 use xtask_run::Wish;
 
 /// Build, release and run todo-api: three stages, strictly apart.
@@ -59,6 +61,12 @@ pub(crate) enum Verb {
         after_help = "Example: cargo xtask build --json | jq -r .digest\n         cargo xtask build --verify"
     )]
     Build(Build),
+    /// Bring an image, its SBOM and its provenance to a registry, by digest
+    ///
+    /// What is there already is not sent again. Who pushes is in `XTASK_REGISTRY_USER` and `XTASK_REGISTRY_PASSWORD`, or
+    /// in Docker's config file. `run` pushes by itself where a deploy's cluster pulls from a registry.
+    #[command(after_help = "Example: cargo xtask push registry.example.com/team/todo-api")]
+    Push(Push),
     /// Make an immutable release of a build and a deploy's config
     #[command(after_help = "Example: cargo xtask release --env dev")]
     Release(Release),
@@ -107,6 +115,19 @@ pub(crate) enum Verb {
     /// List the backing services, start, stop or swap one
     #[command(after_help = "Example: cargo xtask services up postgres --env dev")]
     Services(Services),
+    /// Say which tools this machine has, and what brings those that it lacks
+    ///
+    /// Exit code 1 if one is missing that a deploy of this machine needs. `cargo xtask setup` brings them.
+    #[command(after_help = "Example: cargo xtask doctor")]
+    Doctor(Doctor),
+    /// Set this machine up with all that it takes, by ansible/setup.yaml
+    ///
+    /// Debian and Ubuntu, as root or as a user with sudo. What is there already stays as it is. Ansible itself is
+    /// brought into the checkout if it is missing.
+    #[command(
+        after_help = "Example: cargo xtask setup --check\n         cargo xtask setup --tags docker,kind -- --extra-vars kind_source=package"
+    )]
+    Setup(Setup),
     /// Run all checks: format, lints, unit, integration, doc and end-to-end tests
     #[command(after_help = "Example: XTASK_E2E=required cargo xtask test")]
     Test(Test),
@@ -126,6 +147,20 @@ pub(crate) struct Build {
     #[arg(long, value_name = "DIGEST", num_args = 0..=1, conflicts_with = "allow_dirty")]
     #[expect(clippy::option_option, reason = "not asked for, asked for, or asked for of one image")]
     pub(crate) verify: Option<Option<Digest>>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Push {
+    /// The repository, such as registry.example.com/team/todo-api
+    pub(crate) repository: Repository,
+
+    /// The image's digest, if not the newest build's
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) image: Option<Digest>,
+
+    /// Speak to it without TLS: only to this machine and private addresses
+    #[arg(long)]
+    pub(crate) plain_http: bool,
 }
 
 #[derive(Debug, Args)]
@@ -268,19 +303,19 @@ pub(crate) struct Services {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ServiceAction {
-    /// Start the deploy's own server, by itself, and go back to it if another one is attached
+    /// Start a service of the deploy by itself: its own server, to which it goes back from an attached one, or its log shipper
     ///
     /// What is missing of it is made: password, data, user, database. It stays until `services down` or `down`;
     /// a `run` of the deploy uses it and leaves it running.
     #[command(after_help = "Example: cargo xtask services up postgres")]
     Up {
-        /// The service, such as `postgres`
+        /// `postgres` or, for up and down, `logging`
         name: String,
     },
     /// Stop the deploy's own server; data are kept
     #[command(after_help = "Example: cargo xtask services down postgres --env dev")]
     Down {
-        /// The service, such as `postgres`
+        /// `postgres` or, for up and down, `logging`
         name: String,
 
         /// Delete its data, too
@@ -293,12 +328,34 @@ pub(crate) enum ServiceAction {
     /// in the password percent-encoded.
     #[command(after_help = "Example: cargo xtask services attach postgres --env dev < url.txt")]
     Attach {
-        /// The service, such as `postgres`
+        /// `postgres` or, for up and down, `logging`
         name: String,
 
         /// The server's URL; left out or `-`, it is read from standard input, or asked for at a terminal
         url: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Count what only `cargo xtask test` needs, too
+    #[arg(long)]
+    pub(crate) checks: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Setup {
+    /// Only say what would change
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// Only these parts: base, docker, kind, rust, postgresql, project
+    #[arg(long)]
+    pub(crate) tags: Option<String>,
+
+    /// What else ansible-playbook is to be told
+    #[arg(last = true, value_name = "ARGUMENT")]
+    pub(crate) more: Vec<String>,
 }
 
 #[derive(Debug, Args)]

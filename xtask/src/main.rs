@@ -54,6 +54,7 @@ fn dispatch(cli: &Cli, ui: &Ui) -> Result<End> {
     let repo = || Repo::around(&here);
     match &cli.verb {
         Verb::Build(args) => verb::build::build(&repo()?, args, ui),
+        Verb::Push(args) => verb::push::push(&repo()?, args, ui),
         Verb::Release(args) => verb::release::release(&repo()?, args, ui),
         Verb::Run(args) => return verb::run::run(&repo()?, args, ui),
         Verb::Status(args) => return verb::status::status(&repo()?, args, ui),
@@ -67,6 +68,8 @@ fn dispatch(cli: &Cli, ui: &Ui) -> Result<End> {
         Verb::Up(args) => verb::up::up(&repo()?, args, ui),
         Verb::Down(args) => verb::down::down(&repo()?, args, ui),
         Verb::Services(args) => verb::services::services(&repo()?, args, ui),
+        Verb::Doctor(args) => verb::doctor::doctor(&repo()?, args, ui),
+        Verb::Setup(args) => verb::setup::setup(&repo()?, args, ui),
         Verb::Test(args) => verb::test::test(&repo()?, args, ui),
         Verb::Bench(args) => verb::bench::bench(&repo()?, args, ui),
     }

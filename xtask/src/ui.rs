@@ -6,7 +6,6 @@ mod console;
 mod diff;
 mod events;
 mod lines;
-mod log;
 
 pub(crate) use colours::Colours;
 pub(crate) use console::Streams;

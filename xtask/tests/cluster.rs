@@ -17,6 +17,8 @@ mod killing;
 mod logging;
 #[path = "cluster/sharing.rs"]
 mod sharing;
+#[path = "cluster/shipping.rs"]
+mod shipping;
 #[path = "cluster/steady.rs"]
 mod steady;
 mod support;
@@ -47,6 +49,7 @@ fn a_deploy_on_a_cluster_withstands_what_happens_to_it() {
     failing::tell(&story);
     sharing::tell(&story);
     logging::tell(&story);
+    shipping::tell(&story);
     steady::tell(&story);
 }
 

@@ -8,7 +8,7 @@ use std::{env, fs, process::Command};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::json;
-use support::{needs, ports, registry::Registry as Server};
+use support::{checkout::Checkout, needs, ports, registry::Registry as Server};
 use tempfile::TempDir;
 use xtask_contract::{
     Digest, Error, Layout, Repository, Secret,
@@ -232,4 +232,24 @@ fn nothing_goes_over_the_open_network_without_tls() {
     let error = images.push_as(user(PASSWORD), &repository).unwrap_err();
     assert_eq!(error.exit, xtask_contract::Exit::Refused);
     assert!(error.to_string().contains("with TLS only"), "{error}");
+}
+
+#[test]
+fn the_command_brings_the_newest_build_with_its_documents_and_a_second_time_sends_nothing() {
+    if !needs::registry() {
+        return;
+    }
+    let (server, checkout) = (Server::start(), Checkout::built());
+    let repository = server.repository(NAME).to_string();
+    let push = || checkout.xtask(["push", &repository, "--plain-http"]).run();
+    let reference = push().done().stdout;
+    let (place, digest) = reference.split_whitespace().next().unwrap().split_once('@').unwrap();
+    assert_eq!(place, repository);
+    let digest: Digest = digest.parse().unwrap();
+    assert!(server.manifest(NAME, &digest.to_string()).is_ok());
+    let kinds: Vec<String> = server.documents(NAME, &digest).into_iter().map(|(kind, _)| kind).collect();
+    assert!(kinds.contains(&SBOM.to_owned()) && kinds.contains(&PROVENANCE.to_owned()), "{kinds:?}");
+    assert_eq!(push().done().stdout, format!("{repository}@{digest} — was there already\n"));
+    let (first, _) = repository.split_once('/').unwrap();
+    checkout.xtask(["push", first, "--plain-http"]).run().exits(2);
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, io};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    EnvName, Error, Policy, Repo, Result,
+    EnvName, Error, Logging, Policy, Repo, Result,
     settings::{Ingress, Network, Settings},
 };
 
@@ -37,6 +37,9 @@ pub struct Deploy {
     /// The backing services that `run` starts for it.
     #[serde(default)]
     pub services: Services,
+    /// Where a cluster ships what its processes write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logging: Option<Logging>,
     /// Its rules.
     #[serde(default)]
     pub policy: Policy,

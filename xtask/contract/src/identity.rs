@@ -13,11 +13,12 @@ impl Identity {
     /// The identity that the environment names (`XTASK_AGE_IDENTITY`, or a file by
     /// `XTASK_AGE_IDENTITY_FILE`), or this machine's in `.xtask/identity`, if there is any.
     pub fn at_hand(repo: &Repo) -> Result<Option<Self>> {
-        if let Ok(key) = env::var("XTASK_AGE_IDENTITY") {
+        // An empty variable is how a CI system gives a secret that it has not got.
+        if let Some(key) = env::var("XTASK_AGE_IDENTITY").ok().filter(|key| !key.is_empty()) {
             let identity = Self::parse(&key);
             return identity.map(Some).ok_or_else(|| not_an_identity("the variable XTASK_AGE_IDENTITY"));
         }
-        if let Some(path) = env::var_os("XTASK_AGE_IDENTITY_FILE") {
+        if let Some(path) = env::var_os("XTASK_AGE_IDENTITY_FILE").filter(|path| !path.is_empty()) {
             return Self::from_file(Path::new(&path)).map(Some);
         }
         let path = repo.state().join("identity");

@@ -37,12 +37,21 @@ pub enum Part {
     Process,
     /// A one-off process, which no release has.
     Admin,
+    /// The log shipper, which no release has either.
+    Logging,
 }
 
 impl Part {
     /// All parts, those of a release in the order of application.
-    pub const ALL: [Self; 6] =
-        [Self::Namespace, Self::Config, Self::Service, Self::Migration, Self::Process, Self::Admin];
+    pub const ALL: [Self; 7] = [
+        Self::Namespace,
+        Self::Config,
+        Self::Service,
+        Self::Migration,
+        Self::Process,
+        Self::Admin,
+        Self::Logging,
+    ];
 
     /// The label's value.
     pub fn as_str(self) -> &'static str {
@@ -53,6 +62,7 @@ impl Part {
             Self::Migration => "migration",
             Self::Process => "process",
             Self::Admin => "admin",
+            Self::Logging => "logging",
         }
     }
 

@@ -83,10 +83,12 @@ impl SigningKey {
     /// The key in `XTASK_SIGNING_KEY` (PKCS#8 in PEM), or in the file that `XTASK_SIGNING_KEY_FILE` names, if
     /// there is any.
     pub fn at_hand() -> Result<Option<Self>> {
-        if let Ok(pem) = env::var("XTASK_SIGNING_KEY") {
+        // An empty variable is how a CI system gives a secret that it has not got.
+        if let Some(pem) = env::var("XTASK_SIGNING_KEY").ok().filter(|pem| !pem.is_empty()) {
             return Self::parse(&pem, "the variable XTASK_SIGNING_KEY").map(Some);
         }
-        let Some(path) = env::var_os("XTASK_SIGNING_KEY_FILE") else { return Ok(None) };
+        let path = env::var_os("XTASK_SIGNING_KEY_FILE").filter(|path| !path.is_empty());
+        let Some(path) = path else { return Ok(None) };
         let path = std::path::PathBuf::from(path);
         let pem =
             fs::read_to_string(&path).doing(|| format!("reading the signing key {}", path.display()))?;

@@ -3,6 +3,7 @@
 
 mod again;
 mod ingress;
+mod logging;
 mod network;
 mod postgres;
 mod process;
@@ -12,7 +13,7 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 use xtask_contract::{
-    Context, EnvName, Release, Result,
+    Context, EnvName, Logging, Release, Result,
     deploy::{Postgres, Target},
     labels::{self, Part},
 };
@@ -51,6 +52,19 @@ pub(crate) fn postgres_objects(
     to_yaml(&format!("# The PostgreSQL server of {env}."), &placed(objects, env, target))
 }
 
+/// The objects of a deploy's log shipper, which no release has: from `k8s/logging.yaml`.
+pub(crate) fn logging_objects(
+    k8s: &Path,
+    env: &EnvName,
+    target: &Target,
+    logging: &Logging,
+) -> Result<String> {
+    let namespace = placed(read(&k8s.join("objects"), "namespace", Part::Namespace)?, env, target);
+    let mut objects = namespace;
+    objects.extend(logging::shipper(documents(k8s, "logging")?, env, target, logging)?);
+    to_yaml(&format!("# The log shipper of {env}."), &objects)
+}
+
 fn head(release: &Release) -> String {
     format!("# The objects of release {}, made by `cargo xtask release`.", release.id)
 }
@@ -69,11 +83,14 @@ fn migration(folder: &Path, release: &Release) -> Result<Objects> {
 }
 
 fn read(folder: &Path, name: &str, part: Part) -> Result<Objects> {
+    Ok(documents(folder, name)?.into_iter().map(|object| (part, object)).collect())
+}
+
+fn documents(folder: &Path, name: &str) -> Result<Vec<Value>> {
     let path = folder.join(format!("{name}.yaml"));
-    let doing = || format!("reading k8s/objects/{name}.yaml");
+    let doing = || format!("reading {}", path.display());
     let text = fs::read_to_string(&path).doing(doing)?;
-    let objects: Vec<Value> = serde_saphyr::from_multiple(&text).doing(doing)?;
-    Ok(objects.into_iter().map(|object| (part, object)).collect())
+    serde_saphyr::from_multiple(&text).doing(doing)
 }
 
 fn to_yaml(head: &str, objects: &[Value]) -> Result<String> {

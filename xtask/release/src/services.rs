@@ -2,7 +2,7 @@
 //! config: swapping it changes the deploy's two files and its next release, and no image.
 
 use xtask_contract::{
-    Deploy, EnvName, Error, Identity, Ledger, Repo, Result, SealedSecrets, Secret,
+    Deploy, EnvName, Error, Identity, Ledger, Logging, Repo, Result, SealedSecrets, Secret,
     deploy::{Postgres, Target},
 };
 
@@ -56,6 +56,35 @@ pub enum Back {
     FromLedger,
     /// There is no such release that can be opened here: it was made anew, with another password.
     Anew,
+}
+
+/// A deploy's log shipper: what it takes to start it.
+#[derive(Debug)]
+pub struct Shipper {
+    /// Where the deploy runs.
+    pub target: Target,
+    /// Its table in the deploy's file.
+    pub logging: Logging,
+    /// Its Kubernetes objects.
+    pub objects: String,
+}
+
+/// The log shipper of a deploy.
+pub fn shipper(repo: &Repo, env: &EnvName) -> Result<Shipper> {
+    let Deploy { target, logging, .. } = Deploy::read(repo, env)?;
+    let refused = |why: &str| Error::refused(format!("shipping the logs of {env}"), why);
+    if !target.is_cluster() {
+        return Err(refused("its processes are of this machine, which keeps what they write")
+            .next(format!("`cargo xtask logs --follow --raw --env {env}` can be piped to anywhere")));
+    }
+    let logging = logging.ok_or_else(|| {
+        refused(&format!("k8s/envs/{env}.toml has no [logging]")).next(
+            "add that table, with `to` (such as \"syslog://logs.example.com:514\") and `image` (see \
+             k8s/logging/Dockerfile)",
+        )
+    })?;
+    let objects = render::logging_objects(&repo.k8s(), env, &target, &logging)?;
+    Ok(Shipper { target, logging, objects })
 }
 
 /// The backing services of a deploy.

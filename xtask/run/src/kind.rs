@@ -3,6 +3,7 @@
 mod cluster;
 mod down;
 pub(crate) mod images;
+pub(crate) mod logging;
 pub(crate) mod nodes;
 mod restart;
 pub(crate) mod service;

@@ -17,6 +17,7 @@ mod fall_back;
 mod judge;
 mod kinds;
 mod lease;
+pub(crate) mod logging;
 mod logs;
 mod notes;
 mod objects;
@@ -30,7 +31,7 @@ mod stateful;
 mod status;
 mod watch;
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use kube::{Api, Client, ResourceExt, api::ListParams};
 use xtask_contract::{EnvName, ReleaseId, Result, labels};
 
@@ -120,5 +121,5 @@ async fn start_service(
     let doing = format!("waiting for the volume of {name}");
     stateful::within_deadline(&doing, hosting.prepare_volume(site, name)).await?;
     stateful::start_over(site, name).await?;
-    stateful::ready(site, name).await
+    stateful::ready::<StatefulSet>(site, name).await
 }

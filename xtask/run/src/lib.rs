@@ -11,6 +11,7 @@ mod http;
 mod kind;
 mod kubernetes;
 mod local;
+pub mod logging;
 pub mod logs;
 mod postgres_url;
 mod process_mark;
@@ -42,6 +43,7 @@ pub use kubernetes::Change;
 pub use local::{
     client::{ProcessState, State},
     control::Holder,
+    postgres_programs,
     scratch::with_postgres,
 };
 pub use logs::logs;

@@ -49,6 +49,7 @@ pub(crate) use admin::admin;
 use control::Holder;
 use lock::Lock;
 use nursery::nursery;
+pub use postgres_home::newest_programs as postgres_programs;
 use supervisor::Supervisor;
 
 /// How long a `run` may neither answer nor end.

@@ -1,6 +1,5 @@
 //! What a deploy's processes have written to their standard streams, all in one, in order of time.
 
-mod line;
 mod select;
 
 use chrono::{DateTime, Utc};
@@ -8,9 +7,9 @@ use regex::Regex;
 use xtask_contract::{EnvName, Error, Repo, Result};
 
 use crate::{kubernetes, local, reach::Reach, standing::target};
-pub use line::Line;
-pub(crate) use line::{now, time};
 pub(crate) use select::Select;
+pub use xtask_lines::Line;
+pub(crate) use xtask_lines::{now, time};
 
 /// Which lines are wanted.
 #[derive(Debug, Clone, Default)]

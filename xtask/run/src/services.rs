@@ -16,7 +16,7 @@ use xtask_contract::{
 use crate::{Nodes, Status, kind, local, postgres_url::PostgresUrl, reach::Reach, remote};
 
 /// How long a service that is only looked at may take to answer.
-const LOOK: Duration = Duration::from_secs(1);
+pub(crate) const LOOK: Duration = Duration::from_secs(1);
 
 /// A deploy's own PostgreSQL server.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +41,17 @@ pub enum State {
     Down,
     /// That cannot be told here and now.
     Unknown,
+}
+
+impl State {
+    /// By whether it is up, if that was told in time.
+    pub(crate) fn of(is_up: Option<bool>) -> Self {
+        match is_up {
+            Some(true) => Self::Up,
+            Some(false) => Self::Down,
+            None => Self::Unknown,
+        }
+    }
 }
 
 /// Starts a deploy's own server and waits until it takes connections. It stays when this returns.
@@ -84,11 +95,7 @@ pub async fn state(repo: &Repo, env: &EnvName, target: &Target, nodes: &impl Nod
             Some(Reach::Remote(place)) => remote::service_is_up(env, &place).await,
         }
     };
-    match time::timeout(LOOK, is_up).await {
-        Ok(Ok(true)) => State::Up,
-        Ok(Ok(false)) => State::Down,
-        Ok(Err(_)) | Err(_) => State::Unknown,
-    }
+    State::of(time::timeout(LOOK, is_up).await.ok().and_then(Result::ok))
 }
 
 /// Whether something takes connections there: all that can be told of an attached server without logging in.

@@ -16,6 +16,11 @@ impl Colours {
         Self(stream.is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
     }
 
+    /// Whether there are any.
+    pub(super) fn are_shown(self) -> bool {
+        self.0
+    }
+
     /// What went wrong.
     pub(crate) fn error(self, text: &str) -> String {
         self.paint(RED, text)
@@ -44,6 +49,6 @@ impl Colours {
 
     /// A text in one of the terminal's colours, by its number.
     pub(super) fn paint(self, colour: u8, text: &str) -> String {
-        if self.0 { format!("\u{1b}[{colour}m{text}\u{1b}[0m") } else { text.to_owned() }
+        xtask_lines::paint(self.0, colour, text)
     }
 }

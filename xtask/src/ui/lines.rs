@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
 use xtask_contract::{Context, Progress, Result};
 use xtask_run::logs::{Line, Sink};
 
-use super::{Ui, log};
+use super::Ui;
 
 /// How lines are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,14 +44,11 @@ impl<'a> LineSink<'a> {
     fn write(&mut self, line: &Line<'_>) -> io::Result<()> {
         match self.form {
             LineForm::Raw => writeln!(self.out, "{}", line.text),
-            LineForm::Json => {
-                serde_json::to_writer(&mut self.out, line)?;
-                self.out.write_all(b"\n")
-            }
+            LineForm::Json => writeln!(self.out, "{}", line.json()),
             LineForm::Readable => {
                 let colours = self.ui.result_colours();
                 let prefix = self.ui.prefix(line.process, colours);
-                writeln!(self.out, "{prefix} {}", log::readable(line, colours))
+                writeln!(self.out, "{prefix} {}", line.readable(colours.are_shown()))
             }
         }
     }

@@ -1,6 +1,8 @@
 //! `cargo xtask services`: backing services as attached resources. What changes a deploy's files is stage
 //! release's, what starts and stops is stage run's; what the one made is handed to the other here.
 
+mod logging;
+
 use serde::Serialize;
 use xtask_contract::{Deploy, EnvName, Error, Progress, Repo, Result, Secret, deploy::Target};
 use xtask_release::services::{Back, Place, Service};
@@ -15,15 +17,23 @@ use crate::{
     ui::Ui,
 };
 
-/// The only backing service that there is so far.
+/// What a deploy may have beside its processes.
+enum Name {
+    Postgres,
+    /// The log shipper.
+    Logging,
+}
+
+/// The name of the database's service.
 const POSTGRES: &str = "postgres";
 
 #[derive(Serialize)]
 struct Row {
     name: &'static str,
-    variable: String,
+    /// Null where the service knows nothing of it.
+    variable: Option<String>,
     attached: bool,
-    /// `host:port/database`; null if the URL cannot be opened here, or is not there yet.
+    /// `host:port/database`, or where lines are shipped to; null if the URL cannot be opened here, or is not there yet.
     endpoint: Option<String>,
     sealed: bool,
     state: State,
@@ -56,21 +66,29 @@ pub(crate) fn services(repo: &Repo, args: &cli::Services, ui: &Ui) -> Result<()>
     let env = &args.env;
     match &args.action {
         None => list(repo, env, ui),
-        Some(ServiceAction::Up { name }) => known(name).and_then(|()| up(repo, env, ui)),
-        Some(ServiceAction::Down { name, data }) => known(name).and_then(|()| down(repo, env, *data, ui)),
-        Some(ServiceAction::Attach { name, url }) => {
-            known(name).and_then(|()| attach(repo, env, url.as_deref(), ui))
-        }
+        Some(ServiceAction::Up { name }) => match known(name)? {
+            Name::Postgres => up(repo, env, ui),
+            Name::Logging => logging::up(repo, env, ui),
+        },
+        Some(ServiceAction::Down { name, data }) => match known(name)? {
+            Name::Postgres => down(repo, env, *data, ui),
+            Name::Logging => logging::down(repo, env, *data, ui),
+        },
+        Some(ServiceAction::Attach { name, url }) => match known(name)? {
+            Name::Postgres => attach(repo, env, url.as_deref(), ui),
+            Name::Logging => Err(logging::not_attached(env)),
+        },
     }
 }
 
 /// Refuses any other name, without repeating it: a URL may have taken its place.
-fn known(name: &str) -> Result<()> {
-    if name == POSTGRES {
-        return Ok(());
+fn known(name: &str) -> Result<Name> {
+    match name {
+        POSTGRES => Ok(Name::Postgres),
+        logging::NAME => Ok(Name::Logging),
+        _ => Err(Error::usage("choosing the backing service", "there is none of this name")
+            .next(format!("there are: {POSTGRES}, {}", logging::NAME))),
     }
-    Err(Error::usage("choosing the backing service", "there is none of this name")
-        .next(format!("name the one there is: {POSTGRES}")))
 }
 
 fn list(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
@@ -81,6 +99,9 @@ fn list(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
         for service in listed {
             let state = state(repo, env, &deploy.target, &service).await;
             rows.push(row(service, state));
+        }
+        if let Some(logging) = &deploy.logging {
+            rows.push(logging::row(repo, env, &deploy.target, logging).await);
         }
         rows
     })?;
@@ -105,7 +126,7 @@ fn row(service: Service, state: State) -> Row {
         Place::Sealed => (None, true),
         Place::None => (None, false),
     };
-    Row { name, variable, attached, endpoint, sealed, state }
+    Row { name, variable: Some(variable), attached, endpoint, sealed, state }
 }
 
 fn words(row: &Row) -> String {
@@ -122,7 +143,8 @@ fn words(row: &Row) -> String {
         (State::Down, true) => "does not answer from here",
         (State::Unknown, _) => "state unknown",
     };
-    format!("{}  {}  {whose}  {place}  {state}", row.name, row.variable)
+    let variable = row.variable.as_deref().unwrap_or("-");
+    format!("{}  {variable}  {whose}  {place}  {state}", row.name)
 }
 
 fn up(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {

@@ -20,6 +20,7 @@ pub(crate) mod postgres;
 pub(crate) mod processes;
 pub(crate) mod registry;
 pub(crate) mod relay;
+pub(crate) mod syslog;
 pub(crate) mod template;
 pub(crate) mod terminal;
 

@@ -182,6 +182,7 @@ fn without_cluster(deploy: &Deploy) -> Vec<String> {
         ("processes", !deploy.processes.is_empty()),
         ("network", !deploy.network.is_empty()),
         ("ingress", deploy.ingress.is_some()),
+        ("logging", deploy.logging.is_some()),
     ];
     let said = said.into_iter().filter(|(_, said)| *said);
     said.map(|(table, _)| format!("[{table}] is for a cluster; this deploy runs on this machine")).collect()

@@ -8,7 +8,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 use tokio::time;
-use xtask_contract::{Error, Exit, Result};
+use xtask_contract::{Error, Exit, Result, labels};
 
 use super::{
     api_error::{ApiContext, code, words},
@@ -98,7 +98,7 @@ impl Applier<'_> {
         if foreign.is_empty() {
             Err(Refusal::of(doing(), &error))
         } else {
-            Err(conflict(doing(), &foreign).into())
+            Err(conflict(doing(), &foreign, object).into())
         }
     }
 
@@ -177,10 +177,11 @@ impl From<Error> for Refusal {
     }
 }
 
-fn conflict(doing: String, conflicts: &[Conflict]) -> Error {
+fn conflict(doing: String, conflicts: &[Conflict], object: &DynamicObject) -> Error {
+    let env = object.labels().get(labels::DEPLOY).map_or("ENV", String::as_str);
     let fields: Vec<String> = conflicts.iter().map(|one| format!("--take-over '{}'", one.field)).collect();
     Error::refused_for(doing, conflicts.iter().map(ToString::to_string).collect()).next(format!(
-        "put that change into the release (k8s/objects or the deploy's file), or take the field: `cargo xtask run {}`",
+        "put that change into the release (k8s/objects or the deploy's file), or take the field: `cargo xtask run --env {env} {}`",
         fields.join(" ")
     ))
 }

@@ -136,9 +136,10 @@ impl Lock {
                 let who = now.as_ref().map_or_else(|| "somebody who deleted it".to_owned(), holder);
                 let doing = format!("holding the lock of {}", self.env);
                 let why = format!("it was taken by {who}, as this command was not heard of for too long");
-                Err(Some(
-                    Error::failed(doing, why).next("look with `cargo xtask status` before you run it again"),
-                ))
+                Err(Some(Error::failed(doing, why).next(format!(
+                    "look with `cargo xtask status --env {}` before you run it again",
+                    self.env
+                ))))
             }
         }
     }

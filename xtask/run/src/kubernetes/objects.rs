@@ -56,7 +56,7 @@ impl Objects {
             (Some(Part::Config), _) => &mut self.config,
             (Some(Part::Migration), _) | (None, "Job") => &mut self.migration,
             (Some(Part::Process), _) | (None, "Deployment") => &mut self.processes,
-            (Some(Part::Service | Part::Admin) | None, _) => &mut self.services,
+            (Some(Part::Service | Part::Admin | Part::Logging) | None, _) => &mut self.services,
         }
     }
 

@@ -74,8 +74,10 @@ pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, hosting: &impl Hosting) -
 
 fn stopped(run: &Run<'_, impl Hosting>, signal: &str) -> Error {
     let id = run.job.verified.release.id;
-    Error::failed(format!("running {id}"), format!("it was stopped by {signal} on its way"))
-        .next("the same command goes on from there; `cargo xtask status` shows where the deploy stands")
+    Error::failed(format!("running {id}"), format!("it was stopped by {signal} on its way")).next(format!(
+        "the same command goes on from there; `cargo xtask status --env {}` shows where the deploy stands",
+        run.site.env
+    ))
 }
 
 impl<H: Hosting> Run<'_, H> {
@@ -207,8 +209,13 @@ impl<H: Hosting> Run<'_, H> {
         watch::rollout(&self.site, &names, &id, self.deadline, self.job.progress)
             .await
             .map_err(|failure| failure.error(format!("rolling out {}", failure.process)))?;
-        self.job.progress.step("waiting for the service to answer");
         let Some((name, path)) = readiness(release) else { return Ok(()) };
+        let present = scale::present(&self.site, &[name.to_owned()]).await?;
+        if present.iter().all(|one| judge::replicas(one) == 0) {
+            self.job.progress.note(&format!("{name} is scaled to zero: nobody is there to be asked"));
+            return Ok(());
+        }
+        self.job.progress.step("waiting for the service to answer");
         let answers = self.hosting.answers(&self.site, name, path, release.id);
         time::timeout_at(self.deadline.into(), answers).await.map_err(|_| {
             let place = self.hosting.url().unwrap_or_else(|| format!("the service {name}"));

@@ -1,4 +1,4 @@
-//! Backing services on the cluster (a `StatefulSet` each), and what may keep one from starting.
+//! Backing services on the cluster (a `StatefulSet` or `DaemonSet` each), and what may keep one from starting.
 
 use std::{
     fmt::Debug,
@@ -8,12 +8,13 @@ use std::{
 
 use futures_util::StreamExt;
 use k8s_openapi::api::{
-    apps::v1::StatefulSet,
+    apps::v1::{DaemonSet, StatefulSet},
     core::v1::{ContainerStatus, Event, Pod},
 };
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, ListParams},
+    core::NamespaceResourceScope,
     runtime::{
         WatchStreamExt,
         watcher::{Config, watch_object, watcher},
@@ -55,24 +56,53 @@ pub(crate) async fn start_over(site: &Site<'_>, component: &str) -> Result<()> {
 pub(crate) async fn is_up(site: &Site<'_>, name: &str) -> Result<bool> {
     let api: Api<StatefulSet> = Api::namespaced(site.client.clone(), site.namespace);
     let set = api.get_opt(name).await.asked(|| format!("reading the StatefulSet {name}"))?;
-    Ok(set.as_ref().is_some_and(has_all))
+    Ok(set.as_ref().is_some_and(Keeper::has_all))
 }
 
-fn has_all(set: &StatefulSet) -> bool {
-    let wanted = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
-    set.status.as_ref().is_some_and(|status| {
-        let current = status.update_revision == status.current_revision
-            || status.updated_replicas.unwrap_or(0) >= wanted;
-        status.observed_generation >= set.metadata.generation
-            && current
-            && status.ready_replicas.unwrap_or(0) >= wanted
-    })
+/// An object that keeps pods.
+pub(crate) trait Keeper {
+    /// Whether all of its pods are up to date and ready.
+    fn has_all(&self) -> bool;
 }
 
-/// Waits until a StatefulSet's pods are ready.
-pub(crate) async fn ready(site: &Site<'_>, name: &str) -> Result<()> {
+impl Keeper for StatefulSet {
+    fn has_all(&self) -> bool {
+        let wanted = self.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+        self.status.as_ref().is_some_and(|status| {
+            let current = status.update_revision == status.current_revision
+                || status.updated_replicas.unwrap_or(0) >= wanted;
+            status.observed_generation >= self.metadata.generation
+                && current
+                && status.ready_replicas.unwrap_or(0) >= wanted
+        })
+    }
+}
+
+impl Keeper for DaemonSet {
+    fn has_all(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| {
+            let wanted = status.desired_number_scheduled;
+            status.observed_generation >= self.metadata.generation
+                && wanted > 0
+                && status.updated_number_scheduled.unwrap_or(0) >= wanted
+                && status.number_ready >= wanted
+        })
+    }
+}
+
+/// Waits until the pods of a backing service are ready.
+pub(crate) async fn ready<K>(site: &Site<'_>, name: &str) -> Result<()>
+where
+    K: Keeper
+        + kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + 'static,
+{
     let doing = || format!("starting {name}");
-    let sets: Api<StatefulSet> = Api::namespaced(site.client.clone(), site.namespace);
+    let sets: Api<K> = Api::namespaced(site.client.clone(), site.namespace);
     let pods: Api<Pod> = Api::namespaced(site.client.clone(), site.namespace);
     let notes: Api<Event> = Api::namespaced(site.client.clone(), site.namespace);
     let mut states = pin!(watch_object(sets, name).default_backoff());
@@ -97,7 +127,7 @@ pub(crate) async fn ready(site: &Site<'_>, name: &str) -> Result<()> {
         tokio::select! {
             biased;
             Some(state) = states.next() => {
-                if matches!(&state, Ok(Some(set)) if has_all(set)) {
+                if matches!(&state, Ok(Some(set)) if set.has_all()) {
                     return Ok(());
                 }
             }

@@ -129,7 +129,7 @@ pub(super) fn unprivileged() -> io::Result<User> {
 }
 
 /// The folder of the newest server programs of this machine.
-pub(super) fn newest_programs() -> Result<PathBuf> {
+pub fn newest_programs() -> Result<PathBuf> {
     Ok(all_programs()?.swap_remove(0))
 }
 

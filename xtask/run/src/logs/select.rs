@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::{Line, Query, line};
+use super::{Line, Query, time};
 
 /// Takes lines in their order, and gives those that are wanted.
 pub(crate) struct Select<'q> {
@@ -27,7 +27,7 @@ impl<'q> Select<'q> {
     pub(crate) fn new(query: &'q Query) -> Self {
         Self {
             query,
-            since: query.since.map(line::time),
+            since: query.since.map(time),
             held: VecDeque::new(),
             previous: HashMap::new(),
             seen: 0,

@@ -111,7 +111,7 @@ pub(in crate::verb) fn words(changes: &Changes, commits: Option<&[String]>, colo
     let ingress = changes.ingress.iter().flat_map(|ingress| one(&map(ingress, ingress_words)));
     part("ingress", ingress.collect());
     if changes.words().is_empty() {
-        text.push_str("no change in image, config, processes, target, services or network\n");
+        text.push_str("no change in image, config, processes, target, services, network or ingress\n");
     }
     text
 }

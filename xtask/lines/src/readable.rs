@@ -3,23 +3,31 @@
 use std::{borrow::Cow, fmt::Write};
 
 use serde_json::{Map, Value};
-use xtask_run::logs::Line;
 
-use super::Colours;
+use crate::{Line, paint};
 
 const FAINT: u8 = 2;
 const RED: u8 = 31;
 const YELLOW: u8 = 33;
 
-/// A line in a readable form, with a time. One that is a JSON object: the level, the message, then the fields.
-pub(super) fn readable(line: &Line<'_>, colours: Colours) -> String {
-    match serde_json::from_str(line.text) {
-        Ok(fields) => record(fields, line, colours),
-        Err(_) => format!("{} {}", colours.paint(FAINT, &moment(line.time)), shown(line.text)),
+impl Line<'_> {
+    /// The line in a readable form, with a time, if wanted in a terminal's colours. One that is a JSON object: the
+    /// level, the message, then the fields.
+    pub fn readable(&self, colours: bool) -> String {
+        match serde_json::from_str(self.text) {
+            Ok(fields) => record(fields, self, colours),
+            Err(_) => format!("{} {}", paint(colours, FAINT, &moment(self.time)), shown(self.text)),
+        }
+    }
+
+    /// All that is known of the line, as a JSON document.
+    pub fn json(&self) -> String {
+        // A struct of texts is always one.
+        serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-fn record(mut fields: Map<String, Value>, line: &Line<'_>, colours: Colours) -> String {
+fn record(mut fields: Map<String, Value>, line: &Line<'_>, colours: bool) -> String {
     let mut first = |names: &[&str]| {
         let name = names.iter().find(|name| fields.get(**name).is_some_and(Value::is_string))?;
         match fields.remove(*name) {
@@ -31,11 +39,11 @@ fn record(mut fields: Map<String, Value>, line: &Line<'_>, colours: Colours) -> 
     let level = first(&["level", "severity"]).unwrap_or_default();
     let message = first(&["message", "msg"]).unwrap_or_default();
     let time = time.as_deref().unwrap_or(line.time);
-    let mut text = colours.paint(FAINT, &moment(time));
+    let mut text = paint(colours, FAINT, &moment(time));
     let padded = format!("{:<5}", shown(&level));
     let level = match level.to_ascii_uppercase().as_str() {
-        "ERROR" | "FATAL" => colours.paint(RED, &padded),
-        "WARN" | "WARNING" => colours.paint(YELLOW, &padded),
+        "ERROR" | "FATAL" => paint(colours, RED, &padded),
+        "WARN" | "WARNING" => paint(colours, YELLOW, &padded),
         _ => padded,
     };
     let _ = write!(text, " {level} {}", shown(&message));
@@ -45,7 +53,7 @@ fn record(mut fields: Map<String, Value>, line: &Line<'_>, colours: Colours) -> 
 }
 
 /// Appends fields in the order of their names: what order a map has, some crate far away may decide by a feature.
-fn add_all(text: &mut String, name: &mut String, fields: &Map<String, Value>, colours: Colours) {
+fn add_all(text: &mut String, name: &mut String, fields: &Map<String, Value>, colours: bool) {
     let mut sorted: Vec<_> = fields.iter().collect();
     sorted.sort_unstable_by_key(|(field, _)| *field);
     for (field, value) in sorted {
@@ -54,7 +62,7 @@ fn add_all(text: &mut String, name: &mut String, fields: &Map<String, Value>, co
 }
 
 /// Appends a field; one that has fields itself, with each of them.
-fn add(text: &mut String, name: &mut String, field: &str, value: &Value, colours: Colours) {
+fn add(text: &mut String, name: &mut String, field: &str, value: &Value, colours: bool) {
     let before = name.len();
     if before > 0 {
         name.push('.');
@@ -66,7 +74,7 @@ fn add(text: &mut String, name: &mut String, field: &str, value: &Value, colours
         }
         value => {
             text.push(' ');
-            text.push_str(&colours.paint(FAINT, &(shown(name) + "=")));
+            text.push_str(&paint(colours, FAINT, &(shown(name) + "=")));
             match value {
                 Value::String(word) if is_word(word) => text.push_str(&shown(word)),
                 value => text.push_str(&shown(&value.to_string())),
@@ -112,7 +120,7 @@ mod tests {
     fn seen(text: &str, colours: bool) -> String {
         let time = "2011-04-06T20:32:17.123456Z";
         let line = Line { time, release: "2011-04-06-20:32:17", process: "web.1", instance: "1", text };
-        readable(&line, Colours(colours))
+        line.readable(colours)
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// Reads a kept line, without its end.
-    pub(crate) fn parse(kept: &'a str) -> Option<Self> {
+    pub fn parse(kept: &'a str) -> Option<Self> {
         let (time, rest) = kept.split_once(' ')?;
         let (release, rest) = rest.split_once(' ')?;
         let (process, rest) = rest.split_once(' ')?;
@@ -31,7 +31,7 @@ impl<'a> Line<'a> {
     }
 
     /// Appends the line in the form in which it is kept.
-    pub(crate) fn keep(&self, to: &mut String) {
+    pub fn keep(&self, to: &mut String) {
         let Self { time, release, process, instance, text } = self;
         // What ends a line cannot be in one.
         let text = text.replace('\n', "\r");
@@ -40,12 +40,12 @@ impl<'a> Line<'a> {
 }
 
 /// A time in the form of [`Line::time`].
-pub(crate) fn time(time: DateTime<Utc>) -> String {
+pub fn time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 /// The time now.
-pub(crate) fn now() -> String {
+pub fn now() -> String {
     time(Utc::now())
 }
 

@@ -1,0 +1,20 @@
+//! A deploy's log shipper on its kind cluster.
+
+use xtask_contract::{EnvName, Progress, Repo, Result};
+
+use super::{Place, cluster::Cluster, images, nodes::Nodes};
+use crate::{Status, kubernetes::logging};
+
+/// Starts it, with its image from the engine where that has got it, on a cluster that is made or started if need be.
+pub(crate) async fn up(
+    repo: &Repo,
+    env: &EnvName,
+    place: &Place<'_>,
+    (image, objects): (&str, &str),
+    engine: &impl Nodes,
+    progress: &dyn Progress,
+) -> Result<Status> {
+    let Cluster { client, nodes } = Cluster::ready(repo, place, engine, progress).await?;
+    images::bring_service(Some(image), &nodes, engine, progress).await?;
+    logging::up(&place.site(&client, env), objects, progress).await
+}
