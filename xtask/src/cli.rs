@@ -5,11 +5,15 @@ mod config;
 mod documents;
 mod how;
 mod logs;
+mod machine;
 pub(crate) mod releases;
+mod services;
 
 pub(crate) use config::{Action, Config};
 pub(crate) use how::How;
 pub(crate) use logs::Logs;
+pub(crate) use machine::{Bench, Doctor, Part, Setup, Test};
+pub(crate) use services::{ServiceAction, Services};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -289,112 +293,6 @@ pub(crate) struct Down {
     /// Delete its data, too
     #[arg(long)]
     pub(crate) data: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Services {
-    /// The deploy
-    #[arg(long, default_value = "local", global = true)]
-    pub(crate) env: EnvName,
-
-    #[command(subcommand)]
-    pub(crate) action: Option<ServiceAction>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ServiceAction {
-    /// Start a service of the deploy by itself: its own server, to which it goes back from an attached one, or its log shipper
-    ///
-    /// What is missing of it is made: password, data, user, database. It stays until `services down` or `down`;
-    /// a `run` of the deploy uses it and leaves it running.
-    #[command(after_help = "Example: cargo xtask services up postgres")]
-    Up {
-        /// `postgres` or, for up and down, `logging`
-        name: String,
-    },
-    /// Stop the deploy's own server; data are kept
-    #[command(after_help = "Example: cargo xtask services down postgres --env dev")]
-    Down {
-        /// `postgres` or, for up and down, `logging`
-        name: String,
-
-        /// Delete its data, too
-        #[arg(long)]
-        data: bool,
-    },
-    /// Point the deploy at another server, from its next release on
-    ///
-    /// The URL is sealed at once. Its form is postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters
-    /// in the password percent-encoded.
-    #[command(after_help = "Example: cargo xtask services attach postgres --env dev < url.txt")]
-    Attach {
-        /// `postgres` or, for up and down, `logging`
-        name: String,
-
-        /// The server's URL; left out or `-`, it is read from standard input, or asked for at a terminal
-        url: Option<String>,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Doctor {
-    /// Count what only `cargo xtask test` needs, too
-    #[arg(long)]
-    pub(crate) checks: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Setup {
-    /// Only say what would change
-    #[arg(long)]
-    pub(crate) check: bool,
-
-    /// Only these parts: base, docker, kind, rust, postgresql, project
-    #[arg(long)]
-    pub(crate) tags: Option<String>,
-
-    /// What else ansible-playbook is to be told
-    #[arg(last = true, value_name = "ARGUMENT")]
-    pub(crate) more: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Test {
-    /// Only the checks whose names contain this, such as `local`
-    #[arg(value_name = "NAME")]
-    pub(crate) only: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Bench {
-    /// What to measure; all of it if nothing is named
-    #[arg(value_name = "PART")]
-    pub(crate) parts: Vec<Part>,
-
-    /// How often each measurement is repeated; the median counts
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub(crate) runs: u32,
-}
-
-/// A part of what `bench` measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Part {
-    /// Making images
-    Build,
-    /// Making releases
-    Release,
-    /// Reading a long ledger
-    Ledger,
-    /// Showing what processes have written
-    Logs,
-    /// Starting the service
-    Service,
-    /// How soon others hear of changes and of what is due
-    Events,
-    /// Requests to the service
-    Requests,
-    /// Bringing releases to a kind cluster
-    Kind,
 }
 
 #[cfg(test)]

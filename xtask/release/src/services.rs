@@ -105,6 +105,11 @@ pub fn list(repo: &Repo, env: &EnvName) -> Result<Vec<Service>> {
     Ok(vec![Service { name: "postgres", variable, attached, place }])
 }
 
+/// Refuses a deploy that no server can be attached to, before anybody is asked for a URL.
+pub fn can_attach(repo: &Repo, env: &EnvName) -> Result<()> {
+    postgres_of(env, &Deploy::read(repo, env)?).map(drop)
+}
+
 /// Points a deploy at any PostgreSQL server. Its next release carries it.
 pub fn attach(repo: &Repo, env: &EnvName, url: &Secret) -> Result<(Target, Endpoint)> {
     let _lock = folder::lock(repo)?;

@@ -181,6 +181,7 @@ fn down(repo: &Repo, env: &EnvName, data: bool, ui: &Ui) -> Result<()> {
 }
 
 fn attach(repo: &Repo, env: &EnvName, url: Option<&str>, ui: &Ui) -> Result<()> {
+    xtask_release::services::can_attach(repo, env)?;
     let url = match url.filter(|url| *url != "-") {
         Some(url) => {
             ui.note("the URL stands in your shell's history now; left out, it is read from standard input");

@@ -1,0 +1,64 @@
+//! What is about this machine and not about a deploy: `doctor`, `setup`, `test` and `bench`.
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Count what only `cargo xtask test` needs, too
+    #[arg(long)]
+    pub(crate) checks: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Setup {
+    /// Only say what would change
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// Only these parts: base, docker, kind, rust, postgresql, project
+    #[arg(long)]
+    pub(crate) tags: Option<String>,
+
+    /// What else ansible-playbook is to be told
+    #[arg(last = true, value_name = "ARGUMENT")]
+    pub(crate) more: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Only the checks whose names contain this, such as `local`
+    #[arg(value_name = "NAME")]
+    pub(crate) only: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// What to measure; all of it if nothing is named
+    #[arg(value_name = "PART")]
+    pub(crate) parts: Vec<Part>,
+
+    /// How often each measurement is repeated; the median counts
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) runs: u32,
+}
+
+/// A part of what `bench` measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// Making images
+    Build,
+    /// Making releases
+    Release,
+    /// Reading a long ledger
+    Ledger,
+    /// Showing what processes have written
+    Logs,
+    /// Starting the service
+    Service,
+    /// How soon others hear of changes and of what is due
+    Events,
+    /// Requests to the service
+    Requests,
+    /// Bringing releases to a kind cluster
+    Kind,
+}
