@@ -8,17 +8,21 @@ mod logs;
 mod machine;
 pub(crate) mod releases;
 mod services;
+mod shell;
+mod stages;
 
 pub(crate) use config::{Action, Config};
 pub(crate) use how::How;
 pub(crate) use logs::Logs;
 pub(crate) use machine::{Bench, Doctor, Part, Setup, Test};
 pub(crate) use services::{ServiceAction, Services};
+pub(crate) use shell::{Complete, Completions, Manual, Shell};
+pub(crate) use stages::{Build, Push, Release};
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::ui::Form;
-use xtask_contract::{Digest, EnvName, ReleaseId, Repository};
+use xtask_contract::{EnvName, ReleaseId};
 use xtask_run::Wish;
 
 /// Build, release and run todo-api: three stages, strictly apart.
@@ -138,44 +142,16 @@ pub(crate) enum Verb {
     /// Measure the stages beside docker, kind and kubectl, and the service beside django-ninja
     #[command(after_help = "Example: cargo xtask bench requests")]
     Bench(Bench),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Build {
-    /// Build although inputs are not committed, and mark the image as dirty
-    #[arg(long)]
-    pub(crate) allow_dirty: bool,
-
-    /// Build the newest image, or this one, again from a clean clone of its revision, and fail unless it comes
-    /// out the same
-    #[arg(long, value_name = "DIGEST", num_args = 0..=1, conflicts_with = "allow_dirty")]
-    #[expect(clippy::option_option, reason = "not asked for, asked for, or asked for of one image")]
-    pub(crate) verify: Option<Option<Digest>>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Push {
-    /// The repository, such as registry.example.com/team/todo-api
-    pub(crate) repository: Repository,
-
-    /// The image's digest, if not the newest build's
-    #[arg(long, value_name = "DIGEST")]
-    pub(crate) image: Option<Digest>,
-
-    /// Speak to it without TLS: only to this machine and private addresses
-    #[arg(long)]
-    pub(crate) plain_http: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Release {
-    /// The deploy, as in k8s/envs/ENV.toml
-    #[arg(long)]
-    pub(crate) env: EnvName,
-
-    /// The image's digest, if not the newest build's
-    #[arg(long, value_name = "DIGEST")]
-    pub(crate) build: Option<Digest>,
+    /// Print what makes Tab complete `cargo xtask` in a shell: commands, options, deploys, releases
+    #[command(after_help = "Example: cargo xtask completions bash >~/.cargo-xtask.bash, and in ~/.bashrc: \
+                            source ~/.cargo-xtask.bash")]
+    Completions(Completions),
+    /// Say what the last of these words may become
+    #[command(hide = true, after_help = "Example: cargo xtask complete -- xtask run --env d")]
+    Complete(Complete),
+    /// Write a man page for each command
+    #[command(after_help = "Example: cargo xtask manual ~/.local/share/man")]
+    Manual(Manual),
 }
 
 #[derive(Debug, Args)]

@@ -72,6 +72,12 @@ fn dispatch(cli: &Cli, ui: &Ui) -> Result<End> {
         Verb::Setup(args) => verb::setup::setup(&repo()?, args, ui),
         Verb::Test(args) => verb::test::test(&repo()?, args, ui),
         Verb::Bench(args) => verb::bench::bench(&repo()?, args, ui),
+        Verb::Completions(args) => {
+            verb::completions::completions(args, ui);
+            Ok(())
+        }
+        Verb::Complete(args) => verb::complete::complete(&here, args, ui),
+        Verb::Manual(args) => verb::manual::manual(&repo()?, args, ui),
     }
     .map(|()| End::Done)
 }

@@ -3,10 +3,13 @@
 pub(crate) mod admin;
 pub(crate) mod bench;
 pub(crate) mod build;
+pub(crate) mod complete;
+pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod logs;
+pub(crate) mod manual;
 pub(crate) mod promote;
 pub(crate) mod push;
 pub(crate) mod release;

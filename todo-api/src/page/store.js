@@ -22,7 +22,8 @@ export const FILTERS = {
 let known = new Map();
 let next = null;
 let loaded = false;
-const dropped = new Set();
+/** The version in which each was removed: answers that were under way may still bring it. */
+const dropped = new Map();
 /** What came in while a load is under way, which may know less; null for what was removed. */
 let news = null;
 let loads = 0;
@@ -69,7 +70,7 @@ function blank(id, fields, at) {
 
 /** Takes a todo as the service has it, unless a newer one is known. */
 export function put(todo) {
-  if ((known.get(todo.id)?.version ?? 0) > todo.version) return;
+  if ((known.get(todo.id)?.version ?? 0) > todo.version || isOfBefore(todo)) return;
   known.set(todo.id, todo);
   dropped.delete(todo.id);
   news?.set(todo.id, todo);
@@ -78,11 +79,17 @@ export function put(todo) {
 
 /** Takes note that a todo was removed when it had this version. */
 export function drop(id, version = Infinity) {
-  if ((known.get(id)?.version ?? 0) > version) return;
+  const last = known.get(id)?.version ?? 0;
+  if (last > version) return;
   known.delete(id);
-  dropped.add(id);
+  dropped.set(id, Math.max(dropped.get(id) ?? 0, version === Infinity ? last : version));
   news?.set(id, null);
   changed();
+}
+
+/** Whether it was removed since it was like this; a restored one has a newer version. */
+function isOfBefore({ id, version }) {
+  return version <= (dropped.get(id) ?? 0);
 }
 
 /** Looks at a todo that is said to have this version now. */
@@ -107,7 +114,7 @@ export async function load(filter) {
     const page = await read(filter, cursor);
     // Another load has begun since; it knows better.
     if (load !== loads) return;
-    page.items.forEach((todo) => found.set(todo.id, todo));
+    for (const todo of page.items) if (!isOfBefore(todo)) found.set(todo.id, todo);
     cursor = page.next_cursor;
   } while (cursor && found.size < wanted);
   for (const [id, todo] of news) {

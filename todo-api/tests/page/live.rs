@@ -31,6 +31,40 @@ async fn another_window_sees_every_change() {
     .await;
 }
 
+/// Answers to questions about one todo wait until the test lets them go.
+const HOLD_ANSWERS: &str = "(() => {
+    const ask = window.fetch;
+    window.held = 0;
+    const mayGo = new Promise((go) => { window.letGo = go; });
+    window.fetch = async (path, how) => {
+        const answer = await ask(path, how);
+        if (how.method === 'GET' && path.startsWith('/api/todos/')) { window.held++; await mayGo; }
+        return answer;
+    };
+    return true;
+})()";
+
+#[tokio::test]
+async fn what_is_removed_does_not_come_back_with_a_late_answer() {
+    with_page(async |browser, service| {
+        browser.add("a").await;
+        browser.until_saved().await;
+        browser.get::<bool>(HOLD_ANSWERS).await;
+        let page: Value = service.get("/api/todos").await.json().await.unwrap();
+        let url = service.url(&format!("/api/todos/{}", page["items"][0]["id"].as_str().unwrap()));
+        let client = reqwest::Client::new();
+        client.patch(&url).json(&json!({"title": "changed"})).send().await.unwrap();
+        browser.until("window.held === 1").await;
+        client.delete(&url).send().await.unwrap();
+        browser.until_titles(&[]).await;
+        browser.get::<bool>("(window.letGo(), true)").await;
+        // What is told later is shown later, so the late answer is in before this.
+        client.post(service.url("/api/todos")).json(&json!({"title": "b"})).send().await.unwrap();
+        browser.until_titles(&["b"]).await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn what_is_typed_stays_whatever_others_do() {
     with_page(async |browser, service| {

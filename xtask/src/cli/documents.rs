@@ -45,7 +45,7 @@ fn add(text: &mut String, command: &mut Command, depth: usize) {
     for line in command.render_long_help().to_string().trim_end().lines() {
         let _ = writeln!(text, "{}", format!("    {line}").trim_end());
     }
-    for below in command.get_subcommands_mut() {
+    for below in command.get_subcommands_mut().filter(|below| !below.is_hide_set()) {
         add(text, below, (depth + 1).min(4));
     }
 }

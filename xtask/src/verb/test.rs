@@ -58,6 +58,11 @@ impl Check {
     }
 }
 
+/// What the checks are called, in their order.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    CHECKS.iter().map(|check| check.name)
+}
+
 #[derive(Default, Serialize)]
 struct Document {
     passed: Vec<&'static str>,
@@ -70,7 +75,7 @@ pub(crate) fn test(repo: &Repo, args: &cli::Test, ui: &Ui) -> Result<()> {
         .filter(|check| args.only.as_ref().is_none_or(|only| check.name.contains(only)))
         .collect();
     if chosen.is_empty() {
-        let names = CHECKS.map(|check| check.name).join(", ");
+        let names = names().collect::<Vec<_>>().join(", ");
         return Err(
             Error::usage("choosing the checks", "none has such a name").next(format!("there are: {names}"))
         );
