@@ -128,6 +128,10 @@ pub(crate) struct AdminConfig {
     pub(crate) database: DatabaseConfig,
 }
 
+/// How long a one-off process waits for a connection at least: nobody waits for an answer in the meantime, and to give
+/// up costs a deploy its migration.
+const ONE_OFF_PATIENCE: Duration = Duration::from_secs(10);
+
 // Everything is read before the first `?`, so that everything wrong is reported.
 
 impl DatabaseConfig {
@@ -142,6 +146,12 @@ impl DatabaseConfig {
             acquire_timeout: acquire_timeout?,
             statement_timeout: statement_timeout?,
         })
+    }
+
+    /// The same for a one-off process.
+    pub(crate) fn read_for_one_off(from: &mut Reader) -> Option<Self> {
+        let config = Self::read(from)?;
+        Some(Self { acquire_timeout: config.acquire_timeout.max(ONE_OFF_PATIENCE), ..config })
     }
 }
 
@@ -210,7 +220,7 @@ impl WorkerConfig {
 
 impl AdminConfig {
     pub(crate) fn read(from: &mut Reader) -> Option<Self> {
-        let database = DatabaseConfig::read(from);
+        let database = DatabaseConfig::read_for_one_off(from);
         let log_level = from.read(&LOG_LEVEL);
         Some(Self { log_level: log_level?, database: database? })
     }
@@ -246,8 +256,9 @@ mod tests {
     }
 
     #[test]
-    fn one_off_processes_need_no_port() {
-        assert!(load(AdminConfig::read, &[("DATABASE_URL", URL)]).is_ok());
+    fn one_off_processes_need_no_port_and_wait_longer() {
+        let one_off = load(AdminConfig::read, &[("DATABASE_URL", URL)]).unwrap();
+        assert_eq!(one_off.database.acquire_timeout, Duration::from_secs(10), "nobody waits for it");
     }
 
     #[test]

@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Looks at everything and tells it; fails if anything is wrong.
 pub(crate) async fn check() -> Outcome {
     let mut findings = configuration::look();
-    if let Ok(config) = Reader::environment().load(DatabaseConfig::read) {
+    if let Ok(config) = Reader::environment().load(DatabaseConfig::read_for_one_off) {
         findings.extend(attached(config).await);
     } else {
         findings.push(Finding::skipped("database", "its configuration is wrong"));

@@ -72,9 +72,11 @@ impl Checkout {
             Values::Assignments => {
                 self.values(Values::Variables).into_iter().map(|name| format!("{name}=")).collect()
             }
-            Values::Processes => {
-                deploy().into_iter().flat_map(|it| it.scale.into_keys()).map(|name| format!("{name}=")).collect()
-            }
+            Values::Processes => deploy()
+                .into_iter()
+                .flat_map(|it| it.scale.into_keys())
+                .map(|name| format!("{name}="))
+                .collect(),
             Values::Services => ["postgres", "logging"].map(String::from).to_vec(),
             Values::Checks => super::test::names().map(String::from).collect(),
         }
