@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "command_line/completing.rs"]
+mod completing;
 mod support;
 
 use std::fs;
@@ -134,4 +136,17 @@ fn a_clone_without_its_history_is_refused() {
         &shallow.display().to_string(),
     ]);
     Xtask::at(&shallow, &checkout.home).args(["build"]).run().refused("run `git fetch --unshallow`");
+}
+
+#[test]
+fn each_command_has_a_man_page() {
+    let checkout = Checkout::fresh();
+    let outcome = checkout.xtask(["manual", "--json"]).run().done();
+    let man = checkout.path("target/xtask/man");
+    assert_eq!(outcome.text("folder"), man.display().to_string());
+    let page = fs::read_to_string(man.join("man1/cargo-xtask-run.1")).unwrap();
+    for part in [".TH", "cargo xtask run", "keep\\-failed", "Example: "] {
+        assert!(page.contains(part), "{part:?} is missing in {page}");
+    }
+    assert!(!man.join("man1/cargo-xtask-complete.1").exists(), "nobody is to type it");
 }

@@ -38,6 +38,11 @@ pub(crate) fn age() -> bool {
     has("the `age` command", &["age", "--version"])
 }
 
+/// This shell.
+pub(crate) fn shell(name: &str) -> bool {
+    has(&format!("the shell `{name}`"), &[name, "-c", "true"])
+}
+
 /// Whether the tests run as root.
 pub(crate) fn root() -> bool {
     rustix::process::geteuid().is_root()
