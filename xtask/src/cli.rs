@@ -25,7 +25,7 @@ use crate::ui::Form;
 use xtask_contract::{EnvName, ReleaseId};
 use xtask_run::Wish;
 
-/// Build, release and run todo-api: three stages, strictly apart.
+/// Build, release and run the service: three stages, strictly apart.
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused (nothing was changed) or drifted, 4 the deploy failed
 /// and stands on its previous release, 5 a dry run has found changes.

@@ -9,10 +9,10 @@ use std::{
 };
 
 use xshell::{Shell, cmd};
-use xtask_contract::{Context, Digest, Error, Repo, Result};
+use xtask_contract::{Context, Digest, Error, Repo, Result, service};
 
 /// The folders and files that a build reads. Nothing else of the checkout can change an image.
-const INPUTS: [&str; 5] = ["todo-api", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo"];
+const INPUTS: [&str; 5] = [service::NAME, "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo"];
 
 /// The inputs of one build.
 #[derive(Debug)]

@@ -147,12 +147,14 @@ impl Release {
     }
 }
 
-/// The name of the service's image where it comes from no registry.
-pub const IMAGE_NAME: &str = "xtask.local/todo-api";
+/// The name of the service's image where it comes from no registry. The host part makes sure that none is ever asked.
+pub fn image_name() -> String {
+    format!("xtask.local/{}", service::NAME)
+}
 
-/// An image in the form that Kubernetes takes. The host part makes sure that no registry is ever asked.
+/// An image in the form that Kubernetes takes.
 pub fn image_reference(image: &Digest) -> String {
-    format!("{IMAGE_NAME}@{image}")
+    format!("{}@{image}", image_name())
 }
 
 fn content_name<T: AsRef<str>>(kind: &str, content: &BTreeMap<String, T>) -> String {

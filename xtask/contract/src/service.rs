@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::value::Value;
 
-/// The service's name: its crate, its program in the image, its Kubernetes objects.
+/// The service's name: of its package and the folder with it, its program in the image, its Kubernetes objects, its
+/// database. Another service in its place begins here (`docs/your-own-service.md`).
 pub const NAME: &str = "todo-api";
 
 /// The variable in which `run` tells each process which release it is of. No deploy's config has it.

@@ -4,12 +4,10 @@
 use xtask_contract::{
     Deploy, EnvName, Identity, Repo, Result, SealedSecrets, Secret,
     deploy::{Postgres, Target},
+    service,
 };
 
 use crate::{config::folder, recipients};
-
-/// The user and the database that a deploy's own server has.
-const NAME: &str = "todo";
 
 /// The deploy's secrets, after adding what its own services need and do not have yet.
 pub(crate) fn secrets(repo: &Repo, env: &EnvName, deploy: &Deploy) -> Result<Option<SealedSecrets>> {
@@ -30,10 +28,11 @@ pub(crate) fn secrets(repo: &Repo, env: &EnvName, deploy: &Deploy) -> Result<Opt
     Ok(Some(secrets))
 }
 
-/// A URL of the deploy's own server, with a new password.
+/// A URL of the deploy's own server, with a new password. User and database have the service's name, which SQL takes
+/// without quotes.
 pub(crate) fn url(postgres: &Postgres, target: &Target) -> Result<Secret> {
-    let (host, password) = (host(target), Secret::random::<16>()?);
-    Ok(Secret::new(format!("postgres://{NAME}:{}@{host}:{}/{NAME}", password.expose(), postgres.port)))
+    let (host, password, name) = (host(target), Secret::random::<16>()?, service::NAME.replace('-', "_"));
+    Ok(Secret::new(format!("postgres://{name}:{}@{host}:{}/{name}", password.expose(), postgres.port)))
 }
 
 /// The host at which the deploy's processes find its own server.

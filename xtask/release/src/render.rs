@@ -16,6 +16,7 @@ use xtask_contract::{
     Context, EnvName, Logging, Release, Result,
     deploy::{Postgres, Target},
     labels::{self, Part},
+    service,
 };
 
 pub(crate) use again::again;
@@ -119,6 +120,9 @@ fn placed(objects: Objects, env: &EnvName, target: &Target) -> Vec<Value> {
         let metadata = &mut object["metadata"];
         for (label, value) in labels::of_part(env, part) {
             metadata["labels"][label] = json!(value);
+        }
+        if object["kind"] == "ServiceAccount" {
+            object["metadata"]["name"] = json!(service::NAME); // as the pods call it
         }
         let key = if object["kind"] == "Namespace" { "name" } else { "namespace" };
         object["metadata"][key] = json!(target.namespace());

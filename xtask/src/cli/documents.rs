@@ -63,14 +63,20 @@ fn the_reference_is_what_the_command_line_says() {
     );
 }
 
-/// The commands of this toolchain in a document: lines of its code blocks, which can be typed as they are, and what
+/// The commands of this toolchain in a document: lines of its blocks for a shell, which can be typed as they are, and what
 /// stands between backticks, which may only name a verb.
 fn commands(text: &str) -> Vec<(String, bool)> {
     let mut found = Vec::new();
+    let mut block = None;
     for line in text.lines() {
-        match line.strip_prefix("    ") {
-            Some(typed) => found.push((typed.to_owned(), true)),
-            None => found.extend(line.split('`').skip(1).step_by(2).map(|named| (named.to_owned(), false))),
+        match (line.trim_start().strip_prefix("```"), block) {
+            (Some(mark), None) => block = Some(mark.starts_with("sh")),
+            (Some(_), Some(_)) => block = None,
+            (None, Some(true)) => found.push((line.trim_start().to_owned(), true)),
+            (None, Some(false)) => {}
+            (None, None) => {
+                found.extend(line.split('`').skip(1).step_by(2).map(|named| (named.to_owned(), false)))
+            }
         }
     }
     found.retain(|(line, _)| line.starts_with("cargo xtask "));

@@ -4,7 +4,7 @@ mod verify;
 
 use serde::Serialize;
 use xtask_build::{Built, Elapsed};
-use xtask_contract::{Digest, Layout, Progress, Repo, Result, release::IMAGE_NAME};
+use xtask_contract::{Digest, Layout, Progress, Repo, Result, release::image_name};
 
 use crate::{cli, engine::Engine, ui::Ui};
 
@@ -84,7 +84,8 @@ fn load(repo: &Repo, built: &Built, ui: &Ui) -> Result<bool> {
             return Ok(true);
         }
         ui.step("loading the image into the Docker Engine");
-        let archive = Layout::at(repo.images()).archive(&record.digest, &format!("{IMAGE_NAME}:latest"))?;
+        let archive =
+            Layout::at(repo.images()).archive(&record.digest, &format!("{}:latest", image_name()))?;
         match Engine::load(&docker, archive).await {
             Ok(()) => Ok(true),
             Err(error) => {

@@ -23,7 +23,7 @@ enum Needs {
 }
 
 // Each with `--workspace`, so that all share one set of compiled dependencies.
-const CHECKS: [Check; 17] = [
+const CHECKS: [Check; 18] = [
     Check::new("format", &["fmt", "--all", "--check"]),
     Check::new("lints", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
     Check::new("unit tests", &["test", "--workspace", "--locked", "--lib", "--bins"]),
@@ -45,6 +45,7 @@ const CHECKS: [Check; 17] = [
         needs: Needs::Kind,
         ..Check::new("kind", &["test", "--workspace", "--locked", "--test", "kind"])
     },
+    Check::new("documents", &["test", "--workspace", "--locked", "--test", "documents"]),
     Check::new("fuzz", &["test", "--workspace", "--locked", "--test", "fuzz"]),
     Check {
         needs: Needs::Kind,

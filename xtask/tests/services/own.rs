@@ -19,10 +19,10 @@ fn a_server_needs_no_build_and_no_release_and_outlives_the_command() {
     let checkout = Checkout::fresh();
     assert_eq!(listed(&checkout), json!({ "endpoint": null, "state": "down" }));
     let up = up(&checkout);
-    let endpoint = format!("127.0.0.1:{}/todo", checkout.deploy("local").services.postgres.unwrap().port);
+    let endpoint = format!("127.0.0.1:{}/todo_api", checkout.deploy("local").services.postgres.unwrap().port);
     assert_eq!(up, json!({ "env": "local", "name": "postgres", "status": "started", "endpoint": endpoint }));
     assert_eq!(listed(&checkout), json!({ "endpoint": endpoint, "state": "up" }));
-    assert_eq!(ask(&url(&checkout), "SELECT current_user").unwrap(), "todo");
+    assert_eq!(ask(&url(&checkout), "SELECT current_user").unwrap(), "todo_api");
     assert_eq!(self::up(&checkout)["status"], "unchanged");
 
     let down = checkout.xtask(["services", "down", "postgres", "--json"]).run().done();
@@ -97,11 +97,11 @@ fn killed_at_any_step_the_same_command_converges() {
         up.dies();
     }
     up(&checkout);
-    assert_eq!(ask(&url(&checkout), "SELECT current_database()").unwrap(), "todo");
+    assert_eq!(ask(&url(&checkout), "SELECT current_database()").unwrap(), "todo_api");
     // The server itself dies, too.
     kill_process(postmaster(&checkout), Signal::KILL).unwrap();
     assert_eq!(up(&checkout)["status"], "started");
-    assert_eq!(ask(&url(&checkout), "SELECT current_database()").unwrap(), "todo");
+    assert_eq!(ask(&url(&checkout), "SELECT current_database()").unwrap(), "todo_api");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_server_that_runs_with_another_port_is_not_used() {
     up(&checkout);
     let port = ports::free();
     checkout.edit_deploy("local", |deploy| deploy.services.postgres.as_mut().unwrap().port = port);
-    checkout.seal("local", "DATABASE_URL", &format!("postgres://todo:another@127.0.0.1:{port}/todo"));
+    checkout.seal("local", "DATABASE_URL", &format!("postgres://todo_api:another@127.0.0.1:{port}/todo_api"));
     checkout.xtask(["release", "--env", "local"]).run().done();
     let next = "cargo xtask services down postgres --env local";
     checkout.xtask(["run"]).run().refused("it runs on port").says(next);

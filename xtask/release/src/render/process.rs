@@ -9,6 +9,7 @@ use xtask_contract::{
     labels::{self, Part},
     quantity::Quantity,
     release::Process,
+    service,
     settings::{Amounts, Autoscale, Disruption},
 };
 
@@ -67,8 +68,7 @@ fn deployment(object: &mut Value, release: &Release, name: &str, process: &Proce
     }
     let probe = container.pointer_mut("/livenessProbe/exec/command").and_then(Value::as_array_mut);
     if let (Some(alive), Some(command)) = (&process.alive, probe) {
-        // The program's path stays.
-        command.truncate(1);
+        *command = vec![json!(format!("/{}", service::NAME))];
         command.extend(alive.iter().map(|argument| json!(argument)));
     }
     for (probe, path) in [

@@ -3,7 +3,7 @@
 use futures_util::future::try_join_all;
 use xtask_contract::{
     Digest, Error, Layout, Progress, Release, Result,
-    release::{self, IMAGE_NAME},
+    release::{image_name, image_reference},
 };
 
 use super::nodes::Nodes;
@@ -49,13 +49,14 @@ pub async fn load(
     engine: &impl Nodes,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let reference = release::image_reference(image);
+    let reference = image_reference(image);
     if has(engine, node, &reference).await? {
         return Ok(());
     }
     progress.step(&format!("copying the image to {node}"));
-    let archive = layout.archive(image, &format!("{IMAGE_NAME}:latest"))?;
-    let import = [&CTR[..], &["import", "--base-name", IMAGE_NAME, "--digests", "-"]].concat();
+    let name = image_name();
+    let archive = layout.archive(image, &format!("{name}:latest"))?;
+    let import = [&CTR[..], &["import", "--base-name", &name, "--digests", "-"]].concat();
     let output = engine.exec(node, &import, archive).await?;
     if output.code != 0 || !has(engine, node, &reference).await? {
         let doing = format!("copying the image {image} to {node}");

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use xtask_contract::{Context, EnvName, Error, Repo, Result, Secret, durable};
+use xtask_contract::{Context, EnvName, Error, Repo, Result, Secret, durable, service};
 
 use super::{child::User, lock};
 
@@ -105,7 +105,7 @@ pub(super) fn known(repo: &Repo, env: &EnvName) -> Option<PathBuf> {
 fn choose(repo: &Repo, env: &EnvName, as_root: bool) -> Result<PathBuf> {
     // The unprivileged user may not be able to enter the checkout: its folders may be open to root alone.
     let folder = if as_root {
-        Path::new("/var/lib/todo-api").join(format!("{env}-{}", Secret::random::<4>()?.expose()))
+        Path::new("/var/lib").join(service::NAME).join(format!("{env}-{}", Secret::random::<4>()?.expose()))
     } else {
         PathBuf::from("postgres")
     };

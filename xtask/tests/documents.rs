@@ -1,0 +1,13 @@
+//! The documents, followed by somebody who types what they say. In README.md and docs/*.md, each line of a block that is
+//! marked as `sh` is a command of a shell's, and it works; `sh not-run` marks those that take something that no test has,
+//! with the reason beside it in this folder's [`tour`].
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "documents/blocks.rs"]
+mod blocks;
+#[path = "documents/own_service.rs"]
+mod own_service;
+mod support;
+#[path = "documents/tour.rs"]
+mod tour;
