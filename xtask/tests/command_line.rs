@@ -5,6 +5,8 @@
 
 #[path = "command_line/completing.rs"]
 mod completing;
+#[path = "command_line/machine.rs"]
+mod machine;
 mod support;
 
 use std::fs;

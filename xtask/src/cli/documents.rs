@@ -75,7 +75,7 @@ fn commands(text: &str) -> Vec<(String, bool)> {
             (None, Some(true)) => found.push((line.trim_start().to_owned(), true)),
             (None, Some(false)) => {}
             (None, None) => {
-                found.extend(line.split('`').skip(1).step_by(2).map(|named| (named.to_owned(), false)))
+                found.extend(line.split('`').skip(1).step_by(2).map(|named| (named.to_owned(), false)));
             }
         }
     }

@@ -10,7 +10,7 @@ use super::{
     support::{
         LONG_PATIENCE,
         checkout::{CLUSTER, Checkout},
-        command::{Outcome, PROGRAM, Xtask, tool_home},
+        command::{Outcome, PROGRAM, Xtask},
         foreground::Foreground,
         kind::Cluster,
         needs,
@@ -20,13 +20,15 @@ use super::{
 
 /// Lines that are not typed, by what is in them, and why. (A whole block says `sh not-run`: those take a cluster, a
 /// registry or an administrator of the reader's own, or a release that fails.)
-const NOT_TYPED: [(&str, &str); 6] = [
+const NOT_TYPED: [(&str, &str); 8] = [
     ("cargo xtask test", "it is what types this"),
     ("cargo xtask bench", "it takes a quiet machine, and longer than all the rest"),
     (
         "cargo xtask down --env dev",
         "a node takes a minute or two to come back, and `kind` among the checks does that",
     ),
+    ("services down postgres", "some images' servers wait a minute for their clients"),
+    ("migrate --to", "the database is further"),
     ("build --verify", "it compiles everything anew, and `build` among the checks does that"),
     ("registry.example.com", "a registry of the reader's own"),
     ("prod", "a cluster of the reader's own"),
@@ -46,6 +48,7 @@ fn whoever_types_what_the_documents_say_gets_what_they_promise() {
             tour.comes_back(block);
         }
     }
+    assert!(tour.failed.is_empty(), "{}", tour.failed.join("\n"));
     assert!(tour.typed > 60, "only {} lines were typed", tour.typed);
 }
 
@@ -56,6 +59,8 @@ struct Tour {
     up: Option<Foreground>,
     checkout: Checkout,
     typed: usize,
+    /// What did not work, with what was said: all of it is told in the end.
+    failed: Vec<String>,
 }
 
 impl Tour {
@@ -64,15 +69,14 @@ impl Tour {
         let tools = checkout.around().join("tools");
         fs::create_dir(&tools).unwrap();
         // The toolchain under test is compiled already.
-        let real = tool_home("CARGO_HOME", ".cargo").join("bin/cargo").display().to_string();
         let cargo = format!(
-            "#!/bin/sh\n[ \"$1\" = xtask ] && shift && exec '{PROGRAM}' \"$@\"\nexec '{real}' \"$@\"\n"
+            "#!/bin/sh\n[ \"$1\" = xtask ] && shift && exec '{PROGRAM}' \"$@\"\nPATH=${{PATH#*:}}; exec cargo \"$@\"\n"
         );
         program(&tools.join("cargo"), &cargo);
         program(&tools.join("an-editor"), "#!/bin/sh\necho '# looked at' >>\"$1\"\n");
         fs::write(checkout.path("script"), "todos.list()\n").unwrap();
         // Two releases of `dev` from which others can be told.
-        let tour = Self { _cluster: Cluster::none_yet(), up: None, checkout, typed: 0 };
+        let tour = Self { _cluster: Cluster::none_yet(), up: None, checkout, typed: 0, failed: Vec::new() };
         tour.run("cargo xtask up --env dev").done();
         tour.run("cargo xtask config set LOG_LEVEL=warn --env dev && cargo xtask up --env dev").done();
         tour
@@ -84,7 +88,6 @@ impl Tour {
             return;
         }
         self.typed += 1;
-        let begin = std::time::Instant::now();
         let (command, comment) = line.split_once(" #").unwrap_or((line, ""));
         let (line, command) = (self.here(line), command.trim_end());
         if command == "cargo xtask up" {
@@ -105,17 +108,19 @@ impl Tour {
             assert!(status.success(), "{line}: {shown}");
         } else {
             let outcome = self.run(&line);
-            eprintln!("{:?} {line}", begin.elapsed());
             let promised = comment
                 .split("exit code ")
                 .nth(1)
                 .and_then(|code| code.split([' ', ':']).next()?.parse().ok());
             let code = outcome.status.code();
-            assert!(code == Some(0) || promised.is_some() && code == promised, "{line}: {outcome:#?}");
-            assert!(
-                !outcome.stdout.is_empty() || !outcome.stderr.is_empty() || !line.contains("xtask"),
-                "{line} says nothing"
-            );
+            // Only logs may be empty.
+            let says_nothing = line.contains("xtask")
+                && !line.contains("xtask logs")
+                && outcome.stdout.is_empty()
+                && outcome.stderr.is_empty();
+            if says_nothing || code != Some(0) && (promised.is_none() || code != promised) {
+                self.failed.push(format!("{line}: {outcome:#?}"));
+            }
         }
     }
 
