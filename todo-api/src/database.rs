@@ -5,7 +5,7 @@ mod connections;
 use std::{fmt, time::Duration};
 
 use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::connections::{Connections, Lease};
 use crate::{
@@ -19,6 +19,9 @@ const GRACE: Duration = Duration::from_millis(200);
 /// After how long a silent client is dead to the server, which then ends what the client began. In seconds.
 const SERVER_PATIENCE: [(&str, &str); 3] =
     [("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3")];
+
+/// How long to wait until a server that is starting is asked again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Tells the migrations' triggers that whoever writes through this connection announces it afterwards.
 const ANNOUNCES_LATER: (&str, &str) = ("todo_api.announces", "later");
@@ -44,17 +47,29 @@ pub(crate) fn options(config: PgConnectOptions) -> PgConnectOptions {
     config.application_name(env!("CARGO_PKG_NAME")).disable_statement_logging()
 }
 
-/// One connection, for what happens once. Unlike a pool it says why there is none.
+/// One connection, for what happens once. Unlike a pool it says why there is none, and it waits for a server that is
+/// starting: its port is open some time before it lets anybody in.
 pub(crate) async fn connect(
     config: DatabaseConfig,
     settings: &[(&str, &str)],
 ) -> Result<PgConnection, String> {
     let limit = config.acquire_timeout;
     let options = options(config.url.reveal()).options(settings.iter().copied());
-    match timeout(limit, options.connect()).await {
-        Ok(connected) => connected.map_err(|error| format!("cannot connect to the database: {error}")),
-        Err(_) => Err(format!("cannot connect to the database: no answer within {limit:?}")),
+    let until = Instant::now() + limit;
+    loop {
+        match timeout_at(until, options.connect()).await {
+            Ok(Err(error)) if is_starting(&error) && Instant::now() + AGAIN < until => sleep(AGAIN).await,
+            Ok(connected) => {
+                return connected.map_err(|error| format!("cannot connect to the database: {error}"));
+            }
+            Err(_) => return Err(format!("cannot connect to the database: no answer within {limit:?}")),
+        }
     }
+}
+
+/// Whether the server says that it cannot let anybody in now: while it starts or stops (57P03).
+fn is_starting(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|refusal| refusal.code().as_deref() == Some("57P03"))
 }
 
 impl Database {

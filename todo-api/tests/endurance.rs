@@ -18,3 +18,5 @@ mod outage;
 mod process;
 #[path = "endurance/server.rs"]
 mod server;
+#[path = "endurance/starting.rs"]
+mod starting;

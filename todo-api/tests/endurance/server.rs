@@ -70,11 +70,46 @@ impl TestServer {
 
     /// Ends it at once, without a word to anybody, and starts it again.
     pub(crate) async fn kill_and_restart(&mut self) {
+        self.kill().await;
+        self.run().await;
+    }
+
+    /// Starts it again as one that refuses everybody as a server does while it starts, until it is told otherwise:
+    /// as a standby that answers no questions.
+    pub(crate) async fn restart_and_let_nobody_in(&mut self) {
+        self.kill().await;
+        fs::write(self.data().join("standby.signal"), "").unwrap();
+        fs::write(self.data().join("postgresql.auto.conf"), "hot_standby = off\n").unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some()) {
+                self.child = Some(self.spawn());
+            }
+            match PgConnection::connect(&self.url()).await {
+                Err(sqlx::Error::Database(refusal))
+                    if refusal.message().contains("not accepting connections") =>
+                {
+                    return;
+                }
+                answer => assert!(answer.is_err(), "it lets people in"),
+            }
+            assert!(Instant::now() < deadline, "the server does not start: see {}", self.log().display());
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Ends that.
+    pub(crate) fn let_in(&self) {
+        let mut command = self.command("pg_ctl");
+        let output = command.args(["promote", "--no-wait", "--pgdata"]).arg(self.data()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    async fn kill(&mut self) {
         let mut child = self.child.take().expect("the server should run");
         let id = i32::try_from(child.id().expect("the server should run")).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), Signal::KILL).unwrap();
         child.wait().await.unwrap();
-        self.run().await;
     }
 
     /// Starts it, and again if the children of a killed one are not gone yet, until it answers.
