@@ -217,7 +217,8 @@ impl Ledger {
         let env = &self.env;
         Error::refused(format!("verifying the release {id} of {env}"), why).next(format!(
             "restore releases/{env}/{id} as it was (`git checkout -- releases/{env}` if it is committed); to give up \
-             the deploy's history instead, move releases/{env} away and make a new release"
+             the deploy's history instead: `cargo xtask down --env {env} --data`, which deletes its data, too, then \
+             move releases/{env} away and make a new release"
         ))
     }
 }

@@ -27,7 +27,8 @@ pub(crate) fn problems(service: &Service, deploy: &Deploy, sealed: &Sealed) -> V
             problems.push(release_id_is_not_for_config());
         } else if !service.variables.iter().any(|variable| variable.name == name) {
             let known = service.variables.iter().map(|variable| variable.name.as_str());
-            problems.push(format!("{name} is unknown to the service{}", did_you_mean(name, known)));
+            let kind = if deploy.config.contains_key(name) { "" } else { "the sealed " };
+            problems.push(format!("{kind}{name} is unknown to the service{}", did_you_mean(name, known)));
         }
     }
     for name in deploy.scale.keys() {
@@ -133,6 +134,12 @@ mod tests {
                 "scale.wbe is no process type of the service (did you mean web?)",
             ]
         );
+    }
+
+    #[test]
+    fn a_secret_that_is_unknown_is_told_from_what_stands_in_the_clear() {
+        let deploy = r#"{"schema": 1, "target": {"kind": "local"}, "scale": {}, "config": {"PORT": 1}}"#;
+        assert_eq!(check(deploy, &["DATABASE_URL", "FOO"]), ["the sealed FOO is unknown to the service"]);
     }
 
     #[test]

@@ -153,9 +153,13 @@ fn check(
     }
     let image = image.digest.short();
     let missing = check::missing_secrets(service, deploy, &sealed).into_iter();
-    let commands = missing.fold(String::new(), |text, name| {
-        text + &format!("; `cargo xtask config set --secret {name} --env {env}` sets {name}")
-    });
+    let unknown =
+        sealed.keys().filter(|name| !service.variables.iter().any(|variable| variable.name == **name));
+    let set =
+        missing.map(|name| format!("; `cargo xtask config set --secret {name} --env {env}` sets {name}"));
+    let unset =
+        unknown.map(|name| format!("; `cargo xtask config unset {name} --env {env}` takes {name} out"));
+    let commands: String = set.chain(unset).collect();
     let next =
         format!("correct k8s/envs/{env}.toml: the image {image} asks for what is named above{commands}");
     Err(Error::refused_for(format!("releasing {env}"), problems).next(next))

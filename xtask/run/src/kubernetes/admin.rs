@@ -52,6 +52,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 const CLEAN_UP: i64 = 600;
 /// How long a terminal's first output may take to arrive that was written before anybody listened.
 const GATHER: Duration = Duration::from_millis(100);
+/// How much later than it refuses to connect the cluster may tell that the process has ended.
+const ENDING: Duration = Duration::from_secs(5);
 const BUFFER: usize = 16 * 1024;
 /// The name of the process, its pod and its container.
 const NAME: &str = "admin";
@@ -294,14 +296,14 @@ async fn feed(pods: &Api<Pod>, pod: &str, mut input: Receiver<Vec<u8>>) -> Resul
     future::pending().await
 }
 
-/// A connection to the process, unless that has ended.
+/// A connection to the process, unless that has ended: which the cluster may tell later than it refuses to connect.
 async fn attach(pods: &Api<Pod>, pod: &str, params: &AttachParams) -> Result<Option<AttachedProcess>> {
     let doing = || format!("connecting to {pod}");
     match pods.attach(pod, params).await {
         Ok(attached) => Ok(Some(attached)),
-        Err(error) => match termination(&pods.get(pod).await.asked(doing)?) {
-            Some(_) => Ok(None),
-            None => Err(error).asked(doing),
+        Err(error) => match time::timeout(ENDING, ended(pods, pod)).await {
+            Ok(Ok(_)) => Ok(None),
+            _ => Err(error).asked(doing),
         },
     }
 }

@@ -149,8 +149,9 @@ fn settings(port: u16) -> Vec<String> {
 
 fn if_port_is_taken(env: &EnvName, url: &PostgresUrl) -> String {
     format!(
-        "if port {} is taken: choose another services.postgres.port in k8s/envs/{env}.toml and run \
-         `cargo xtask down --env {env} --data`",
+        "if port {0} is taken: `ss -ltnp 'sport = :{0}'` shows by whom; free it, or choose another \
+         services.postgres.port in k8s/envs/{env}.toml and run `cargo xtask down --env {env} --data`, which deletes \
+         the deploy's data",
         url.port
     )
 }
