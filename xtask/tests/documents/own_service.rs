@@ -29,6 +29,9 @@ fn another_service_takes_its_place_step_by_step() {
             fs::write(path, block.text().replace("PORT = 30000", &format!("PORT = {port}"))).unwrap();
             continue;
         }
+        if block.mark != "sh" {
+            continue;
+        }
         for line in block.lines.iter().filter(|line| *line != "cargo xtask up") {
             shell(&checkout, &target, line);
         }
