@@ -46,6 +46,10 @@ impl Story {
             "{sent} requests over {connections} connections, the slowest {slowest:.0?}, {} failed",
             failures.len()
         );
+        if !failures.is_empty() {
+            let events = ["get", "pods,events", "--output=wide"];
+            eprintln!("what the cluster has seen:\n{}", kubectl(&events));
+        }
         assert!(failures.is_empty(), "{tally:#?}");
         assert!(*sent >= REQUESTS, "only {sent} requests were sent");
         self.checkout.configure("dev", "DRAIN_DELAY", "500ms");
