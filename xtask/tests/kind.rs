@@ -12,7 +12,7 @@ use support::{
     command::{Outcome, Xtask},
     forge::forge,
     http,
-    kind::{Cluster, environment_of_pods, kubectl, output, release_of_pods, wait_for_the_last_old_pod},
+    kind::{Cluster, environment_of_pods, kubectl, output, release_of_pods, wait_until_all_are_of},
     load::{Habit, Load},
     needs,
     template::copy,
@@ -137,7 +137,7 @@ impl Story {
         let back = self.xtask(["rollback", &id, "--env", "dev", "--json"]).run().done();
         assert_eq!(back.text("release"), self.newest().to_string());
         assert_eq!(release_of_pods(), self.newest().to_string());
-        wait_for_the_last_old_pod();
+        wait_until_all_are_of(&self.newest().to_string());
         for (variable, value) in &first.config {
             assert_eq!(environment_of_pods(variable), [format!("{variable}={value}")]);
         }

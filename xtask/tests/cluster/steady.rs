@@ -6,7 +6,7 @@ use super::{
     Story,
     support::{
         checkout::CLUSTER_PORT,
-        kind::kubectl,
+        kind::{kubectl, wait_until_all_are_of},
         open_loop::{OpenLoop, Tally},
     },
 };
@@ -24,10 +24,14 @@ pub(crate) fn tell(story: &Story) {
 impl Story {
     #[expect(clippy::print_stderr, reason = "how it went is worth a look, whether or not it fails")]
     fn no_request_is_lost_over_many_rollouts_and_while_scaling(&self) {
-        // As it is meant for clusters: the time that one takes to stop sending requests to a pod.
+        // As it is meant for clusters: the time that one takes to stop sending requests to a pod. Those of before leave
+        // too soon for that, so that the load begins when the cluster has forgotten them: a rollout after their end.
         self.checkout.configure("dev", "DRAIN_DELAY", "3s");
-        self.release();
-        self.run().done();
+        for _ in 0..2 {
+            let release = self.release();
+            self.run().done();
+            wait_until_all_are_of(&release.to_string());
+        }
         self.scales(&["web=1", "worker=0"], "web=1 worker=0");
         let load = OpenLoop::start(CLUSTER_PORT, RATE);
         for _ in 0..ROLLOUTS {

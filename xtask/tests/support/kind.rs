@@ -52,21 +52,25 @@ pub(crate) fn on_node(script: &str) -> String {
     output(Command::new("docker").args(["exec", &node(), "sh", "-c", script]))
 }
 
-/// Pods that were replaced serve for some more seconds what was sent to them.
-pub(crate) fn wait_for_the_last_old_pod() {
-    let script = format!(
-        "export KUBECONFIG=/etc/kubernetes/admin.conf; pods='kubectl --namespace={CLUSTER}-dev get pods \
-         --selector=app.kubernetes.io/component=web --output=name'; while [ $($pods | wc -l) -gt 2 ]; do sleep 0.5; done"
-    );
+/// Waits until no process of another release runs: pods that were replaced serve for some more seconds what was sent
+/// to them. They are listed for longer than they run, up to half a minute.
+#[track_caller]
+pub(crate) fn wait_until_all_are_of(release: &str) {
+    let others = format!("{} | grep -qv '={release}$'", environment("RELEASE_ID"));
+    let script = format!("while {others}; do sleep 0.3; done");
     output(Command::new("timeout").args(["60", "docker", "exec", &node(), "sh", "-c", &script]));
 }
 
 /// What a variable is in the pods' processes, each value once. The image has no shell: their node is asked.
 pub(crate) fn environment_of_pods(variable: &str) -> Vec<String> {
-    let script = format!(
+    on_node(&environment(variable)).lines().map(str::to_owned).collect()
+}
+
+/// A command that tells that.
+fn environment(variable: &str) -> String {
+    format!(
         "for p in $(pgrep -x todo-api); do tr '\\0' '\\n' </proc/$p/environ; done | grep '^{variable}=' | sort -u"
-    );
-    on_node(&script).lines().map(str::to_owned).collect()
+    )
 }
 
 /// The release that all web pods belong to, but those that are on their way out.
