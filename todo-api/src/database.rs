@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_millis(200);
 const SERVER_PATIENCE: [(&str, &str); 3] =
     [("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3")];
 
-/// How long to wait until a server that is starting is asked again.
+/// How long to wait until a server that may be starting is asked again.
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// Tells the migrations' triggers that whoever writes through this connection announces it afterwards.
@@ -48,7 +48,8 @@ pub(crate) fn options(config: PgConnectOptions) -> PgConnectOptions {
 }
 
 /// One connection, for what happens once. Unlike a pool it says why there is none, and it waits for a server that is
-/// starting: its port is open some time before it lets anybody in.
+/// about to be there: its name may be resolved later than this process starts, or it is being restarted, and its port
+/// is open some time before it lets anybody in.
 pub(crate) async fn connect(
     config: DatabaseConfig,
     settings: &[(&str, &str)],
@@ -58,7 +59,7 @@ pub(crate) async fn connect(
     let until = Instant::now() + limit;
     loop {
         match timeout_at(until, options.connect()).await {
-            Ok(Err(error)) if is_starting(&error) && Instant::now() + AGAIN < until => sleep(AGAIN).await,
+            Ok(Err(error)) if may_pass(&error) && Instant::now() + AGAIN < until => sleep(AGAIN).await,
             Ok(connected) => {
                 return connected.map_err(|error| format!("cannot connect to the database: {error}"));
             }
@@ -67,9 +68,10 @@ pub(crate) async fn connect(
     }
 }
 
-/// Whether the server says that it cannot let anybody in now: while it starts or stops (57P03).
-fn is_starting(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|refusal| refusal.code().as_deref() == Some("57P03"))
+/// Whether there is no server at present, or one that cannot let anybody in now: while it starts or stops (57P03).
+fn may_pass(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(_))
+        || error.as_database_error().is_some_and(|refusal| refusal.code().as_deref() == Some("57P03"))
 }
 
 impl Database {

@@ -15,6 +15,9 @@ use uuid::Uuid;
 
 use super::{needs::missing, process::PATIENCE};
 
+/// How long to wait until it is asked again how it stands.
+const AGAIN: Duration = Duration::from_millis(20);
+
 /// A server that runs as long as this value exists, unless it is killed in between.
 pub(crate) struct TestServer {
     programs: PathBuf,
@@ -74,28 +77,27 @@ impl TestServer {
         self.run().await;
     }
 
+    /// Ends it, so that there is none any more.
+    pub(crate) async fn is_gone(&mut self) {
+        self.kill().await;
+        // Its children listen for a moment longer.
+        while PgConnection::connect(&self.url()).await.is_ok() {
+            sleep(AGAIN).await;
+        }
+    }
+
     /// Starts it again as one that refuses everybody as a server does while it starts, until it is told otherwise:
     /// as a standby that answers no questions.
     pub(crate) async fn restart_and_let_nobody_in(&mut self) {
         self.kill().await;
         fs::write(self.data().join("standby.signal"), "").unwrap();
         fs::write(self.data().join("postgresql.auto.conf"), "hot_standby = off\n").unwrap();
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some()) {
-                self.child = Some(self.spawn());
-            }
-            match PgConnection::connect(&self.url()).await {
-                Err(sqlx::Error::Database(refusal))
-                    if refusal.message().contains("not accepting connections") =>
-                {
-                    return;
-                }
-                answer => assert!(answer.is_err(), "it lets people in"),
-            }
-            assert!(Instant::now() < deadline, "the server does not start: see {}", self.log().display());
-            sleep(Duration::from_millis(20)).await;
-        }
+        self.run_until(|answer| match answer {
+            Err(sqlx::Error::Database(refusal)) => refusal.message().contains("not accepting connections"),
+            Err(_) => false,
+            Ok(_) => panic!("it lets people in"),
+        })
+        .await;
     }
 
     /// Ends that.
@@ -112,21 +114,23 @@ impl TestServer {
         child.wait().await.unwrap();
     }
 
-    /// Starts it, and again if the children of a killed one are not gone yet, until it answers.
-    async fn run(&mut self) {
+    /// Starts it, and waits until it answers.
+    pub(crate) async fn run(&mut self) {
+        self.run_until(Result::is_ok).await;
+    }
+
+    /// Starts it, and again if the children of a killed one are not gone yet, until an attempt to connect ends so.
+    async fn run_until(&mut self, wanted: impl Fn(&sqlx::Result<PgConnection>) -> bool) {
         let deadline = Instant::now() + PATIENCE;
-        let mut child: Option<Child> = None;
         loop {
-            if child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some()) {
-                child = Some(self.spawn());
+            if self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some()) {
+                self.child = Some(self.spawn());
             }
-            if let Ok(connection) = PgConnection::connect(&self.url()).await {
-                let _ = connection.close().await;
-                self.child = child;
+            if wanted(&PgConnection::connect(&self.url()).await) {
                 return;
             }
             assert!(Instant::now() < deadline, "the server does not start: see {}", self.log().display());
-            sleep(Duration::from_millis(20)).await;
+            sleep(AGAIN).await;
         }
     }
 
