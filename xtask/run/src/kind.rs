@@ -43,8 +43,12 @@ struct Here<'a, E> {
 }
 
 impl<E: Nodes> Hosting for Here<'_, E> {
-    async fn bring_images(&self, job: &Job<'_>) -> Result<()> {
-        images::bring(job, self.nodes, self.engine).await
+    async fn bring_images(&self, site: &Site<'_>, job: &Job<'_>) -> Result<()> {
+        let names = async {
+            restart::names_resolve(site.client).await;
+            Ok(())
+        };
+        tokio::try_join!(images::bring(job, self.nodes, self.engine), names).map(drop)
     }
 
     async fn prepare_volume(&self, site: &Site<'_>, service: &str) -> Result<()> {

@@ -68,7 +68,7 @@ impl Site<'_> {
 /// What is done in another way on another kind of cluster.
 pub(crate) trait Hosting {
     /// Brings the images of a release to where its pods get them from.
-    fn bring_images(&self, job: &Job<'_>) -> impl Future<Output = Result<()>>;
+    fn bring_images(&self, site: &Site<'_>, job: &Job<'_>) -> impl Future<Output = Result<()>>;
 
     /// Makes the volume of a backing service ready for it.
     fn prepare_volume(&self, site: &Site<'_>, service: &str) -> impl Future<Output = Result<()>>;

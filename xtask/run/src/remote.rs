@@ -69,7 +69,7 @@ pub(crate) struct There<'a> {
 }
 
 impl Hosting for There<'_> {
-    async fn bring_images(&self, job: &Job<'_>) -> Result<()> {
+    async fn bring_images(&self, _: &Site<'_>, job: &Job<'_>) -> Result<()> {
         let registry = Registry::of(self.place.registry, self.place.plain_http)?;
         let image = &job.verified.release.image.digest;
         job.progress.step(&format!("bringing the image to {}", self.place.registry));

@@ -1,5 +1,4 @@
-//! A cluster whose node was stopped remembers the states of before: for some seconds all pods seem to be
-//! ready, though none runs. This waits until what is reported is true again.
+//! Waits for what a cluster needs some time for after it was made or started.
 
 use std::{collections::BTreeMap, pin::pin, time::Duration};
 
@@ -20,12 +19,24 @@ use tokio::time;
 /// How long to wait at most. What is not ready by then is looked at by those who need it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Waits until the pods of this namespace, and those that resolve names, have started after this moment and
-/// are ready.
+/// Waits until the pods of this namespace, and those that resolve names, have started after this moment and are
+/// ready: a cluster whose node was stopped remembers the states of before, and for some seconds all pods seem to be
+/// ready though none runs.
 pub(super) async fn settle(client: &Client, namespace: &str, since: Timestamp) {
     let ours = ready(Api::namespaced(client.clone(), namespace), "", since);
-    let names = ready(Api::namespaced(client.clone(), "kube-system"), "k8s-app=kube-dns", since);
-    let _ = time::timeout(PATIENCE, join(ours, names)).await;
+    let _ = time::timeout(PATIENCE, join(ours, ready(names(client), NAMES, since))).await;
+}
+
+/// Waits until names are resolved: a cluster is made some seconds before its processes find one another.
+pub(super) async fn names_resolve(client: &Client) {
+    let _ = time::timeout(PATIENCE, ready(names(client), NAMES, Timestamp::MIN)).await;
+}
+
+/// The label of the pods that resolve names.
+const NAMES: &str = "k8s-app=kube-dns";
+
+fn names(client: &Client) -> Api<Pod> {
+    Api::namespaced(client.clone(), "kube-system")
 }
 
 async fn ready(pods: Api<Pod>, labels: &str, since: Timestamp) {

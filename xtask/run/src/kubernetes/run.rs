@@ -113,7 +113,7 @@ impl<H: Hosting> Run<'_, H> {
         self.check().await?;
         self.job.progress.step("preparing");
         // Images come before the pods that want them: a pull that failed is not tried again for a while.
-        tokio::try_join!(self.hosting.bring_images(self.job), self.prepare())?;
+        tokio::try_join!(self.hosting.bring_images(&self.site, self.job), self.prepare())?;
         for name in self.objects.stateful_sets() {
             start_service(&self.site, self.hosting, &name, self.job.progress).await?;
         }
