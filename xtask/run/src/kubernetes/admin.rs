@@ -1,39 +1,38 @@
 //! A one-off process on a cluster: a Job like the release's migration, but with another command.
-//!
-//! Its output is read from its log, which begins with its first line, whenever one comes to read it. Only at a
-//! terminal, where what is written must be seen before its line ends, it comes from where the input goes to.
 
-use std::{convert::Infallible, future, io, pin::pin, time::Duration};
+mod attached;
+mod output;
 
-use futures_util::{AsyncReadExt as _, SinkExt, StreamExt};
+use std::{pin::pin, time::Duration};
+
+use futures_util::StreamExt;
 use k8s_openapi::{
     api::{
         batch::v1::Job,
-        core::v1::{ConfigMap, ContainerStateTerminated, Pod, Secret},
+        core::v1::{ConfigMap, Pod, Secret},
     },
     jiff::Timestamp,
 };
 use kube::{
     Api, ResourceExt,
-    api::{AttachParams, AttachedProcess, DeleteParams, ListParams, LogParams, PostParams, TerminalSize},
+    api::{DeleteParams, ListParams, PostParams},
     runtime::{
         WatchStreamExt,
-        watcher::{Config, watch_object, watcher},
+        watcher::{Config, watcher},
     },
 };
 use serde_json::json;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    signal::unix::{SignalKind, signal},
-    sync::mpsc::Receiver,
-    time::{self, Instant},
-};
+use tokio::time::{self, Instant};
 use xtask_contract::{
     Context, Error, Progress, Release, Result,
     labels::{self, Part},
     ledger::Verified,
 };
 
+use self::{
+    attached::{at_terminal, feed},
+    output::{ended, follow},
+};
 use super::{
     ApiContext, Objects, Site,
     api_error::{code, words},
@@ -45,16 +44,8 @@ use crate::Console;
 
 /// How long the process may take to start.
 const START: Duration = Duration::from_mins(2);
-/// How long the cluster may not answer in the meantime, and how long to wait before it is asked again.
-const LOST: Duration = Duration::from_mins(1);
-const PAUSE: Duration = Duration::from_secs(2);
 /// When what is left of it is deleted, if this command could not do it, in seconds.
 const CLEAN_UP: i64 = 600;
-/// How long a terminal's first output may take to arrive that was written before anybody listened.
-const GATHER: Duration = Duration::from_millis(100);
-/// How much later than it refuses to connect the cluster may tell that the process has ended.
-const ENDING: Duration = Duration::from_secs(5);
-const BUFFER: usize = 16 * 1024;
 /// The name of the process, its pod and its container.
 const NAME: &str = "admin";
 
@@ -230,174 +221,6 @@ async fn started(site: &Site<'_>, pods: &Api<Pod>, job: &str) -> Result<String> 
             Some(Ok(event)) = events.next() => seen.pod(event, std::time::Instant::now()),
             Some(Ok(event)) = notes.next() => seen.event(event),
             () = time::sleep_until(look_again) => {}
-        }
-    }
-}
-
-/// Shows the output from its first byte to its last; where the connection is lost on the way, from there on.
-async fn follow(pods: &Api<Pod>, pod: &str, console: &mut dyn Console) -> Result<()> {
-    let doing = || format!("reading the output of {pod}");
-    let (mut shown, mut heard) = (0, Instant::now());
-    loop {
-        if read_log(pods, pod, &mut shown, console).await.doing(doing)? {
-            heard = Instant::now();
-        }
-        match time::timeout(PAUSE, ended(pods, pod)).await {
-            // What is over writes no more, so that what is read now is all.
-            Ok(Ok(_)) => {
-                read_log(pods, pod, &mut shown, console).await.doing(doing)?;
-                return Ok(());
-            }
-            Ok(Err(error)) => return Err(error),
-            Err(_) if heard.elapsed() > LOST => {
-                let why = format!("the cluster has not answered for {} s", LOST.as_secs());
-                return Err(Error::failed(doing(), why));
-            }
-            Err(_) => {}
-        }
-    }
-}
-
-/// Shows what comes after the bytes that were shown already, and tells whether the cluster answered.
-async fn read_log(
-    pods: &Api<Pod>,
-    pod: &str,
-    shown: &mut usize,
-    console: &mut dyn Console,
-) -> io::Result<bool> {
-    let Ok(log) = pods.log_stream(pod, &LogParams { follow: true, ..LogParams::default() }).await else {
-        return Ok(false);
-    };
-    let (mut log, mut known, mut buffer) = (pin!(log), *shown, vec![0; BUFFER]);
-    loop {
-        let Ok(length @ 1..) = log.read(&mut buffer).await else { return Ok(true) };
-        let again = known.min(length);
-        known -= again;
-        console.show(&buffer[again..length])?;
-        *shown += length - again;
-    }
-}
-
-/// Gives the process its input, whatever it makes of it, and then waits for ever.
-async fn feed(pods: &Api<Pod>, pod: &str, mut input: Receiver<Vec<u8>>) -> Result<Infallible> {
-    let params = AttachParams { stdin: true, stdout: false, stderr: false, ..AttachParams::default() };
-    if let Some(mut attached) = attach(pods, pod, &params).await? {
-        if let Some(mut stdin) = attached.stdin() {
-            while let Some(bytes) = input.recv().await {
-                if stdin.write_all(&bytes).await.is_err() {
-                    break;
-                }
-            }
-            let _ = stdin.shutdown().await;
-        }
-        // Its end closes the process's input, where the cluster has no other way to.
-        let _ = attached.join().await;
-    }
-    future::pending().await
-}
-
-/// A connection to the process, unless that has ended: which the cluster may tell later than it refuses to connect.
-async fn attach(pods: &Api<Pod>, pod: &str, params: &AttachParams) -> Result<Option<AttachedProcess>> {
-    let doing = || format!("connecting to {pod}");
-    match pods.attach(pod, params).await {
-        Ok(attached) => Ok(Some(attached)),
-        Err(error) => match time::timeout(ENDING, ended(pods, pod)).await {
-            Ok(Ok(_)) => Ok(None),
-            _ => Err(error).asked(doing),
-        },
-    }
-}
-
-/// Connects the terminal here with the one of the process.
-async fn at_terminal(pods: &Api<Pod>, pod: &str, console: &mut dyn Console) -> Result<()> {
-    let doing = || format!("connecting to the terminal of {pod}");
-    let Some(mut attached) = attach(pods, pod, &AttachParams::interactive_tty()).await? else {
-        return follow(pods, pod, console).await;
-    };
-    let (Some(mut stdin), Some(mut stdout), Some(mut sizes)) =
-        (attached.stdin(), attached.stdout(), attached.terminal_size())
-    else {
-        return Err(Error::failed(doing(), "the cluster gives no terminal"));
-    };
-    let mut input = console.open()?;
-    let mut resized = signal(SignalKind::window_change()).doing(doing)?;
-    let (width, height) = console.size();
-    // A change of size has many programs draw anew what nobody was there to see; the first one says that somebody is.
-    for width in [width.saturating_add(1), width] {
-        let _ = sizes.send(TerminalSize { width, height }).await;
-    }
-    console.show(&first_output(pods, pod, &mut stdout).await).doing(doing)?;
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        tokio::select! {
-            read = stdout.read(&mut buffer) => match read {
-                Ok(length @ 1..) => console.show(&buffer[..length]).doing(doing)?,
-                _ => return Ok(()),
-            },
-            Some(bytes) = input.recv() => drop(stdin.write_all(&bytes).await),
-            Some(()) = resized.recv() => {
-                let (width, height) = console.size();
-                let _ = sizes.send(TerminalSize { width, height }).await;
-            }
-        }
-    }
-}
-
-/// What was written until now, whether or not anybody listened: some of it is in the log, some comes over the
-/// connection, and some does both.
-async fn first_output(pods: &Api<Pod>, pod: &str, stdout: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
-    let log = pods.logs(pod, &LogParams::default()).await.unwrap_or_default();
-    let mut connection = Vec::new();
-    let gather = async { while let Ok(1..) = stdout.read_buf(&mut connection).await {} };
-    let _ = time::timeout(GATHER, gather).await;
-    joined(log.into_bytes(), &connection)
-}
-
-/// Two pieces of output in a row, of which the end of the first may be the beginning of the second.
-fn joined(mut first: Vec<u8>, second: &[u8]) -> Vec<u8> {
-    let both = (0..=first.len().min(second.len())).rev().find(|length| first.ends_with(&second[..*length]));
-    first.extend_from_slice(&second[both.unwrap_or(0)..]);
-    first
-}
-
-/// Waits until the process has ended, and tells how.
-async fn ended(pods: &Api<Pod>, pod: &str) -> Result<ContainerStateTerminated> {
-    let mut states = pin!(watch_object(pods.clone(), pod).default_backoff());
-    while let Some(state) = states.next().await {
-        match state {
-            Ok(Some(pod)) => {
-                if let Some(end) = termination(&pod) {
-                    return Ok(end.clone());
-                }
-            }
-            Ok(None) => break,
-            Err(_) => {}
-        }
-    }
-    Err(Error::failed(format!("waiting for the end of {pod}"), "somebody has deleted it"))
-}
-
-fn termination(pod: &Pod) -> Option<&ContainerStateTerminated> {
-    containers(pod).first()?.state.as_ref()?.terminated.as_ref()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn output_that_comes_by_two_ways_is_shown_once() {
-        let cases = [
-            ("", "", ""),
-            ("a\n", "", "a\n"),
-            ("", "> ", "> "),
-            ("a\nb\n", "b\n> ", "a\nb\n> "),
-            ("a\nb\n", "a\nb\n> ", "a\nb\n> "),
-            ("a\n", "b\n", "a\nb\n"),
-            ("aaa", "aa", "aaa"),
-        ];
-        for (log, connection, shown) in cases {
-            assert_eq!(joined(log.into(), connection.as_bytes()), shown.as_bytes(), "{log:?} {connection:?}");
         }
     }
 }
