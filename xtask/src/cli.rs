@@ -114,7 +114,7 @@ pub(crate) enum Verb {
     /// List or change a deploy's config, which its next release carries
     #[command(after_help = "Example: cargo xtask config --env dev")]
     Config(Config),
-    /// Build, release and run in one go
+    /// Build, release and run in one go; where nothing is new, the newest release
     #[command(after_help = "Example: cargo xtask up --env dev")]
     Up(Up),
     /// Stop what `run` started; data are kept

@@ -4,7 +4,7 @@
 mod cluster;
 mod connections;
 
-pub(crate) use connections::warning;
+pub(crate) use connections::{warning, warning_of_scale};
 
 use std::collections::BTreeMap;
 

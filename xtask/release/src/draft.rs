@@ -62,7 +62,26 @@ impl<'a> Draft<'a> {
 
     /// What does not keep it from being made, but should be known.
     pub fn warnings(&self) -> Vec<String> {
-        check::warning(&self.service, &self.deploy).into_iter().collect()
+        let port = self.secrets.as_ref().and_then(|all| provision::note(self.repo, &self.deploy, all));
+        check::warning(&self.service, &self.deploy).into_iter().chain(port).collect()
+    }
+
+    /// The deploy's newest release, if a new one would be no other: of the same image, config and objects, and signed as
+    /// it has to be.
+    pub fn newest_like_it(&self) -> Result<Option<Verified>> {
+        let ledger = Ledger::of(self.repo, &self.env);
+        let Some(id) = ledger.ids()?.pop() else { return Ok(None) };
+        let newest = ledger.load(id)?;
+        let Release { sequence, previous, .. } = newest.release;
+        let draft = self.at(id, sequence, previous, self.secrets.clone());
+        // Who made it, when, and from which commit's same content makes no difference to what runs.
+        let image = Image { revision: newest.release.image.revision.clone(), ..draft.image.clone() };
+        let (by, rollback_to) = (newest.release.by.clone(), newest.release.rollback_to);
+        let draft = Release { by, rollback_to, image, ..draft };
+        let is_like_it = draft == newest.release
+            && self.objects(&draft)? == newest.objects
+            && self.deploy.policy.check_signature(&newest).is_ok();
+        Ok(is_like_it.then_some(newest))
     }
 
     /// Makes the release.
@@ -71,10 +90,14 @@ impl<'a> Draft<'a> {
         let secrets = provision::secrets(self.repo, &self.env, &self.deploy)?;
         ledger::append(&Ledger::of(self.repo, &self.env), key.as_ref(), |id, sequence, previous| {
             let release = self.at(id, sequence, previous, secrets);
-            let folder = self.repo.k8s().join("objects");
-            let objects = release.target.is_cluster().then(|| render::objects(&folder, &release));
-            Ok((release, objects.transpose()?))
+            let objects = self.objects(&release)?;
+            Ok((release, objects))
         })
+    }
+
+    fn objects(&self, release: &Release) -> Result<Option<String>> {
+        let folder = self.repo.k8s().join("objects");
+        release.target.is_cluster().then(|| render::objects(&folder, release)).transpose()
     }
 
     fn at(

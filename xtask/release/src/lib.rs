@@ -19,9 +19,15 @@ pub use draft::Draft;
 pub use endpoint::Endpoint;
 pub use rollback::rollback;
 
-use std::env;
+use std::{collections::BTreeMap, env};
 
-use xtask_contract::{Context, Digest, Error, Layout, Result, image, service::Service};
+use xtask_contract::{Context, Digest, Error, Layout, Release, Repo, Result, image, service::Service};
+
+/// What should be known before a release has as many processes as this. Nothing, where its image is not on this machine.
+pub fn warning_of_scale(repo: &Repo, release: &Release, counts: &BTreeMap<String, u32>) -> Option<String> {
+    let service = describe(&Layout::at(repo.images()), &release.image.digest).ok()?;
+    check::warning_of_scale(&service, release, counts)
+}
 
 /// Reads the service's own description from its image.
 fn describe(layout: &Layout, image: &Digest) -> Result<Service> {

@@ -49,7 +49,7 @@ pub use local::{
 pub use logs::logs;
 use reach::Reach;
 pub use receipt::Receipt;
-pub use scale::{Amount, Formation, Wish, formation, scale};
+pub use scale::{Amount, Formation, Wish, formation, in_words, resolve, scale};
 use signals::interrupted;
 pub use standing::{Standing, standing};
 pub use status::{PodStatus, ProcessStatus, Report, status};

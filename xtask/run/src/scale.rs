@@ -73,12 +73,14 @@ impl FromStr for Wish {
     }
 }
 
+/// A formation in the form in which one is asked for: `web=2 worker=1`.
+pub fn in_words(formation: &Formation) -> String {
+    let all: Vec<String> = formation.iter().map(|(process, count)| format!("{process}={count}")).collect();
+    all.join(" ")
+}
+
 /// How many there are to be of each type that is asked for; `now` has all types that there are.
-pub(crate) fn resolve(
-    env: &EnvName,
-    wishes: &BTreeMap<String, Amount>,
-    now: &Formation,
-) -> Result<Formation> {
+pub fn resolve(env: &EnvName, wishes: &BTreeMap<String, Amount>, now: &Formation) -> Result<Formation> {
     let mut then = Formation::new();
     let mut problems = Vec::new();
     for (process, amount) in wishes {

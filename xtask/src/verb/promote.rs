@@ -30,7 +30,8 @@ pub(crate) fn promote(repo: &Repo, args: &cli::Promote, ui: &Ui) -> Result<()> {
         return Err(Error::refused(format!("promoting from {from} to {to}"), why));
     }
     ui.step("making the release");
-    release::show(repo, &release::publish(draft, ui)?, ui);
+    release::warn(&draft, ui);
+    release::show(repo, &draft.publish()?, ui);
     Ok(())
 }
 

@@ -23,17 +23,22 @@ pub(crate) fn release(repo: &Repo, args: &cli::Release, ui: &Ui) -> Result<()> {
 }
 
 /// Stage 2, alone.
-pub(super) fn make(repo: &Repo, env: &EnvName, build: Option<&Digest>, ui: &Ui) -> Result<Verified> {
-    let draft = Draft::of_build(repo, env, build, &super::evidence(repo, env)?)?;
-    publish(draft, ui)
+fn make(repo: &Repo, env: &EnvName, build: Option<&Digest>, ui: &Ui) -> Result<Verified> {
+    draft(repo, env, build, ui)?.publish()
 }
 
-/// Makes a release of a draft, and tells what should be known of it.
-pub(super) fn publish(draft: Draft<'_>, ui: &Ui) -> Result<Verified> {
+/// A release that could be made of a build, the newest one if none is named.
+pub(super) fn draft<'a>(repo: &'a Repo, env: &EnvName, build: Option<&Digest>, ui: &Ui) -> Result<Draft<'a>> {
+    let draft = Draft::of_build(repo, env, build, &super::evidence(repo, env)?)?;
+    warn(&draft, ui);
+    Ok(draft)
+}
+
+/// Tells what should be known of a release that is about to be made.
+pub(super) fn warn(draft: &Draft<'_>, ui: &Ui) {
     for warning in draft.warnings() {
         ui.note(&format!("warning: {warning}"));
     }
-    draft.publish()
 }
 
 /// Shows a release that was made.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use xtask_contract::{Error, Repo, Result};
+use xtask_contract::{EnvName, Error, Ledger, Progress, Repo, Result};
 use xtask_run::{Amount, Formation, IfBusy, Wish};
 
 use crate::{cli, ui::Ui};
@@ -14,10 +14,23 @@ pub(crate) fn scale(repo: &Repo, args: &cli::Scale, ui: &Ui) -> Result<()> {
     } else {
         let if_busy = if args.no_wait { IfBusy::Refuse } else { IfBusy::Wait };
         let wishes = by_process(&args.wishes)?;
+        if let Some(warning) = runtime.block_on(warning(repo, &args.env, &wishes)) {
+            ui.note(&format!("warning: {warning}"));
+        }
         runtime.block_on(xtask_run::scale(repo, &args.env, &wishes, if_busy, ui))?
     };
     ui.result(&words(&formation), &formation);
     Ok(())
+}
+
+/// What should be known before there are as many processes as this, as far as it can be told.
+async fn warning(repo: &Repo, env: &EnvName, wishes: &BTreeMap<String, Amount>) -> Option<String> {
+    let running = xtask_run::standing(repo, env).await.ok()?.running?;
+    let release = Ledger::of(repo, env).load(running).ok()?.release;
+    let mut formation = xtask_run::formation(repo, env).await.ok()?;
+    let changed = xtask_run::resolve(env, wishes, &formation).ok()?;
+    formation.extend(changed);
+    xtask_release::warning_of_scale(repo, &release, &formation)
 }
 
 /// Two wishes for one process type could be meant in more than one way.
@@ -31,8 +44,6 @@ fn by_process(wishes: &[Wish]) -> Result<BTreeMap<String, Amount>> {
     Ok(all)
 }
 
-/// In the form that the command takes.
 fn words(formation: &Formation) -> String {
-    let all: Vec<String> = formation.iter().map(|(process, count)| format!("{process}={count}")).collect();
-    if all.is_empty() { "nothing runs yet".to_owned() } else { all.join(" ") }
+    if formation.is_empty() { "nothing runs yet".to_owned() } else { xtask_run::in_words(formation) }
 }

@@ -10,7 +10,15 @@ pub(crate) fn up(repo: &Repo, args: &cli::Up, ui: &Ui) -> Result<()> {
     let built = build::make(repo, args.allow_dirty, ui)?;
     ui.note(&build::words(&built));
     ui.step("making the release");
-    let made = release::make(repo, &args.env, Some(&built.record.digest), ui)?;
-    ui.note(&release::words(&made));
-    run::start(repo, &args.env, Some(made.release.id), &args.how.options(), ui)
+    let draft = release::draft(repo, &args.env, Some(&built.record.digest), ui)?;
+    // Another release like the newest would only stand between that and whatever a rollback is to bring back.
+    let id = if let Some(newest) = draft.newest_like_it()? {
+        ui.note(&format!("nothing is new since the release {} of {}", newest.release.id, args.env));
+        newest.release.id
+    } else {
+        let made = draft.publish()?;
+        ui.note(&release::words(&made));
+        made.release.id
+    };
+    run::start(repo, &args.env, Some(id), &args.how.options(), ui)
 }

@@ -49,6 +49,9 @@ fn processes_come_and_go_under_load_and_no_request_is_lost() {
         load.makes(20);
         kept.makes(20);
     }
+    let many = checkout.xtask(["scale", "web=5"]).run().done();
+    many.says("warning: web=5 may hold 50 connections to the database");
+    assert_eq!(scale(&checkout, "web=2"), "web=2 worker=0");
     // It is kept over releases …
     let id = release(&checkout);
     checkout.xtask(["run"]).run().done();

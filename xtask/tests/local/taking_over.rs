@@ -106,6 +106,7 @@ fn up_and_rollback_take_over_too_and_say_where_it_runs() {
     let mut up = checkout.xtask(["up", "--json"]).start();
     let first = up.announces()["release"].as_str().unwrap().to_owned();
     let pid = up.pid().as_raw_nonzero();
+    checkout.configure("local", "LOG_LEVEL", "debug");
     let second = checkout.xtask(["up"]).run().done();
     assert!(
         second.stdout.contains(&format!("after {first} (in the run that is up, process {pid})")),
@@ -116,6 +117,10 @@ fn up_and_rollback_take_over_too_and_say_where_it_runs() {
 
     let again = checkout.xtask(["run", "--json"]).run().done().json();
     assert_eq!((&again["status"], &again["replaced"]), (&json!("unchanged"), &Value::Null));
+    // The rollback is unlike what the deploy's file says; once it says the same, nothing is new.
+    checkout.configure("local", "LOG_LEVEL", "info");
+    checkout.xtask(["up"]).run().done().says("nothing is new since the release");
+    assert_eq!(checkout.ids("local").len(), 3);
     up.stops().done();
 }
 

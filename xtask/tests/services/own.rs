@@ -35,6 +35,25 @@ fn a_server_needs_no_build_and_no_release_and_outlives_the_command() {
 }
 
 #[test]
+fn a_server_that_moves_to_another_port_takes_its_url_and_its_data_along() {
+    let checkout = Checkout::released();
+    let mut run = checkout.xtask(["run", "--json"]).start();
+    run.announces();
+    http::add(checkout.port(), "Moved");
+    run.stops().done();
+    let port = ports::free();
+    checkout.edit_deploy("local", |deploy| deploy.services.postgres.as_mut().unwrap().port = port);
+    let told =
+        format!("DATABASE_URL is sealed anew: the deploy's own server has the port {port} from this release");
+    checkout.xtask(["release", "--env", "local"]).run().done().says(&told);
+    let mut run = checkout.xtask(["run", "--json"]).start();
+    run.announces();
+    assert!(url(&checkout).contains(&format!(":{port}/")));
+    assert_eq!(titles(&url(&checkout)), "Moved");
+    run.stops().done();
+}
+
+#[test]
 fn a_run_uses_the_server_that_is_there_and_leaves_it_running() {
     let checkout = Checkout::released();
     up(&checkout);

@@ -1,20 +1,48 @@
 //! Whether the deploy's database has room for as many connections as its processes may hold.
 
+use std::collections::BTreeMap;
+
 use xtask_contract::{
-    Deploy,
+    Deploy, Release,
+    deploy::Postgres,
     service::{Service, Variable},
 };
 
 /// While a release rolls out, its processes are there beside those of the one before.
 const ROLLOUT: u64 = 2;
 
-/// Says so, if there may be too few.
+/// Says so, if there may be too few for a release of this deploy.
 pub(crate) fn warning(service: &Service, deploy: &Deploy) -> Option<String> {
-    let allowed = deploy.services.postgres.as_ref()?.allowed_connections()?;
+    let most = |name: &str| (name.to_owned(), most(deploy, name));
+    let counts = service.processes.iter().map(|process| most(&process.name)).collect();
+    let set = |name: &str| deploy.config.get(name).map(|text| text.0.as_str());
+    too_few(service, deploy.services.postgres.as_ref()?, set, &counts)
+}
+
+/// Says so, if there may be too few for as many processes of a release as this.
+pub(crate) fn warning_of_scale(
+    service: &Service,
+    release: &Release,
+    counts: &BTreeMap<String, u32>,
+) -> Option<String> {
+    let set = |name: &str| release.config.get(name).map(String::as_str);
+    too_few(service, release.services.postgres.as_ref()?, set, counts)
+}
+
+fn too_few<'a>(
+    service: &'a Service,
+    postgres: &Postgres,
+    set: impl Fn(&str) -> Option<&'a str>,
+    counts: &BTreeMap<String, u32>,
+) -> Option<String> {
+    let allowed = postgres.allowed_connections()?;
     let variable = service.connections.as_ref()?;
-    let each = per_process(service.variables.iter().find(|known| known.name == *variable)?, deploy)?;
-    let counts = service.processes.iter().map(|process| (process.name.as_str(), most(deploy, &process.name)));
-    let counts: Vec<(&str, u64)> = counts.filter(|(_, count)| *count > 0).collect();
+    let each = per_process(service.variables.iter().find(|known| known.name == *variable)?, set)?;
+    let counts: Vec<(&String, u64)> = counts
+        .iter()
+        .map(|(name, count)| (name, u64::from(*count)))
+        .filter(|(_, count)| *count > 0)
+        .collect();
     let held = each * counts.iter().map(|(_, count)| count).sum::<u64>();
     if held * ROLLOUT <= u64::from(allowed) {
         return None;
@@ -28,15 +56,14 @@ pub(crate) fn warning(service: &Service, deploy: &Deploy) -> Option<String> {
     ))
 }
 
-fn per_process(variable: &Variable, deploy: &Deploy) -> Option<u64> {
-    let set = deploy.config.get(&variable.name).map(|text| &text.0);
-    set.or(variable.default.as_ref())?.parse().ok()
+fn per_process<'a>(variable: &'a Variable, set: impl Fn(&str) -> Option<&'a str>) -> Option<u64> {
+    set(&variable.name).or(variable.default.as_deref())?.parse().ok()
 }
 
 /// As many as there can be of a process type, by the deploy's file.
-fn most(deploy: &Deploy, process: &str) -> u64 {
+fn most(deploy: &Deploy, process: &str) -> u32 {
     let autoscale = deploy.processes.get(process).and_then(|settings| settings.autoscale.as_ref());
-    autoscale.map_or(deploy.count(process), |autoscale| autoscale.max.get()).into()
+    autoscale.map_or(deploy.count(process), |autoscale| autoscale.max.get())
 }
 
 #[cfg(test)]

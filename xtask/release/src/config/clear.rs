@@ -6,9 +6,12 @@ use std::{
     os::unix::fs::PermissionsExt,
 };
 
-use xtask_contract::{Context, Deploy, EnvName, Error, Repo, Result, SealedSecrets, deploy::Text, durable};
+use xtask_contract::{
+    Context, Deploy, EnvName, Error, Repo, Result, SealedSecrets, deploy::Text, durable, service::RELEASE_ID,
+};
 
 use super::{Assignment, Changed, folder, known::Known, text};
+use crate::check::release_id_is_not_for_config;
 
 /// Sets variables, all or none.
 pub fn set(repo: &Repo, env: &EnvName, assignments: &[Assignment]) -> Result<Changed> {
@@ -80,6 +83,9 @@ fn judge(
     let known = Known::of(repo, &deploy)?;
     let secrets = SealedSecrets::read(repo, env)?;
     let sealed = |name: &str| secrets.as_ref().is_some_and(|all| all.values.contains_key(name));
+    if names.contains(RELEASE_ID) {
+        return Err(Error::refused(doing(), release_id_is_not_for_config()));
+    }
     let problem = |name: &&str| match *name {
         name if sealed(name) => Some(format!("{name} is sealed in k8s/envs/{env}.secrets.toml")),
         name if known.is_secret(name) => Some(format!("{name} is a secret: it must be sealed")),
@@ -94,7 +100,8 @@ fn judge(
         )));
     }
     let note = |name: &&str| known.note(name, &deploy.config.get(*name)?.0);
-    Ok(names.iter().filter_map(note).collect())
+    let unchecked = known.unchecked().filter(|_| !names.is_empty());
+    Ok(names.iter().filter_map(note).chain(unchecked).collect())
 }
 
 /// Reads a text as a deploy; what is wrong is told by its place.

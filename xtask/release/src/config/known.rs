@@ -5,10 +5,7 @@ use xtask_contract::{
     service::{RELEASE_ID, Service, Variable},
 };
 
-use crate::{
-    check::{did_you_mean, release_id_is_not_for_config},
-    describe,
-};
+use crate::{check::did_you_mean, describe};
 
 /// What is known of variables.
 pub(super) struct Known {
@@ -42,13 +39,17 @@ impl Known {
         self.database.as_deref() == Some(name) || self.variables().iter().any(called_secret)
     }
 
+    /// What is to be said where nothing can be checked yet.
+    pub(super) fn unchecked(&self) -> Option<String> {
+        self.service
+            .is_none()
+            .then(|| "not checked, as nothing was built yet; `release` checks it".to_owned())
+    }
+
     /// What `release` will say of this value, unless another build comes before it. The value is not repeated.
     pub(super) fn note(&self, name: &str, value: &str) -> Option<String> {
         let variables = &self.service.as_ref()?.variables;
         match variables.iter().find(|variable| variable.name == name) {
-            None if name == RELEASE_ID => {
-                Some(format!("{}; releases of that are refused", release_id_is_not_for_config()))
-            }
             None => {
                 let hint = did_you_mean(name, variables.iter().map(|variable| variable.name.as_str()));
                 Some(format!("{name} is unknown to the newest build{hint}; releases of that are refused"))
@@ -91,7 +92,9 @@ mod tests {
         assert!(
             note("PROT", "9").unwrap().contains("PROT is unknown to the newest build (did you mean PORT?)")
         );
-        assert!(note("RELEASE_ID", "2011-04-06-20:32:17").unwrap().contains("not for a deploy's config"));
-        assert_eq!(Known { service: None, ..known() }.note("PROT", "canary"), None);
+        let nothing_built = Known { service: None, ..known() };
+        assert_eq!(nothing_built.note("PROT", "canary"), None);
+        assert!(nothing_built.unchecked().unwrap().starts_with("not checked"));
+        assert_eq!(known().unchecked(), None);
     }
 }

@@ -2,21 +2,27 @@
 
 use xtask_contract::{
     Context, Deploy, EnvName, Error, Identity, Recipient, Repo, Result, SealedSecrets, Secret,
+    service::RELEASE_ID,
 };
 
 use super::{Changed, clear, folder, known::Known, text};
-use crate::recipients;
+use crate::{check::release_id_is_not_for_config, recipients};
 
 /// Seals a value for a variable. If it stands in the clear it is taken out there, but only afterwards: killed in
 /// between, the same command mends it.
 pub fn seal(repo: &Repo, env: &EnvName, name: &str, value: &Secret) -> Result<Changed> {
     let doing = || format!("sealing {name} of {env}");
+    if name == RELEASE_ID {
+        return Err(Error::refused(doing(), release_id_is_not_for_config()));
+    }
     if let Some(why) = unfit(value) {
         return Err(Error::refused(doing(), why));
     }
     let _lock = folder::lock(repo)?;
     let deploy = Deploy::read(repo, env)?;
-    let mut notes: Vec<String> = Known::of(repo, &deploy)?.note(name, value.expose()).into_iter().collect();
+    let known = Known::of(repo, &deploy)?;
+    let mut notes: Vec<String> =
+        known.note(name, value.expose()).into_iter().chain(known.unchecked()).collect();
     let mut secrets = recipients::read_or_new(repo, env, &deploy)?;
     secrets.insert(name, value, Identity::at_hand(repo)?.as_ref())?;
     secrets.write(repo, env)?;

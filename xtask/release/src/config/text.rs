@@ -8,19 +8,19 @@ use toml_edit::{Document, DocumentMut, InlineTable, Item, TomlError, Value};
 /// The table of the variables.
 const CONFIG: &str = "config";
 
-/// The text with this variable set. A number or a truth value stays one, if the new text is one.
+/// The text with this variable set. What stood as text stays text; else a number or a truth value is written as one.
 pub(super) fn set(text: &str, name: &str, value: &str) -> Result<String, TomlError> {
     let document = Document::parse(text)?;
     let Some(config) = document.get(CONFIG) else { return Ok(with_section(text, name, value)) };
     let lines = lines(config);
     Ok(match lines.iter().find(|line| line.name == name) {
-        Some(line) => splice(text, line.value.clone(), &as_it_stood(line.item, value)),
+        Some(line) => splice(text, line.value.clone(), &as_it_stood(line.item, value).to_string()),
         None if config.is_inline_table() => {
-            in_braces(text, config, |table| drop(table.insert(name, Value::from(value))))?
+            in_braces(text, config, |table| drop(table.insert(name, as_toml(value))))?
         }
         None => {
             let (at, lead) = place(text, config, &lines, name);
-            insert(text, at, &format!("{lead}{name} = {}", Value::from(value)))
+            insert(text, at, &format!("{lead}{name} = {}", as_toml(value)))
         }
     })
 }
@@ -82,7 +82,7 @@ fn place<'a>(text: &'a str, config: &Item, lines: &[Line<'_>], name: &str) -> (u
 fn with_section(text: &str, name: &str, value: &str) -> String {
     let newline = newline(text);
     let gap = if text.is_empty() { "" } else { newline };
-    insert(text, text.len(), &format!("{gap}[{CONFIG}]{newline}{name} = {}", Value::from(value)))
+    insert(text, text.len(), &format!("{gap}[{CONFIG}]{newline}{name} = {}", as_toml(value)))
 }
 
 /// The text with another content of the one pair of braces that holds all variables.
@@ -97,14 +97,17 @@ fn in_braces(text: &str, config: &Item, edit: impl FnOnce(&mut InlineTable)) -> 
     Ok(splice(text, braces, &table.to_string()))
 }
 
-/// The value as TOML, of the kind that stood there if it can be.
-fn as_it_stood(item: &Item, new: &str) -> String {
-    match item.as_value() {
-        Some(Value::Integer(_)) if new.parse().is_ok_and(|number: i64| number.to_string() == new) => {
-            new.to_owned()
-        }
-        Some(Value::Boolean(_)) if matches!(new, "true" | "false") => new.to_owned(),
-        _ => Value::from(new).to_string(),
+/// The value as TOML: as text, if text stood there.
+fn as_it_stood(item: &Item, new: &str) -> Value {
+    if item.is_str() { Value::from(new) } else { as_toml(new) }
+}
+
+/// The value as TOML: as a number or a truth value only where that is written just so.
+fn as_toml(new: &str) -> Value {
+    match (new.parse::<i64>(), new) {
+        (Ok(number), _) if number.to_string() == new => number.into(),
+        (_, "true" | "false") => (new == "true").into(),
+        _ => new.into(),
     }
 }
 
@@ -202,18 +205,15 @@ web = 1 # no more";
 
     #[test]
     fn where_there_is_no_order_a_new_variable_goes_to_the_end() {
-        assert_eq!(
-            set("[config]\nB = 1\nA = 2 # two", "AA", "3"),
-            "[config]\nB = 1\nA = 2 # two\nAA = \"3\"\n"
-        );
+        assert_eq!(set("[config]\nB = 1\nA = 2 # two", "AA", "3"), "[config]\nB = 1\nA = 2 # two\nAA = 3\n");
     }
 
     #[test]
     fn a_table_that_is_empty_or_missing_takes_a_first_variable() {
-        assert_eq!(set("[config] # all\n\n[scale]\n", "A", "1"), "[config] # all\nA = \"1\"\n\n[scale]\n");
-        assert_eq!(set("[config]", "A", "1"), "[config]\nA = \"1\"\n");
-        assert_eq!(set("schema = 1", "A", "1"), "schema = 1\n\n[config]\nA = \"1\"\n");
-        assert_eq!(set("schema = 1\r\n", "A", "1"), "schema = 1\r\n\r\n[config]\r\nA = \"1\"\r\n");
+        assert_eq!(set("[config] # all\n\n[scale]\n", "A", "1"), "[config] # all\nA = 1\n\n[scale]\n");
+        assert_eq!(set("[config]", "A", "true"), "[config]\nA = true\n");
+        assert_eq!(set("schema = 1", "A", "01"), "schema = 1\n\n[config]\nA = \"01\"\n");
+        assert_eq!(set("schema = 1\r\n", "A", "x"), "schema = 1\r\n\r\n[config]\r\nA = \"x\"\r\n");
     }
 
     #[test]

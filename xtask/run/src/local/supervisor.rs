@@ -32,7 +32,10 @@ use super::{
     socket::Sockets,
     unpack, url,
 };
-use crate::{Amount, Job, Ran, Receipt, Status, scale::resolve};
+use crate::{
+    Amount, Job, Ran, Receipt, Status,
+    scale::{in_words, resolve},
+};
 
 /// The deploy as it is now.
 pub(super) struct Supervisor<'a> {
@@ -219,9 +222,15 @@ impl<'a> Supervisor<'a> {
         let formation = self.formation.borrow().clone().ok_or_else(|| {
             Error::failed(format!("scaling {}", self.env), "none of its processes runs yet").next("try again")
         })?;
-        let counts = resolve(self.env, wishes, &formation.counts())?;
+        let before = formation.counts();
+        let counts = resolve(self.env, wishes, &before)?;
         progress.step("starting and stopping processes");
-        formation.scale(&counts, &self.sockets, &self.processes, self.progress).await?;
+        let scaled = formation.scale(&counts, &self.sockets, &self.processes, self.progress).await;
+        scaled.map_err(|error| {
+            let stands = format!("{} runs on with {}", self.env, in_words(&before));
+            let next = error.next.as_ref().map_or(stands.clone(), |next| format!("{stands}; {next}"));
+            error.next(next)
+        })?;
         scale::note(&self.state_folder(), &counts)?;
         Ok(formation.counts())
     }
