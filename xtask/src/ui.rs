@@ -22,6 +22,7 @@ use std::{
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 use xtask_contract::{Error, Progress, progress::Rollout};
+use xtask_lines::Line;
 
 /// The colours that process names take in turn.
 const COLOURS: [u8; 6] = [36, 33, 32, 35, 34, 31];
@@ -171,7 +172,14 @@ impl Progress for Ui {
 
     fn line(&self, process: &str, line: &str) {
         let prefix = self.prefix(process, self.colours);
-        self.print(&format!("{prefix} {line}"));
+        // At a terminal somebody reads along; whatever collects lines gets them as they were written.
+        if self.lines.is_some() {
+            let now = xtask_lines::now();
+            let line = Line { time: &now, release: "", process, instance: "", text: line };
+            self.print(&format!("{prefix} {}", line.readable(self.colours.are_shown())));
+        } else {
+            self.print(&format!("{prefix} {line}"));
+        }
     }
 
     fn rollout(&self, processes: &[Rollout]) {

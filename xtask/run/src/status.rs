@@ -21,6 +21,8 @@ pub struct Report {
     pub changing: Option<String>,
     /// The newest failure, if it came after the release that runs.
     pub failed: Option<Receipt>,
+    /// What to do about the drift, where there is one thing to do.
+    pub next: Option<String>,
     /// The newest release in the ledger, if it is a later one than that which runs.
     pub not_run_yet: Option<ReleaseId>,
 }
@@ -83,6 +85,7 @@ pub async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
         && let Err(error) = ledger.verify().and_then(|chain| witness.check(&ledger, &chain))
     {
         report.drift.extend(error.why.into_iter().map(|why| format!("{}: {why}", error.doing)));
+        report.next = error.next;
     }
     let since = report.release.or(standing.witness.map(|witness| witness.id));
     report.failed = report.failed.filter(|failed| since.is_none_or(|since| failed.release > since));

@@ -51,6 +51,9 @@ fn words(env: &EnvName, report: &Report, colours: Colours) -> String {
             }
         }
     }
+    if let Some(next) = &report.next {
+        line(format!("  next: {next}"));
+    }
     text
 }
 
