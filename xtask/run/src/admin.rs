@@ -58,6 +58,7 @@ async fn running(repo: &Repo, env: &EnvName) -> Result<ReleaseId> {
 }
 
 fn nothing_runs(env: &EnvName) -> Error {
-    Error::refused(format!("choosing a release of {env}"), "none of them has run here")
-        .next(format!("`cargo xtask run --env {env}` runs the newest one"))
+    Error::refused(format!("choosing a release of {env}"), "none of them has run here").next(format!(
+        "`cargo xtask run --env {env}` runs the newest one; `cargo xtask up --env {env}` makes one first"
+    ))
 }

@@ -5,8 +5,8 @@ mod down;
 pub(crate) mod images;
 pub(crate) mod logging;
 pub(crate) mod nodes;
-mod restart;
 pub(crate) mod service;
+mod settle;
 mod volumes;
 
 use kube::Client;
@@ -45,7 +45,7 @@ struct Here<'a, E> {
 impl<E: Nodes> Hosting for Here<'_, E> {
     async fn bring_images(&self, site: &Site<'_>, job: &Job<'_>) -> Result<()> {
         let names = async {
-            restart::names_resolve(site.client).await;
+            settle::names_resolve(site.client).await;
             Ok(())
         };
         tokio::try_join!(images::bring(job, self.nodes, self.engine), names).map(drop)

@@ -21,7 +21,10 @@ fn words(env: &EnvName, report: &Report, colours: Colours) -> String {
     let mut text = match (&report.release, &report.since) {
         (Some(release), Some(since)) => format!("{env} runs release {release} since {since}\n"),
         (Some(release), None) => format!("{env} runs release {release}\n"),
-        (None, _) => format!("{env} runs nothing\n"),
+        (None, _) => {
+            let verb = if report.not_run_yet.is_some() { "run" } else { "up" };
+            format!("{env} runs nothing; `cargo xtask {verb} --env {env}` changes that\n")
+        }
     };
     for process in &report.processes {
         text.push_str(&process_words(process));

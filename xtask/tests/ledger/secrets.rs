@@ -109,7 +109,7 @@ fn a_canary_is_found_in_no_file_git_object_log_error_or_output() {
     http::add(checkout.port(), "Something to log");
     outcomes.push(run.stops());
     // A database that cannot be reached: errors are the likeliest place.
-    checkout.seal("local", "DATABASE_URL", &url("127.0.0.1", crate::support::ports::free()));
+    checkout.seal("local", "DATABASE_URL", &url("localhost", crate::support::ports::free()));
     checkout.xtask(RELEASE).run().done();
     outcomes.push(checkout.xtask(["run"]).run().exits(1));
 

@@ -16,7 +16,7 @@ use xtask_contract::{Context, Error, Progress, Repo, Result, durable};
 use super::{
     Place,
     nodes::{Node, Nodes},
-    restart,
+    settle,
 };
 use crate::kubernetes::{self, SILENCE};
 
@@ -60,7 +60,7 @@ impl Cluster {
                 engine.start(&node.name).await?;
             }
             let client = connect(place, &files, true).await?;
-            restart::settle(&client, place.namespace, since).await;
+            settle::pods_again(&client, place.namespace, since).await;
             client
         };
         Ok(Self { client, nodes: nodes.into_iter().map(|node| node.name).collect() })

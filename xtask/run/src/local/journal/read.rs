@@ -21,6 +21,9 @@ use crate::logs::{Line, Query, Select, Sink};
 pub(crate) fn read(repo: &Repo, env: &EnvName, query: &Query, sink: &mut dyn Sink) -> Result<()> {
     let folder = folder(repo, env);
     let doing = || format!("reading the logs in {}", folder.display());
+    if !folder.exists() {
+        sink.note(&format!("nothing of {env} has run here yet; `cargo xtask up --env {env}` runs it"));
+    }
     let watch = query.follow.then(|| Watch::of(&folder)).transpose().doing(doing)?;
     Reader { select: Select::new(query), sink }.read(&folder, watch, query).doing(doing)
 }

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Waits until the pods of this namespace, and those that resolve names, have started after this moment and are
 /// ready: a cluster whose node was stopped remembers the states of before, and for some seconds all pods seem to be
 /// ready though none runs.
-pub(super) async fn settle(client: &Client, namespace: &str, since: Timestamp) {
+pub(super) async fn pods_again(client: &Client, namespace: &str, since: Timestamp) {
     let ours = ready(Api::namespaced(client.clone(), namespace), "", since);
     let _ = time::timeout(PATIENCE, join(ours, ready(names(client), NAMES, since))).await;
 }
