@@ -72,7 +72,7 @@ variables! {
     CORS_ORIGINS: Origins = Origins, Need::Optional,
         "the web origins whose pages may use the API, with commas between them; no other may if not set";
     DRAIN_DELAY: Span = Span, Need::Default("3s"),
-        "how long to go on serving after SIGTERM, until no new requests are sent here";
+        "how long to go on serving after SIGTERM, until no new requests are sent here; while some still come, up to three times as long";
     SHUTDOWN_TIMEOUT: Span = Span, Need::Default("10s"),
         "how long stopping may take, DRAIN_DELAY included";
     RELEASE_ID: Word = Word, Need::Default("none"),

@@ -92,6 +92,10 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
 
 /// Sets the headers that all answers have in common.
 pub(crate) async fn finish(State(lifecycle): State<Lifecycle>, request: Request, next: Next) -> Response {
+    let is_probe = matches!(request.uri().path(), health::LIVENESS | health::READINESS);
+    if !is_probe && !lifecycle.is_serving() {
+        lifecycle.heard_late();
+    }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {

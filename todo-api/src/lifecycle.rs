@@ -1,6 +1,13 @@
 //! The stages of a server's life, and the signals that move it on.
 
-use std::{io, process, time::Duration};
+use std::{
+    io, process,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -19,32 +26,41 @@ enum Stage {
 
 /// Where the server is in its life; every clone sees the same.
 #[derive(Clone)]
-pub(crate) struct Lifecycle(watch::Sender<Stage>);
+pub(crate) struct Lifecycle {
+    stage: watch::Sender<Stage>,
+    /// How many requests came although they are no longer welcome.
+    late: Arc<AtomicUsize>,
+}
 
 impl Lifecycle {
     pub(crate) fn new() -> Self {
-        Self(watch::Sender::new(Stage::Serving))
+        Self { stage: watch::Sender::new(Stage::Serving), late: Arc::default() }
     }
 
     /// Whether new requests are welcome.
     pub(crate) fn is_serving(&self) -> bool {
-        *self.0.borrow() == Stage::Serving
+        *self.stage.borrow() == Stage::Serving
     }
 
     /// Whether listening is to stop, or has stopped.
     pub(crate) fn is_stopping(&self) -> bool {
-        *self.0.borrow() == Stage::Stopping
+        *self.stage.borrow() == Stage::Stopping
     }
 
     /// Waits until new requests are no longer welcome.
     pub(crate) async fn draining(&self) {
-        let _ = self.0.subscribe().wait_for(|stage| *stage != Stage::Serving).await;
+        let _ = self.stage.subscribe().wait_for(|stage| *stage != Stage::Serving).await;
     }
 
     /// Waits until listening is to stop.
     pub(crate) async fn stopping(&self) {
         // Cannot fail: this very clone keeps the channel open.
-        let _ = self.0.subscribe().wait_for(|stage| *stage == Stage::Stopping).await;
+        let _ = self.stage.subscribe().wait_for(|stage| *stage == Stage::Stopping).await;
+    }
+
+    /// A request came although they are no longer welcome: whoever sends them has not noticed yet.
+    pub(crate) fn heard_late(&self) {
+        self.late.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Waits for a signal to stop, drains, and returns the moment by which everything must be over.
@@ -52,16 +68,31 @@ impl Lifecycle {
         let name = signals.next().await;
         let deadline = Instant::now() + timeout;
         tracing::info!(signal = name, "stopping: no new requests, please");
-        self.0.send_replace(Stage::Draining);
+        self.stage.send_replace(Stage::Draining);
         tokio::spawn(async move {
             let name = signals.next().await;
             tracing::warn!(signal = name, "stopping at once: a second signal");
             process::exit(1);
         });
 
-        sleep(drain.min(timeout)).await;
-        self.0.send_replace(Stage::Stopping);
+        self.drain(drain, timeout).await;
+        self.stage.send_replace(Stage::Stopping);
         deadline
+    }
+
+    /// Waits for as long as this, and then until no request has come for a third of that: on a busy cluster it may take
+    /// longer until none is sent here any more. At most three times as long, and for no more than half of the time-out.
+    async fn drain(&self, drain: Duration, timeout: Duration) {
+        let quiet = drain / 3;
+        let longest = Instant::now() + (3 * drain).min(timeout / 2);
+        sleep((2 * quiet).min(timeout)).await;
+        loop {
+            let before = self.late.load(Ordering::Relaxed);
+            sleep(quiet.min(timeout)).await;
+            if self.late.load(Ordering::Relaxed) == before || Instant::now() + quiet > longest {
+                return;
+            }
+        }
     }
 }
 
@@ -82,5 +113,40 @@ impl Signals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    /// How long a server drains to which requests come for as long as this.
+    async fn drains(drain: Duration, timeout: Duration, busy: Duration) -> Duration {
+        let (lifecycle, begun) = (Lifecycle::new(), Instant::now());
+        let requests = async {
+            while begun.elapsed() < busy {
+                lifecycle.heard_late();
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let draining = async {
+            lifecycle.drain(drain, timeout).await;
+            begun.elapsed()
+        };
+        tokio::join!(draining, requests).0
+    }
+
+    #[tokio::test]
+    async fn a_drain_goes_on_while_requests_come_but_not_for_ever() {
+        let drain = Duration::from_millis(150);
+        assert!(drains(Duration::ZERO, MINUTE, Duration::ZERO).await < drain);
+        let (quiet, late) = tokio::join!(drains(drain, MINUTE, drain / 2), drains(drain, MINUTE, 2 * drain));
+        assert!(quiet >= drain && quiet < late, "{quiet:?} {late:?}");
+        assert!(late >= 2 * drain, "{late:?}");
+        let (always, short) = tokio::join!(drains(drain, MINUTE, 9 * drain), drains(drain, drain, 3 * drain));
+        assert!((2 * drain..9 * drain).contains(&always), "{always:?}");
+        assert!(short < 3 * drain, "{short:?}");
     }
 }
