@@ -21,6 +21,11 @@ pub(crate) const LIVENESS: &str = "/livez";
 /// Where to ask whether requests are welcome.
 pub(crate) const READINESS: &str = "/readyz";
 
+/// Whether this is the path of one who asks that.
+pub(crate) fn is_probe(path: &str) -> bool {
+    matches!(path, LIVENESS | READINESS)
+}
+
 /// How often to look whether requests are welcome yet: the database does not tell by itself.
 const PERIOD: Duration = Duration::from_millis(50);
 

@@ -71,7 +71,7 @@ pub(crate) async fn observe(State(metrics): State<Metrics>, request: Request, ne
     }
     match status {
         // Probes come every few seconds, and who probes knows the answer.
-        _ if matches!(path, health::LIVENESS | health::READINESS) => log!(debug),
+        _ if health::is_probe(path) => log!(debug),
         500.. => log!(error),
         _ => log!(info),
     }
@@ -92,8 +92,7 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
 
 /// Sets the headers that all answers have in common.
 pub(crate) async fn finish(State(lifecycle): State<Lifecycle>, request: Request, next: Next) -> Response {
-    let is_probe = matches!(request.uri().path(), health::LIVENESS | health::READINESS);
-    if !is_probe && !lifecycle.is_serving() {
+    if !health::is_probe(request.uri().path()) && !lifecycle.is_serving() {
         lifecycle.heard_late();
     }
     let mut response = next.run(request).await;

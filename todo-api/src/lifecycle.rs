@@ -83,12 +83,13 @@ impl Lifecycle {
     /// Waits for as long as this, and then until no request has come for a third of that: on a busy cluster it may take
     /// longer until none is sent here any more. At most three times as long, and for no more than half of the time-out.
     async fn drain(&self, drain: Duration, timeout: Duration) {
+        let drain = drain.min(timeout);
         let quiet = drain / 3;
         let longest = Instant::now() + (3 * drain).min(timeout / 2);
-        sleep((2 * quiet).min(timeout)).await;
+        sleep(2 * quiet).await;
         loop {
             let before = self.late.load(Ordering::Relaxed);
-            sleep(quiet.min(timeout)).await;
+            sleep(quiet).await;
             if self.late.load(Ordering::Relaxed) == before || Instant::now() + quiet > longest {
                 return;
             }
@@ -148,5 +149,7 @@ mod tests {
         let (always, short) = tokio::join!(drains(drain, MINUTE, 9 * drain), drains(drain, drain, 3 * drain));
         assert!((2 * drain..9 * drain).contains(&always), "{always:?}");
         assert!(short < 3 * drain, "{short:?}");
+        let in_time = drains(9 * drain, drain, Duration::ZERO).await;
+        assert!((drain / 2..3 * drain).contains(&in_time), "{in_time:?}");
     }
 }
