@@ -2,8 +2,8 @@
 
 use super::{
     database::TestDatabase,
-    events::{Stream, hearing},
     process::{Service, client, lines, run},
+    stream::{Stream, hearing},
 };
 
 /// How many it says it removed.

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{
     database::TestDatabase,
-    events::{Stream, hearing},
     process::{Service, client, lines, run},
+    stream::{Stream, hearing},
 };
 
 /// How many it says it created, restored and kept.

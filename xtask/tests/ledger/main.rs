@@ -2,22 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "ledger/going_back.rs"]
 mod going_back;
-#[path = "ledger/promoting.rs"]
 mod promoting;
-#[path = "ledger/reading.rs"]
 mod reading;
-#[path = "ledger/releasing.rs"]
 mod releasing;
-#[path = "ledger/secrets.rs"]
 mod secrets;
-#[path = "ledger/signing.rs"]
 mod signing;
-#[path = "ledger/state.rs"]
 mod state;
+#[path = "../support/mod.rs"]
 mod support;
-#[path = "ledger/tampering.rs"]
 mod tampering;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};

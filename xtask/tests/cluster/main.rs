@@ -3,24 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "cluster/admin.rs"]
 mod admin;
-#[path = "cluster/elsewhere.rs"]
 mod elsewhere;
-#[path = "cluster/failing.rs"]
 mod failing;
-#[path = "cluster/hindering.rs"]
 mod hindering;
-#[path = "cluster/killing.rs"]
 mod killing;
-#[path = "cluster/logging.rs"]
 mod logging;
-#[path = "cluster/sharing.rs"]
 mod sharing;
-#[path = "cluster/shipping.rs"]
 mod shipping;
-#[path = "cluster/steady.rs"]
 mod steady;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::{fs, time::Duration};

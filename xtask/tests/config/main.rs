@@ -3,12 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "config/clear.rs"]
 mod clear;
-#[path = "config/editing.rs"]
 mod editing;
-#[path = "config/sealed.rs"]
 mod sealed;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::fs;

@@ -2,24 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "local/admin.rs"]
 mod admin;
-#[path = "local/dying.rs"]
 mod dying;
-#[path = "local/falling_back.rs"]
 mod falling_back;
-#[path = "local/interrupting.rs"]
 mod interrupting;
-#[path = "local/logging.rs"]
 mod logging;
-#[path = "local/refusing.rs"]
 mod refusing;
-#[path = "local/scaling.rs"]
 mod scaling;
-#[path = "local/stopping.rs"]
 mod stopping;
+#[path = "../support/mod.rs"]
 mod support;
-#[path = "local/taking_over.rs"]
 mod taking_over;
-#[path = "local/whole_way.rs"]
 mod whole_way;

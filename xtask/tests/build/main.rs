@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "build/elsewhere.rs"]
 mod elsewhere;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::{

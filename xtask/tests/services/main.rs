@@ -2,8 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "services/attaching.rs"]
 mod attaching;
-#[path = "services/own.rs"]
 mod own;
+#[path = "../support/mod.rs"]
 mod support;

@@ -3,10 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "command_line/completing.rs"]
 mod completing;
-#[path = "command_line/machine.rs"]
 mod machine;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::fs;

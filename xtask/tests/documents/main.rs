@@ -4,10 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "documents/blocks.rs"]
 mod blocks;
-#[path = "documents/own_service.rs"]
 mod own_service;
+#[path = "../support/mod.rs"]
 mod support;
-#[path = "documents/tour.rs"]
 mod tour;

@@ -5,17 +5,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "service/database.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod database;
-#[path = "fuzz/document.rs"]
 mod document;
-#[path = "service/needs.rs"]
-mod needs;
-#[path = "service/process.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod process;
-#[path = "fuzz/raw.rs"]
 mod raw;
-#[path = "fuzz/unharmed.rs"]
+#[path = "../support/mod.rs"]
+mod support;
 mod unharmed;
+
+use support::{database, needs, process};
