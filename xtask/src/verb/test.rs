@@ -1,6 +1,6 @@
 //! `cargo xtask test`: all checks, the fast ones first.
 
-use std::process::Stdio;
+use std::{process::Stdio, time::Instant};
 
 use serde::Serialize;
 use tokio::process::Command;
@@ -23,7 +23,7 @@ enum Needs {
 }
 
 // Each with `--workspace`, so that all share one set of compiled dependencies.
-const CHECKS: [Check; 18] = [
+const CHECKS: [Check; 19] = [
     Check::new("format", &["fmt", "--all", "--check"]),
     Check::new("lints", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
     Check::new("unit tests", &["test", "--workspace", "--locked", "--lib", "--bins"]),
@@ -47,6 +47,7 @@ const CHECKS: [Check; 18] = [
     },
     Check::new("documents", &["test", "--workspace", "--locked", "--test", "documents"]),
     Check::new("fuzz", &["test", "--workspace", "--locked", "--test", "fuzz"]),
+    Check::new("playbook", &["test", "--workspace", "--locked", "--test", "playbook", "--", "--nocapture"]),
     Check {
         needs: Needs::Kind,
         ..Check::new("cluster", &["test", "--workspace", "--locked", "--test", "cluster"])
@@ -98,7 +99,9 @@ pub(crate) fn test(repo: &Repo, args: &cli::Test, ui: &Ui) -> Result<()> {
                         document.skipped.push(check.name);
                     }
                     None => {
+                        let began = Instant::now();
                         run(repo, check, url, ui).await?;
+                        ui.note(&format!("passed: {} ({} s)", check.name, began.elapsed().as_secs()));
                         document.passed.push(check.name);
                     }
                 }

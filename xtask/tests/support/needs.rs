@@ -38,6 +38,15 @@ pub(crate) fn age() -> bool {
     has("the `age` command", &["age", "--version"])
 }
 
+/// What `ansible/tests/run` takes to make a fresh system: root's rights, `debootstrap`, and what looks at scripts.
+pub(crate) fn fresh_system() -> bool {
+    has("the right of root", &["sh", "-c", "test $(id -u) = 0"])
+        && has("the `debootstrap` command", &["debootstrap", "--version"])
+        && has("the `shellcheck` command", &["shellcheck", "--version"])
+        && has("Python's `ensurepip`", &["python3", "-c", "import ensurepip"])
+        && has("the `kind` command", &["kind", "version"])
+}
+
 /// This shell.
 pub(crate) fn shell(name: &str) -> bool {
     has(&format!("the shell `{name}`"), &[name, "-c", "true"])

@@ -77,7 +77,7 @@ const fn check(name: &'static str, package: &'static str, ask: Ask) -> Tool {
 }
 
 /// All tools, in the order in which they are told.
-pub(super) const TOOLS: [Tool; 22] = [
+pub(super) const TOOLS: [Tool; 24] = [
     tool("git", Need::Build, Source::Role("base"), Ask::Command(&["git", "--version"])),
     tool("C compiler", Need::Build, Source::Role("base"), Ask::Command(&["cc", "-dumpfullversion"])),
     tool("C library, static", Need::Build, Source::Role("base"), Ask::StaticLibrary),
@@ -99,6 +99,8 @@ pub(super) const TOOLS: [Tool; 22] = [
     check("fish", "fish", Ask::Command(&["fish", "--version"])),
     check("iptables", "iptables", Ask::Command(&["iptables", "--version"])),
     check("ip", "iproute2", Ask::Command(&["ip", "-Version"])),
+    check("debootstrap", "debootstrap", Ask::Command(&["debootstrap", "--version"])),
+    check("shellcheck", "shellcheck", Ask::Presence(&["shellcheck", "--version"])),
     check("python3 -m venv", "python3-venv", Ask::Presence(&["python3", "-c", "import ensurepip"])),
 ];
 
