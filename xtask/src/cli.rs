@@ -30,12 +30,7 @@ use xtask_run::Wish;
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused (nothing was changed) or drifted, 4 the deploy failed
 /// and stands on its previous release, 5 a dry run has found changes.
 #[derive(Debug, Parser)]
-#[command(
-    name = "cargo xtask",
-    bin_name = "cargo xtask",
-    disable_help_subcommand = true,
-    max_term_width = 100
-)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
 pub(crate) struct Cli {
     /// Write the result as one JSON document to standard output
     #[arg(long, global = true)]

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     EnvName, Error, Logging, Policy, Repo, Result,
+    nearest::did_you_mean,
     settings::{Ingress, Network, Settings},
+    toml_error,
 };
 
 pub use crate::target::Target;
@@ -153,7 +155,9 @@ impl Deploy {
         read(repo, &repo.deploy_file(env))?.ok_or_else(|| {
             let known = repo.deploys();
             let known: Vec<&str> = known.iter().map(EnvName::as_str).collect();
-            Error::refused(format!("reading the deploy `{env}`"), format!("there is no k8s/envs/{env}.toml"))
+            let hint = did_you_mean(env.as_str(), known.iter().copied());
+            let why = format!("there is no k8s/envs/{env}.toml{hint}");
+            Error::refused(format!("reading the deploy `{env}`"), why)
                 .next(format!("name one of the deploys there are ({}), or write that file", known.join(", ")))
         })
     }
@@ -169,12 +173,7 @@ impl Deploy {
 
     /// Parses the text of such a file; what is wrong and where, if it is none. No line of it is repeated.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
-        toml::from_str(text).map_err(|error: toml::de::Error| {
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let line = before.matches('\n').count() + 1;
-            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-            format!("line {line}, column {column}: {}", error.message())
-        })
+        toml::from_str(text).map_err(|error| toml_error::told(text, &error))
     }
 }
 
@@ -185,7 +184,8 @@ pub(crate) fn read<T: DeserializeOwned>(repo: &Repo, path: &std::path::Path) -> 
         Err(error) => Err(Error::failed(doing, error)),
         Ok(text) => match toml::from_str(&text) {
             Ok(value) => Ok(Some(value)),
-            Err(error) => Err(Error::refused(doing, error.to_string().trim_end())),
+            Err(error) => Err(Error::refused(doing, toml_error::told(&text, &error))
+                .next("mend that line; docs/formats.md tells what such a file holds")),
         },
     }
 }

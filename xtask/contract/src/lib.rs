@@ -22,6 +22,7 @@ pub mod labels;
 pub mod layout;
 pub mod ledger;
 pub mod logging;
+pub mod nearest;
 pub mod policy;
 pub mod progress;
 pub mod quantity;
@@ -37,6 +38,7 @@ pub mod service;
 pub mod settings;
 pub mod signature;
 pub mod target;
+mod toml_error;
 pub mod value;
 pub mod witness;
 

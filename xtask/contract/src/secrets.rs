@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Context, EnvName, Error, Identity, Recipient, Repo, Result, Secret, deploy::Schema, digest::hex, durable,
-    seal::Sealed,
+    seal::Sealed, toml_error,
 };
 
 /// A deploy's secrets, sealed.
@@ -79,7 +79,9 @@ impl SealedSecrets {
         };
         match toml::from_str::<File>(&text) {
             Ok(file) => Ok(Some(file.secrets)),
-            Err(error) => Err(Error::refused(doing(), error.to_string().trim_end())),
+            Err(error) => Err(Error::refused(doing(), toml_error::told(&text, &error)).next(
+                "mend that line, or take the file's last good state from git; `cargo xtask config set --secret` writes it",
+            )),
         }
     }
 

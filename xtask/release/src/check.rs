@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use xtask_contract::{
     Deploy, Secret,
+    nearest::did_you_mean,
     service::{RELEASE_ID, Service, Variable},
 };
 
@@ -75,17 +76,6 @@ fn variable_problem(variable: &Variable, deploy: &Deploy, sealed: &Sealed) -> Op
             None => variable.required.then(|| format!("{name} is missing: {}", variable.help)),
         },
     }
-}
-
-/// The known name that is nearest to this one, if it is near enough to be what was meant.
-pub(crate) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    known
-        .map(|known| {
-            (strsim::normalized_damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase()), known)
-        })
-        .filter(|(likeness, _)| *likeness > 0.6)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map_or_else(String::new, |(_, known)| format!(" (did you mean {known}?)"))
 }
 
 #[cfg(test)]

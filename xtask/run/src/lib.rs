@@ -8,11 +8,13 @@
 
 mod admin;
 mod http;
+mod job;
 mod kind;
 mod kubernetes;
 mod local;
 pub mod logging;
 pub mod logs;
+mod options;
 mod postgres_url;
 mod process_mark;
 mod reach;
@@ -24,19 +26,13 @@ pub mod services;
 mod signals;
 mod standing;
 mod status;
-
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+mod wanted;
 
 use serde::{Deserialize, Serialize};
-use xtask_contract::{
-    Deploy, EnvName, Error, Identity, Layout, Ledger, Policy, Progress, ReleaseId, Repo, Result, Secret,
-    chain::Entry, ledger::Verified, progress::Silent, witness::Witness,
-};
+use xtask_contract::{Deploy, EnvName, Error, Ledger, Progress, ReleaseId, Repo, Result, progress::Silent};
 
 pub use admin::{Console, admin};
+use job::Job;
 pub use kind::images::load as load_into_node;
 pub use kind::nodes::{ExecOutput, Node, Nodes};
 pub use kubernetes::Change;
@@ -47,21 +43,14 @@ pub use local::{
     scratch::with_postgres,
 };
 pub use logs::logs;
+pub use options::{IfBusy, Options};
 use reach::Reach;
 pub use receipt::Receipt;
 pub use scale::{Amount, Formation, Wish, formation, in_words, resolve, scale};
 use signals::interrupted;
 pub use standing::{Standing, standing};
 pub use status::{PodStatus, ProcessStatus, Report, status};
-
-/// What to do while another command changes the deploy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IfBusy {
-    /// Wait until it is done.
-    Wait,
-    /// Refuse.
-    Refuse,
-}
+use wanted::{Wanted, vouched};
 
 /// What `run` ended with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -83,30 +72,6 @@ pub struct Ran {
     /// The process of the `run` that was up already and keeps it running, for a deploy of this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supervisor: Option<u32>,
-}
-
-/// How `run` goes about it.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// What to do while another command changes the deploy.
-    pub if_busy: IfBusy,
-    /// Fields of objects on the cluster that may be taken from whoever owns them.
-    pub take_over: Vec<String>,
-    /// Whether a release that fails is left as it is, rather than exchanged for the one before.
-    pub keep_failed: bool,
-    /// The last resort: how long the release may take to arrive.
-    pub deadline: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            if_busy: IfBusy::Wait,
-            take_over: Vec::new(),
-            keep_failed: false,
-            deadline: Duration::from_mins(5),
-        }
-    }
 }
 
 /// What was done to get a release running.
@@ -134,7 +99,10 @@ pub async fn run(
     let wanted = Wanted::check(repo, env, newest_if_none(repo, env, id)?)?;
     let job = wanted.job(repo, env, options, progress);
     let ran = match Reach::of(&wanted.verified.release.target) {
-        None => return local::run(&job, announce).await,
+        None => {
+            options.tell_what_only_clusters_heed(progress);
+            return local::run(&job, announce).await;
+        }
         Some(Reach::Kind(place)) => kind::run(&job, &place, nodes).await?,
         Some(Reach::Remote(place)) => remote::run(&job, &place).await?,
     };
@@ -215,116 +183,4 @@ pub struct Down {
     pub stopped: bool,
     /// `kept` or `deleted`.
     pub data: &'static str,
-}
-
-/// A release that is as it was made, and signed as the deploy's rules ask.
-struct Vouched {
-    ledger: Ledger,
-    chain: Vec<Entry>,
-    verified: Verified,
-    policy: Policy,
-}
-
-fn vouched(repo: &Repo, env: &EnvName, id: ReleaseId) -> Result<Vouched> {
-    let ledger = Ledger::of(repo, env);
-    let chain = ledger.verify()?;
-    let verified = ledger.load(id)?;
-    let policy = Policy::read(repo, env)?;
-    check_signatures(&policy, &ledger, &chain, &verified)?;
-    Ok(Vouched { ledger, chain, verified, policy })
-}
-
-/// A release that may run: verified, signed as the deploy's rules ask, its image here, its secrets open.
-struct Wanted {
-    ledger: Ledger,
-    chain: Vec<Entry>,
-    verified: Verified,
-    secrets: BTreeMap<String, Secret>,
-    layout: Layout,
-    /// Of how many releases the config stays where the deploy runs.
-    keep: usize,
-    started: Instant,
-}
-
-impl Wanted {
-    fn check(repo: &Repo, env: &EnvName, id: ReleaseId) -> Result<Self> {
-        let started = Instant::now();
-        let Vouched { ledger, chain, verified, policy } = vouched(repo, env, id)?;
-        let keep = policy.keep.get().try_into().unwrap_or(usize::MAX);
-        let layout = Layout::at(repo.images());
-        layout.check_image(&verified.release.image.digest)?;
-        let secrets = open_secrets(repo, &verified)?;
-        Ok(Self { ledger, chain, verified, secrets, layout, keep, started })
-    }
-
-    fn job<'a>(
-        &'a self,
-        repo: &'a Repo,
-        env: &'a EnvName,
-        options: &'a Options,
-        progress: &'a dyn Progress,
-    ) -> Job<'a> {
-        let Self { ledger, chain, verified, secrets, layout, started, keep } = self;
-        let (keep, started) = (*keep, *started);
-        Job { repo, env, ledger, chain, verified, secrets, layout, options, keep, progress, started }
-    }
-}
-
-/// One call of `run`: all that the targets need of it.
-struct Job<'a> {
-    repo: &'a Repo,
-    env: &'a EnvName,
-    ledger: &'a Ledger,
-    chain: &'a [Entry],
-    verified: &'a Verified,
-    secrets: &'a BTreeMap<String, Secret>,
-    layout: &'a Layout,
-    options: &'a Options,
-    /// Of how many releases the config stays where the deploy runs.
-    keep: usize,
-    progress: &'a dyn Progress,
-    started: Instant,
-}
-
-impl Job<'_> {
-    /// Refuses a release that does not continue what the deploy has run, if it has run anything.
-    fn check_witness(&self, witness: Option<&Witness>) -> Result<()> {
-        let Some(witness) = witness else { return Ok(()) };
-        witness.check(self.ledger, self.chain)?;
-        witness.check_order(self.env, self.verified.release.id)
-    }
-
-    fn witness(&self, before: Option<&Witness>) -> Witness {
-        Witness::of(&self.verified.release, self.verified.digest, before)
-    }
-
-    fn ran(&self, status: Status, url: String, before: Option<ReleaseId>, migration: Duration) -> Ran {
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let release = self.verified.release.id;
-        Ran {
-            release,
-            env: self.env.clone(),
-            status,
-            url,
-            replaced: before.filter(|before| *before != release),
-            elapsed_ms: millis(self.started.elapsed()),
-            migration_ms: millis(migration),
-            supervisor: None,
-        }
-    }
-}
-
-/// Whoever signed the newest release vouches for the chain below it, and so for this one's being part of it.
-fn check_signatures(policy: &Policy, ledger: &Ledger, chain: &[Entry], wanted: &Verified) -> Result<()> {
-    if let Some(newest) = chain.last().filter(|newest| newest.link.id != wanted.release.id) {
-        policy.check_signature(&ledger.load(newest.link.id)?)?;
-    }
-    policy.check_signature(wanted)
-}
-
-fn open_secrets(repo: &Repo, verified: &Verified) -> Result<BTreeMap<String, Secret>> {
-    match &verified.release.secrets {
-        None => Ok(BTreeMap::new()),
-        Some(sealed) => sealed.open_all(Identity::at_hand(repo)?.as_ref()),
-    }
 }

@@ -45,7 +45,9 @@ fn add(text: &mut String, command: &mut Command, depth: usize) {
     for line in command.render_long_help().to_string().trim_end().lines() {
         let _ = writeln!(text, "{}", format!("    {line}").trim_end());
     }
-    for below in command.get_subcommands_mut().filter(|below| !below.is_hide_set()) {
+    // What `help` says stands on this page.
+    let told = |below: &&mut Command| !below.is_hide_set() && below.get_name() != "help";
+    for below in command.get_subcommands_mut().filter(told) {
         add(text, below, (depth + 1).min(4));
     }
 }

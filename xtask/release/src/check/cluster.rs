@@ -7,12 +7,13 @@ use xtask_contract::{
     Deploy, Repository,
     deploy::Target,
     kubernetes_name::is_dns_name,
+    nearest::did_you_mean,
     service::{ProcessType, Service},
     settings::{Autoscale, Disruption, Egress, Settings},
     target::plain_http_objection,
 };
 
-use super::{Sealed, did_you_mean};
+use super::Sealed;
 use crate::Endpoint;
 
 /// All that is wrong with it, a line each.

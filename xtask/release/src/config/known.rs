@@ -2,10 +2,11 @@
 
 use xtask_contract::{
     BuildRecord, Deploy, Exit, Layout, Repo, Result,
+    nearest::did_you_mean,
     service::{RELEASE_ID, Service, Variable},
 };
 
-use crate::{check::did_you_mean, describe};
+use crate::describe;
 
 /// What is known of variables.
 pub(super) struct Known {

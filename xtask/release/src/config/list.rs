@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde::{Serialize, Serializer};
-use xtask_contract::{Deploy, EnvName, Error, Identity, Repo, Result, SealedSecrets};
+use xtask_contract::{Deploy, EnvName, Error, Identity, Repo, Result, SealedSecrets, nearest::did_you_mean};
 
 use super::known::Known;
-use crate::check::did_you_mean;
 
 /// A variable of a deploy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,9 +1,8 @@
 //! Variables are taken out of whichever file has them.
 
-use xtask_contract::{Context, Deploy, EnvName, Error, Repo, Result, SealedSecrets};
+use xtask_contract::{Context, Deploy, EnvName, Error, Repo, Result, SealedSecrets, nearest::did_you_mean};
 
 use super::{Changed, clear, folder, text};
-use crate::check::did_you_mean;
 
 /// Takes variables out, all or none.
 pub fn unset(repo: &Repo, env: &EnvName, names: &[String]) -> Result<Changed> {
