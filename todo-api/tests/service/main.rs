@@ -5,6 +5,7 @@
 mod api;
 mod check;
 mod configuration;
+mod cost;
 mod documentation;
 mod due;
 mod events;
