@@ -21,6 +21,9 @@ use crate::database::{Database, DatabaseError};
 /// So many changes at once are told as anything.
 const MOST: usize = 1000;
 
+/// What changes so soon after it was told of others is told together: each telling is a transaction of its own.
+const TOGETHER: Duration = Duration::from_millis(5);
+
 /// How long to wait when the database cannot be told.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -86,6 +89,7 @@ impl Announcer {
                 tracing::debug!(reason = %error, "changes are not announced yet");
                 sleep(PAUSE).await;
             }
+            sleep(TOGETHER).await;
         }
     }
 
