@@ -15,7 +15,7 @@ mod steady;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::{fs, time::Duration};
+use std::{env, fs, time::Duration};
 
 use serde_json::Value;
 use support::{
@@ -27,22 +27,36 @@ use support::{
 };
 use xtask_contract::ReleaseId;
 
+/// Its name, and how it is told.
+type Chapter = (&'static str, fn(&Story));
+
+/// `XTASK_CHAPTER` tells one of them alone.
+const CHAPTERS: [Chapter; 9] = [
+    ("admin", admin::tell),
+    ("elsewhere", elsewhere::tell),
+    ("hindering", hindering::tell),
+    ("killing", killing::tell),
+    ("failing", failing::tell),
+    ("sharing", sharing::tell),
+    ("logging", logging::tell),
+    ("shipping", shipping::tell),
+    ("steady", steady::tell),
+];
+
 /// Making a cluster takes the better part of a minute, so that all of it is one story.
 #[test]
 fn a_deploy_on_a_cluster_withstands_what_happens_to_it() {
     if !needs::docker_and_kind() {
         return;
     }
+    let only = env::var("XTASK_CHAPTER").ok();
+    let wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);
+    let chapters: Vec<_> = CHAPTERS.iter().filter(|(name, _)| wanted(name)).collect();
+    assert!(!chapters.is_empty(), "there is no chapter {only:?}");
     let story = Story::begin();
-    admin::tell(&story);
-    elsewhere::tell(&story);
-    hindering::tell(&story);
-    killing::tell(&story);
-    failing::tell(&story);
-    sharing::tell(&story);
-    logging::tell(&story);
-    shipping::tell(&story);
-    steady::tell(&story);
+    for (_, tell) in chapters {
+        tell(&story);
+    }
 }
 
 /// A light and steady use of the service.
