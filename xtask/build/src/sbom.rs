@@ -1,11 +1,13 @@
 //! The software bill of materials: all that an image is made of, in CycloneDX's form. It is a function of what
 //! was compiled alone, so that two builds of one image write the same bytes: no time, serial number or path.
 
+mod cyclonedx;
+
 use std::collections::BTreeSet;
 
-use serde::Serialize;
 use xtask_contract::{Context, Result, service};
 
+use self::cyclonedx::{Component, Dependency, Document, Hash, Licence, Lifecycle, Metadata};
 use crate::{
     crates::{Compiled, Graph, Package, Role},
     lock::Lock,
@@ -30,69 +32,6 @@ pub(crate) struct Materials<'a> {
 
 /// The crate whose content, not code, is in the image.
 const AUTHORITIES: &str = "webpki-root-certs";
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Document {
-    bom_format: &'static str,
-    spec_version: &'static str,
-    version: u32,
-    metadata: Metadata,
-    components: Vec<Component>,
-    dependencies: Vec<Dependency>,
-}
-
-#[derive(Serialize)]
-struct Metadata {
-    lifecycles: [Lifecycle; 1],
-    component: Component,
-}
-
-#[derive(Serialize)]
-struct Lifecycle {
-    phase: &'static str,
-}
-
-#[derive(Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Component {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    bom_ref: String,
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<&'static str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    hashes: Vec<Hash>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    licenses: Vec<Licence>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    purl: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Hash {
-    alg: &'static str,
-    content: String,
-}
-
-#[derive(Serialize)]
-struct Licence {
-    expression: String,
-    acknowledgement: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Dependency {
-    #[serde(rename = "ref")]
-    of: String,
-    depends_on: BTreeSet<String>,
-}
 
 impl Materials<'_> {
     /// The document's bytes.
