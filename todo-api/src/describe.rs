@@ -28,6 +28,9 @@ struct Process {
     /// Whether it takes the socket for that port from whoever starts it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     inherits: bool,
+    /// Whether it tells that it is ready though it has no port.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tells: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     readiness: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,6 +52,7 @@ pub(crate) fn print() -> io::Result<()> {
                 args: ["web"],
                 port: Some("PORT"),
                 inherits: true,
+                tells: false,
                 readiness: Some(health::READINESS),
                 liveness: Some(health::LIVENESS),
                 alive: None,
@@ -59,6 +63,7 @@ pub(crate) fn print() -> io::Result<()> {
                 args: ["worker"],
                 port: None,
                 inherits: false,
+                tells: true,
                 readiness: None,
                 liveness: None,
                 alive: Some(["worker", "--alive"]),

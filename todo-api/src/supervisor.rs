@@ -14,7 +14,7 @@ pub(crate) fn is_there() -> bool {
     env::var_os("NOTIFY_SOCKET").is_some()
 }
 
-/// Requests are welcome from now on.
+/// It does from now on what it is for: requests are welcome, or work is looked for.
 pub(crate) fn ready() {
     if let Err(error) = notify(&[NotifyState::Ready]) {
         tracing::warn!(%error, "cannot tell that it is ready");

@@ -18,6 +18,7 @@ use crate::{
     config::WorkerConfig,
     database::{Database, DatabaseError},
     lifecycle::{Lifecycle, Signals},
+    supervisor,
     trace::Step,
 };
 use webhook::Webhook;
@@ -37,6 +38,7 @@ pub(crate) async fn run(config: WorkerConfig) -> Outcome {
     let pulse = alive::Pulse::start()?;
     let webhook = config.webhook.map(|(url, signer)| Webhook::new(url, signer)).transpose()?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), delivers = webhook.is_some(), "working");
+    supervisor::ready();
 
     let outbox = Outbox { database: &database, attempts: config.attempts };
     let mut work = std::pin::pin!(work(&outbox, webhook.as_ref(), &pulse, &lifecycle));

@@ -81,7 +81,11 @@ fn unpack(file: File, into: &Path) -> io::Result<()> {
     let mut archive = tar::Archive::new(io::BufReader::new(file));
     let mut first = true;
     for entry in archive.entries()? {
-        let mut entry = entry?;
+        let mut entry = match entry {
+            // Whose words would be about its innards.
+            Err(_) if first => return refuse("it is no tar archive".to_owned()),
+            entry => entry?,
+        };
         let path = entry.path()?.into_owned();
         let shown = path.display();
         if std::mem::take(&mut first) && path != Path::new(MARK) {
@@ -137,6 +141,14 @@ mod tests {
         assert!(why(&[(MARK, b"{}"), (MARK, b"{}")]).contains("exists"));
         let two: [(&str, &[u8]); 3] = [(MARK, b""), ("releases/dev/x/y", b""), ("releases/prod/x/y", b"")];
         assert_eq!(why(&two), "it holds no deploy's ledger");
+    }
+
+    #[test]
+    fn what_is_no_archive_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text");
+        fs::write(&path, "text\n".repeat(1000)).unwrap();
+        assert_eq!(Bundle::open(&path).unwrap_err().why.concat(), "it is no tar archive");
     }
 
     #[test]

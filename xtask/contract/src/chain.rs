@@ -58,7 +58,8 @@ fn gap(head: &Head, id: ReleaseId, chain: &[Entry], ids: &[ReleaseId]) -> Option
             Some(format!("it follows {}, which was deleted", previous.id))
         }
         (Some(previous), Some(last)) if previous.id < last.id => Some(format!(
-            "it follows {}, and so does {}: the chain forks there, one of them was inserted",
+            "it follows {}, and so does {}: the chain forks there, one of them was inserted; if one \
+             of the two never ran, take its folder away",
             previous.id, last.id
         )),
         (Some(previous), Some(last)) if previous.digest != last.digest => Some(format!(
@@ -185,7 +186,7 @@ mod tests {
         write(three.ledger.folder(), "2011-04-06-21:00:00", 2, Some(first));
         assert_eq!(
             three.refusal(),
-            "it follows 2011-04-06-20:32:17, and so does 2011-04-06-20:32:18: the chain forks there, one of them was inserted"
+            "it follows 2011-04-06-20:32:17, and so does 2011-04-06-20:32:18: the chain forks there, one of them was inserted; if one of the two never ran, take its folder away"
         );
     }
 

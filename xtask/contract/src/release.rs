@@ -92,6 +92,9 @@ pub struct Process {
     /// ready.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inherits: bool,
+    /// Whether one without a port tells when it is ready, in systemd's way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tells: bool,
     /// The path that answers 200 when the process can take requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readiness: Option<String>,

@@ -46,6 +46,9 @@ pub struct ProcessType {
     /// before it can take requests, and tells when it can (`NOTIFY_SOCKET`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inherits: bool,
+    /// Whether one without a port tells when it is ready (`NOTIFY_SOCKET`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tells: bool,
     /// The path that answers 200 when the process can take requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub readiness: Option<String>,

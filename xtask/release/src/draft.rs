@@ -137,6 +137,7 @@ impl<'a> Draft<'a> {
             count: self.deploy.count(&kind.name),
             port: kind.port.as_ref().and_then(|variable| config.get(variable)?.parse().ok()),
             inherits: kind.inherits,
+            tells: kind.tells,
             readiness: kind.readiness.clone(),
             liveness: kind.liveness.clone(),
             alive: kind.alive.clone(),

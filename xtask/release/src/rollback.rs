@@ -1,14 +1,20 @@
 //! Rolling back makes a new release: with the image and the whole config of an earlier one, not with today's.
 
 use xtask_contract::{
-    Digest, EnvName, Error, Ledger, Policy, Release, ReleaseId, Repo, Result, ledger::Verified,
+    Digest, EnvName, Error, Layout, Ledger, Policy, Release, ReleaseId, Repo, Result, ledger::Verified,
 };
 
 use crate::{draft::allow, ledger, render, signing, who};
 
 /// Makes a release like an earlier one, the one before the newest if none is named. `ran` are the images that
-/// have run in the deploys which this one's policy promotes from.
-pub fn rollback(repo: &Repo, env: &EnvName, to: Option<ReleaseId>, ran: &[Digest]) -> Result<Verified> {
+/// have run in the deploys which this one's policy promotes from. Its image must be in the layout, if one is given.
+pub fn rollback(
+    repo: &Repo,
+    env: &EnvName,
+    to: Option<ReleaseId>,
+    ran: &[Digest],
+    layout: Option<&Layout>,
+) -> Result<Verified> {
     let policy = Policy::read(repo, env)?;
     let ledger = Ledger::of(repo, env);
     let newest = ledger.newest()?;
@@ -27,6 +33,9 @@ pub fn rollback(repo: &Repo, env: &EnvName, to: Option<ReleaseId>, ran: &[Digest
     let image = &earlier.release.image;
     if let Some(objection) = policy.objection(image, ran) {
         return Err(Error::refused(format!("rolling {env} back to {to}"), objection).next(allow(env, image)));
+    }
+    if let Some(layout) = layout {
+        layout.check_image(&image.digest)?;
     }
     let key = signing::key(env, &policy)?;
     ledger::append(&ledger, key.as_ref(), |id, sequence, previous| {

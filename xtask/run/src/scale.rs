@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use xtask_contract::{EnvName, Error, Progress, Repo, Result};
+use xtask_contract::{EnvName, Error, Progress, Repo, Result, nearest::did_you_mean};
 
 use crate::{IfBusy, kubernetes, local, reach::Reach, standing::target};
 
@@ -92,7 +92,8 @@ pub fn resolve(env: &EnvName, wishes: &BTreeMap<String, Amount>, now: &Formation
             None => {
                 let known: Vec<&str> = now.keys().map(String::as_str).collect();
                 problems.push(format!(
-                    "{process} is no process type of its release, which has {}",
+                    "{process} is no process type of its release{}, which has {}",
+                    did_you_mean(process, known.iter().copied()),
                     known.join(", ")
                 ));
             }
@@ -179,7 +180,7 @@ mod tests {
             refused.why,
             [
                 "there are 1 of web, and can be from 0 to 1000",
-                "wroker is no process type of its release, which has web, worker"
+                "wroker is no process type of its release (did you mean worker?), which has web, worker"
             ]
         );
     }

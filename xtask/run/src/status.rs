@@ -87,6 +87,9 @@ pub async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
         report.drift.extend(error.why.into_iter().map(|why| format!("{}: {why}", error.doing)));
         report.next = error.next;
     }
+    if report.next.is_none() && report.processes.iter().any(|process| process.ready < process.wanted) {
+        report.next = Some(format!("`cargo xtask logs --env {env}` shows what they say"));
+    }
     let since = report.release.or(standing.witness.map(|witness| witness.id));
     report.failed = report.failed.filter(|failed| since.is_none_or(|since| failed.release > since));
     report.not_run_yet = ids.last().copied().filter(|newest| since.is_none_or(|since| *newest > since));

@@ -24,12 +24,18 @@ pub(crate) struct LineSink<'a> {
     form: LineForm,
     out: BufWriter<StdoutLock<'static>>,
     written: io::Result<()>,
+    count: u64,
 }
 
 impl<'a> LineSink<'a> {
     pub(crate) fn new(ui: &'a Ui, form: LineForm) -> Self {
         let out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
-        Self { ui, form, out, written: Ok(()) }
+        Self { ui, form, out, written: Ok(()), count: 0 }
+    }
+
+    /// Whether there was no line.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// Ends it. Whoever closed the pipe does not want more, and that is no failure.
@@ -57,6 +63,7 @@ impl<'a> LineSink<'a> {
 impl Sink for LineSink<'_> {
     fn line(&mut self, line: &Line<'_>) -> bool {
         if self.written.is_ok() {
+            self.count += 1;
             self.written = self.write(line);
         }
         self.written.is_ok()

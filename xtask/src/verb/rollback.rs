@@ -1,13 +1,16 @@
 //! `cargo xtask rollback`.
 
-use xtask_contract::{Progress, Repo, Result};
+use xtask_contract::{Layout, Progress, Repo, Result};
 
 use super::{release, run};
 use crate::{cli, ui::Ui};
 
 pub(crate) fn rollback(repo: &Repo, args: &cli::Rollback, ui: &Ui) -> Result<()> {
     ui.step("making the release");
-    let made = xtask_release::rollback(repo, &args.env, args.id, &super::evidence(repo, &args.env)?)?;
+    let evidence = super::evidence(repo, &args.env)?;
+    // What is to run at once must be able to.
+    let layout = (!args.no_run).then(|| Layout::at(repo.images()));
+    let made = xtask_release::rollback(repo, &args.env, args.id, &evidence, layout.as_ref())?;
     if args.no_run {
         release::show(repo, &made, ui);
         return Ok(());

@@ -45,7 +45,13 @@ fn words(env: &EnvName, report: &Report, colours: Colours) -> String {
         line(format!("released, but not running: {newest}"));
     }
     match report.drift.as_slice() {
-        [] if report.release.is_some() => line("in step with its release".to_owned()),
+        [] if report.release.is_some() => {
+            let step = "in step with its release";
+            line(match unready(report).as_slice() {
+                [] => step.to_owned(),
+                names => format!("{step}, but not all of {} is ready", names.join(" and ")),
+            });
+        }
         [] => {}
         drift => {
             line(colours.removed(&format!("drifted from its release, {} in all:", drift.len())));
@@ -58,6 +64,12 @@ fn words(env: &EnvName, report: &Report, colours: Colours) -> String {
         line(format!("  next: {next}"));
     }
     text
+}
+
+/// The process types of which not all processes are ready.
+fn unready(report: &Report) -> Vec<&str> {
+    let unready = report.processes.iter().filter(|process| process.ready < process.wanted);
+    unready.map(|process| process.name.as_str()).collect()
 }
 
 fn process_words(process: &ProcessStatus) -> String {

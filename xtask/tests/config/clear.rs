@@ -80,7 +80,7 @@ fn without_a_build_the_files_are_listed_and_changed() {
         "DATABASE_URL  -      release\nLOG_LEVEL     info   local.toml\nPORT          30000  local.toml\n";
     checkout.xtask(["config"]).run().done().prints(list);
     let outcome = checkout.xtask(["config", "set", "WHATEVER=1"]).run().done();
-    assert_eq!(outcome.stderr, "note: not checked, as nothing was built yet; `release` checks it\n");
+    assert_eq!(outcome.stderr, "note: not checked, as no build is on this machine; `release` checks it\n");
     assert!(text(&checkout, FILE).contains("\nWHATEVER = 1\n"));
     let refused = checkout.xtask(["config", "set", "RELEASE_ID=2011-04-06-20:32:17"]).run();
     refused.refused("RELEASE_ID is not for a deploy's config");

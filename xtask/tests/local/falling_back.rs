@@ -27,6 +27,26 @@ fn a_process_that_never_becomes_ready() {
     falls_back(never_becomes_ready, &["starting web.1: it is not ready after 60 s"]);
 }
 
+/// One without a port is not taken for ready because it was started.
+#[test]
+fn a_worker_that_exits_at_its_start() {
+    let checkout = Checkout::released();
+    let run = up(&checkout);
+    let first = serving(checkout.port());
+    checkout.xtask(["scale", "worker=1"]).run().done();
+    describe(&checkout, "/processes/1/args/0", "no-such-command");
+    let bad = release(&checkout);
+    checkout
+        .xtask(["run"])
+        .run()
+        .exits(4)
+        .says("starting worker.1: ended with exit code 2; it said:")
+        .says(&format!("next: {first} serves on, and nothing of {bad} is left"));
+    let status = checkout.xtask(["status"]).run().done();
+    assert!(status.stdout.contains("worker: 1 of 1 ready\n"), "{}", status.stdout);
+    run.stops().done();
+}
+
 fn falls_back(spoil: impl FnOnce(&Checkout), why: &[&str]) {
     let checkout = Checkout::released();
     let run = up(&checkout);

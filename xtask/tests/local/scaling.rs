@@ -125,7 +125,7 @@ fn a_type_that_the_release_does_not_have_is_refused_up_or_down() {
         checkout
             .xtask(["scale", "wbe=2", "worker-1"])
             .run()
-            .refused("wbe is no process type of its release, which has web, worker")
+            .refused("wbe is no process type of its release (did you mean web?), which has web, worker")
             .says("there are 0 of worker, and can be from 0 to 1000");
     };
     refused();

@@ -1,4 +1,4 @@
-//! What the newest build says of variables, if there is a build.
+//! What the newest build says of variables, if there is a build on this machine.
 
 use xtask_contract::{
     BuildRecord, Deploy, Exit, Layout, Repo, Result,
@@ -22,7 +22,11 @@ impl Known {
             record => Some(record?),
         };
         let layout = Layout::at(repo.images());
-        let mut service = record.map(|record| describe(&layout, &record.digest)).transpose()?;
+        let service = record.map(|record| describe(&layout, &record.digest)).transpose();
+        let mut service = match service {
+            Err(error) if error.exit == Exit::Refused => None, // its image was cleared away
+            service => service?,
+        };
         if let Some(service) = &mut service {
             service.variables.retain(|variable| variable.name != RELEASE_ID);
         }
@@ -44,7 +48,7 @@ impl Known {
     pub(super) fn unchecked(&self) -> Option<String> {
         self.service
             .is_none()
-            .then(|| "not checked, as nothing was built yet; `release` checks it".to_owned())
+            .then(|| "not checked, as no build is on this machine; `release` checks it".to_owned())
     }
 
     /// What `release` will say of this value, unless another build comes before it. The value is not repeated.

@@ -84,11 +84,12 @@ impl Plan {
                 let address = SocketAddr::new(self.address, port);
                 let claim =
                     sockets.claim(address).map_err(|error| cannot_listen(&self.env, address, &error))?;
-                let ready = Ready::Tells { gate: self.gate.clone(), socket: claim.socket() };
+                let ready = Ready::Tells { gate: self.gate.clone(), socket: Some(claim.socket()) };
                 (ready, Some(claim))
             }
             (Some(port), _) if number > 1 => return Err(one_at_most(&self.env, kind, port)),
             (Some(port), Some(path)) => (Ready::Answers { port, path: path.clone() }, None),
+            (None, _) if process.tells => (Ready::Tells { gate: self.gate.clone(), socket: None }, None),
             _ => (Ready::Runs, None),
         };
         let name = format!("{kind}.{number}");

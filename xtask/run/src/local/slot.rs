@@ -48,8 +48,8 @@ pub(super) struct Slot {
 /// The sign that a process is ready.
 #[derive(Debug, Clone)]
 pub(super) enum Ready {
-    /// It tells so, at a socket in the gate; until then it accepts nothing from its own.
-    Tells { gate: Rc<Gate>, socket: Rc<Socket> },
+    /// It tells so, at a socket in the gate; until then it accepts nothing from its own, if it has one.
+    Tells { gate: Rc<Gate>, socket: Option<Rc<Socket>> },
     /// This path answers 200 on this port.
     Answers { port: u16, path: String },
     /// A line with this text is in its output.
@@ -103,7 +103,7 @@ impl Slot {
 
     fn spawn(&self) -> io::Result<Running> {
         let (socket, ear) = match &self.ready {
-            Ready::Tells { gate, socket } => (Some(socket.clone()), Some(gate.ear(&self.name)?)),
+            Ready::Tells { gate, socket } => (socket.clone(), Some(gate.ear(&self.name)?)),
             _ => (None, None),
         };
         let running = Running::spawn(&self.program, &self.args, socket, ear, self.stream.clone())?;
