@@ -3,7 +3,7 @@
 //! A loop of our own rather than `axum::serve`, because that one drops the connections that wait to be accepted, and
 //! those that were accepted but not yet read from.
 
-use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::ready, io, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::Request, response::IntoResponse};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -114,9 +114,10 @@ fn is_the_clients(error: &io::Error) -> bool {
 
 /// Answers that there is no place.
 async fn refuse(stream: TcpStream) {
-    let service = service_fn(async |_: Request<Incoming>| {
+    // No async closure: rustc 1.95 sometimes fails to compile this file incrementally with one.
+    let service = service_fn(|_: Request<Incoming>| {
         let problem = Problem::new(Kind::Overloaded, "too many clients are connected; try again soon");
-        Ok::<_, Infallible>(problem.into_response())
+        ready(Ok::<_, Infallible>(problem.into_response()))
     });
     let served = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service);
     let _ = timeout(REFUSAL_TIMEOUT, served).await;
