@@ -23,6 +23,12 @@ pub fn seal(repo: &Repo, env: &EnvName, name: &str, value: &Secret) -> Result<Ch
     let known = Known::of(repo, &deploy)?;
     let mut notes: Vec<String> =
         known.note(name, value.expose()).into_iter().chain(known.unchecked()).collect();
+    if deploy.services.own_postgres().is_some_and(|own| own.variable == name) {
+        notes.push(format!(
+            "{name} leads to {env}'s own server; `cargo xtask services attach postgres --env {env}` is what points it \
+             at another one"
+        ));
+    }
     let mut secrets = recipients::read_or_new(repo, env, &deploy)?;
     secrets.insert(name, value, Identity::at_hand(repo)?.as_ref())?;
     secrets.write(repo, env)?;
