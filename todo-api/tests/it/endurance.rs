@@ -1,0 +1,9 @@
+//! What the service promises when what it stands on fails: tried by making it fail, which takes a while.
+
+mod killing;
+mod network;
+mod outage;
+mod server;
+mod starting;
+
+use crate::support::{needs, process};

@@ -1,0 +1,12 @@
+//! The page as people meet it: the real service, in a real browser, driven by its keyboard and pointer.
+
+mod away;
+mod browser;
+mod contrast;
+mod front;
+mod keyboard;
+mod list;
+mod live;
+mod looks;
+
+use crate::support::{database, process, proxy};

@@ -1,8 +1,0 @@
-//! What the service's tests share: a database of their own, the service as a process, and what the machine must have.
-
-#![allow(dead_code, reason = "each test target uses its own part of this")]
-
-pub(crate) mod database;
-pub(crate) mod needs;
-pub(crate) mod process;
-pub(crate) mod proxy;

@@ -1,0 +1,111 @@
+//! A deploy that others change, too: people with kubectl, and a second `run`.
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::Story;
+use crate::support::kind::{kubectl, release_of_pods};
+
+const FIELD: &str = ".spec.template.spec.terminationGracePeriodSeconds";
+
+pub(crate) fn tell(story: &Story) {
+    story.a_dry_run_shows_what_would_change_and_changes_nothing();
+    story.a_field_that_somebody_took_is_drift_and_a_conflict();
+    story.the_number_of_processes_belongs_to_whoever_scales();
+    story.what_a_release_no_longer_has_is_deleted();
+    story.two_runs_come_one_after_the_other();
+    story.the_lock_of_a_run_that_died_is_free_at_once();
+}
+
+impl Story {
+    fn a_dry_run_shows_what_would_change_and_changes_nothing(&self) {
+        let before = release_of_pods();
+        self.xtask(["run", "--env", "dev", "--dry-run"])
+            .run()
+            .done()
+            .prints("nothing would change on the cluster\n");
+        let wanted = self.release();
+        let dry = self.xtask(["run", "--env", "dev", "--dry-run"]).run().exits(5);
+        assert!(dry.stdout.contains("--- now/deployment/web\n+++ then/deployment/web\n"), "{}", dry.stdout);
+        assert!(dry.stdout.contains(&format!("-    twelve-factor.dev/release: {before}")), "{}", dry.stdout);
+        assert!(dry.stdout.contains(&format!("+    twelve-factor.dev/release: {wanted}")), "{}", dry.stdout);
+        assert_eq!(release_of_pods(), before);
+        self.xtask(["run", "--env", "dev", "--diff"]).run().done().says("+++ then/deployment/web");
+        assert_eq!(release_of_pods(), wanted.to_string());
+    }
+
+    fn a_field_that_somebody_took_is_drift_and_a_conflict(&self) {
+        self.xtask(["status", "--env", "dev"]).run().done();
+        let patch = json!({ "spec": { "template": { "spec": { "terminationGracePeriodSeconds": 29 } } } });
+        kubectl(&["patch", "deployment", "web", "--patch", &patch.to_string(), "--field-manager=somebody"]);
+        let status = self.xtask(["status", "--env", "dev"]).run().exits(3);
+        let told = format!("deployment/web {FIELD} was set by somebody, ");
+        assert!(status.stdout.contains(&told), "{}", status.stdout);
+        let wanted = self.release();
+        let before = release_of_pods();
+        let refused = self.run().refused(&format!("deployment/web {FIELD} is owned by somebody"));
+        refused.says(&format!("--take-over '{FIELD}'"));
+        assert_eq!(release_of_pods(), before);
+        self.xtask(["run", "--env", "dev", "--take-over", FIELD]).run().done();
+        assert_eq!(release_of_pods(), wanted.to_string());
+        self.xtask(["status", "--env", "dev"]).run().done();
+    }
+
+    fn the_number_of_processes_belongs_to_whoever_scales(&self) {
+        kubectl(&["scale", "deployment", "web", "--replicas=3"]);
+        self.release();
+        self.run().done();
+        let count = || kubectl(&["get", "deployment", "web", "--output=jsonpath={.spec.replicas}"]);
+        assert_eq!(count(), "3");
+        self.xtask(["status", "--env", "dev"]).run().done();
+        kubectl(&["scale", "deployment", "web", "--replicas=2"]);
+        self.run().done();
+        assert_eq!(count(), "2");
+    }
+
+    fn what_a_release_no_longer_has_is_deleted(&self) {
+        let configs = || kubectl(&["get", "configmaps,secrets,jobs", "--output=name"]);
+        let path = self.checkout.path("k8s/objects/web.yaml");
+        let before = std::fs::read_to_string(&path).unwrap();
+        let extra = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: extra\n---\n";
+        std::fs::write(&path, format!("{extra}{before}")).unwrap();
+        self.release();
+        self.run().done();
+        assert!(configs().contains("configmap/extra"));
+        std::fs::write(&path, before).unwrap();
+        kubectl(&["create", "configmap", "stranger"]);
+        self.release();
+        self.run().done().says("configmap/extra");
+        let left = configs();
+        assert!(!left.contains("configmap/extra") && left.contains("configmap/stranger"), "{left}");
+        // Of the migrations, only the newest one's Job is left; of the config, what a rollback may need.
+        assert_eq!(left.matches("job.batch/migrate-").count(), 1, "{left}");
+        let kept = self.checkout.releases("dev").into_iter().rev().take(5);
+        for verified in kept {
+            assert!(left.contains(&verified.release.config_name()), "{left}");
+        }
+        kubectl(&["delete", "configmap", "stranger"]);
+    }
+
+    fn two_runs_come_one_after_the_other(&self) {
+        self.release();
+        let mut first = self.xtask(["run", "--env", "dev"]).start();
+        first.says("checking");
+        first.signal(Signal::STOP);
+        self.xtask(["run", "--env", "dev", "--no-wait"]).run().refused("has it").says("without --no-wait");
+        let mut second = self.xtask(["run", "--env", "dev"]).start();
+        second.says("waiting for root@");
+        first.signal(Signal::CONT);
+        first.ends_within(crate::support::LONG_PATIENCE).done();
+        let second = second.ends_within(crate::support::LONG_PATIENCE).done();
+        assert!(second.stdout.contains("as before"), "{second:?}");
+    }
+
+    fn the_lock_of_a_run_that_died_is_free_at_once(&self) {
+        self.release();
+        let mut first = self.xtask(["run", "--env", "dev"]).start();
+        first.says("checking");
+        first.dies();
+        self.xtask(["run", "--env", "dev", "--no-wait"]).run().done();
+    }
+}

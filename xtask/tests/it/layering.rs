@@ -1,0 +1,141 @@
+//! The three stages are apart because their crates are: no edge between them, no tool of one in another.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
+
+/// Every crate of the workspace, and the other ones of the workspace that it depends on.
+const EDGES: [(&str, &[&str]); 8] = [
+    ("todo-api", &[]),
+    ("todo-bench", &[]),
+    ("xtask", &["xtask-build", "xtask-contract", "xtask-lines", "xtask-release", "xtask-run"]),
+    ("xtask-build", &["xtask-contract"]),
+    ("xtask-contract", &[]),
+    ("xtask-lines", &[]),
+    ("xtask-release", &["xtask-contract"]),
+    ("xtask-run", &["xtask-contract", "xtask-lines"]),
+];
+
+#[test]
+fn the_crates_depend_on_one_another_as_designed_and_in_no_other_way() {
+    let graph = Graph::read();
+    let members: BTreeSet<&str> = EDGES.iter().map(|(name, _)| *name).collect();
+    let designed: BTreeMap<_, BTreeSet<_>> =
+        EDGES.iter().map(|(name, edges)| ((*name).to_owned(), edges.iter().copied().collect())).collect();
+    let found: BTreeMap<_, BTreeSet<_>> = graph
+        .members()
+        .map(|(name, id)| {
+            let edges = graph.dependencies(id, Also::Tests).map(|id| graph.name(id));
+            (name.to_owned(), edges.filter(|edge| members.contains(edge)).collect())
+        })
+        .collect();
+    assert_eq!(found, designed);
+}
+
+#[test]
+fn only_run_knows_kubernetes() {
+    let kubernetes = |name: &str| name.starts_with("kube") || name.starts_with("k8s-openapi");
+    Graph::read().has_none_below(&["xtask-build", "xtask-contract", "xtask-release"], kubernetes);
+}
+
+#[test]
+fn no_stage_knows_a_container_engine() {
+    // What reads Docker's config file for a registry's password speaks to no engine.
+    let engine = |name: &str| {
+        name.starts_with("bollard") || (name.starts_with("docker") && name != "docker_credential")
+    };
+    let stages = ["xtask-build", "xtask-contract", "xtask-release", "xtask-run"];
+    Graph::read().has_none_below(&stages, engine);
+}
+
+#[test]
+fn only_build_calls_a_compiler() {
+    let sources = ["contract", "release", "run"].map(|stage| manifest_folder().join(stage).join("src"));
+    let calls: Vec<String> =
+        sources.iter().flat_map(|folder| files(folder)).flat_map(|file| calls(&file)).collect();
+    assert!(calls.is_empty(), "compiling is the first stage's alone: {calls:#?}");
+}
+
+#[test]
+fn a_call_of_a_compiler_would_be_found() {
+    let found = calls(&manifest_folder().join("build/src/compile.rs"));
+    assert!(found.iter().any(|call| call.contains("Command::new(\"cargo\")")), "{found:?}");
+    let found = calls(&manifest_folder().join("build/src/toolchain.rs"));
+    assert!(found.iter().any(|call| call.contains("cmd!(sh, \"rustc")), "{found:?}");
+}
+
+/// The lines of a source file in which a program is named as one names it to start it: `cargo`, `rustc`, `cc`.
+fn calls(file: &Path) -> Vec<String> {
+    let names = ["cargo", "rustc", "rustup", "cc", "gcc", "ld"];
+    let starts = |line: &str| {
+        names.iter().any(|name| {
+            line.contains(&format!("Command::new(\"{name}\""))
+                || line.contains(&format!("cmd!(sh, \"{name} "))
+        })
+    };
+    let text = fs::read_to_string(file).unwrap();
+    let lines = text.lines().enumerate().filter(|(_, line)| starts(line));
+    lines.map(|(number, line)| format!("{}:{}: {}", file.display(), number + 1, line.trim())).collect()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+fn manifest_folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Whether dependencies that only tests have count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Also {
+    Tests,
+    Nothing,
+}
+
+/// The packages and their dependencies, as cargo resolves them.
+struct Graph(Metadata);
+
+impl Graph {
+    fn read() -> Self {
+        let manifest = manifest_folder().join("Cargo.toml");
+        let options = ["--locked".to_owned()];
+        Self(MetadataCommand::new().manifest_path(manifest).other_options(options).exec().unwrap())
+    }
+
+    fn members(&self) -> impl Iterator<Item = (&str, &PackageId)> {
+        self.0.workspace_members.iter().map(|id| (self.name(id), id))
+    }
+
+    fn name(&self, id: &PackageId) -> &str {
+        self.0[id].name.as_str()
+    }
+
+    fn dependencies(&self, id: &PackageId, also: Also) -> impl Iterator<Item = &PackageId> {
+        let node = self.0.resolve.as_ref().unwrap().nodes.iter().find(|node| node.id == *id).unwrap();
+        let counts = move |kind: DependencyKind| kind != DependencyKind::Development || also == Also::Tests;
+        let edges = node.deps.iter().filter(move |edge| edge.dep_kinds.iter().any(|kind| counts(kind.kind)));
+        edges.map(|edge| &edge.pkg)
+    }
+
+    /// None of these crates may need, directly or not, what `forbidden` names.
+    #[track_caller]
+    fn has_none_below(&self, crates: &[&str], forbidden: impl Fn(&str) -> bool) {
+        for (name, id) in self.members().filter(|(name, _)| crates.contains(name)) {
+            let mut below = BTreeSet::new();
+            let mut ahead = vec![id];
+            while let Some(id) = ahead.pop() {
+                ahead.extend(self.dependencies(id, Also::Nothing).filter(|id| below.insert(*id)));
+            }
+            assert!(!below.is_empty(), "{name} has no dependencies: is it still a crate?");
+            let found: Vec<&str> =
+                below.iter().map(|id| self.name(id)).filter(|name| forbidden(name)).collect();
+            assert!(found.is_empty(), "{name} must not know {found:?}");
+        }
+    }
+}

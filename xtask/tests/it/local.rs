@@ -1,0 +1,12 @@
+//! A deploy of this machine: from `up` to `down`, and whatever may happen in between.
+
+mod admin;
+mod dying;
+mod falling_back;
+mod interrupting;
+mod logging;
+mod refusing;
+mod scaling;
+mod stopping;
+mod taking_over;
+mod whole_way;

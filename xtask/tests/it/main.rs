@@ -1,0 +1,19 @@
+//! The toolchain's tests from the outside: one program, so that what they share is compiled and linked once.
+//! Which of them `cargo xtask test` runs when is said in `xtask/src/verb/test/checks.rs`, by these modules' names.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod build;
+mod cluster;
+mod command_line;
+mod config;
+mod documents;
+mod kind;
+mod layering;
+mod ledger;
+mod local;
+mod playbook;
+mod provenance;
+mod registry;
+mod services;
+mod support;

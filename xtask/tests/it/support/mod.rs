@@ -1,0 +1,30 @@
+//! What the end-to-end tests share: checkouts of their own, the command line under test, clients, and what the
+//! machine must have.
+
+pub(crate) mod checkout;
+pub(crate) mod command;
+pub(crate) mod faults;
+pub(crate) mod foreground;
+pub(crate) mod forge;
+pub(crate) mod git;
+pub(crate) mod http;
+pub(crate) mod image;
+pub(crate) mod kind;
+pub(crate) mod load;
+pub(crate) mod needs;
+pub(crate) mod open_loop;
+pub(crate) mod ports;
+pub(crate) mod postgres;
+pub(crate) mod processes;
+pub(crate) mod registry;
+pub(crate) mod relay;
+pub(crate) mod syslog;
+pub(crate) mod template;
+pub(crate) mod terminal;
+
+use std::time::Duration;
+
+/// How long anything may take that is not a compiler run or the making of a cluster.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a compiler run or the making of a cluster may take.
+pub(crate) const LONG_PATIENCE: Duration = Duration::from_mins(15);
