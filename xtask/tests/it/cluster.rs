@@ -14,9 +14,9 @@ mod steady;
 use std::{env, fs, time::Duration};
 
 use crate::support::{
-    checkout::{CLUSTER_PORT, Checkout},
+    checkout::Checkout,
     command::{Outcome, Xtask},
-    kind::Cluster,
+    kind::{Cluster, cluster_port},
     load::{Habit, Load},
     needs,
 };
@@ -111,7 +111,7 @@ impl Story {
 
 /// Does something while the service is used; no request may be lost.
 fn in_use<T>(work: impl FnOnce() -> T) -> T {
-    let load = Load::start(CLUSTER_PORT, 2, USE);
+    let load = Load::start(cluster_port(), 2, USE);
     load.makes(5);
     let result = work();
     load.makes(5);

@@ -3,11 +3,14 @@
 use std::{fs, process::Command, time::Duration};
 
 use crate::support::{
-    checkout::{CLUSTER, CLUSTER_PORT, Checkout, name},
+    checkout::{Checkout, name},
     command::{Outcome, Xtask},
     forge::forge,
     http,
-    kind::{Cluster, environment_of_pods, kubectl, output, release_of_pods, wait_until_all_are_of},
+    kind::{
+        CLUSTER, Cluster, cluster_port, environment_of_pods, kubectl, output, release_of_pods,
+        wait_until_all_are_of,
+    },
     load::{Habit, Load},
     needs,
     template::copy,
@@ -47,10 +50,10 @@ impl Story {
     fn up_answers_with_the_image_that_runs_locally(&self) {
         let up = self.xtask(["up", "--env", "dev", "--json"]).run().done();
         assert_eq!(up.text("release"), self.newest().to_string());
-        assert_eq!(up.text("url"), format!("http://localhost:{CLUSTER_PORT}"));
+        assert_eq!(up.text("url"), format!("http://localhost:{}", cluster_port()));
         let said = [up.text("env"), up.text("status")];
         assert_eq!((said, up.json()["replaced"].clone()), (["dev".into(), "started".into()], Value::Null));
-        assert!(http::get(CLUSTER_PORT, "/api/todos")["items"].is_array());
+        assert!(http::get(cluster_port(), "/api/todos")["items"].is_array());
 
         let local = self.checkout.xtask(["release", "--env", "local", "--json"]).run().done();
         let images = kubectl(&[
@@ -87,17 +90,17 @@ impl Story {
     }
 
     fn a_todo_outlives_down_and_run(&self) {
-        let address = http::add(CLUSTER_PORT, "Water the plants");
+        let address = http::add(cluster_port(), "Water the plants");
         let down = self.xtask(["down", "--env", "dev", "--json"]).run().done();
         assert_eq!(down.json(), json!({ "env": "dev", "stopped": true, "data": "kept" }));
-        assert!(http::Connection::open(CLUSTER_PORT).is_err(), "something still listens");
+        assert!(http::Connection::open(cluster_port()).is_err(), "something still listens");
         self.run().done();
-        assert_eq!(http::get(CLUSTER_PORT, &address)["title"], "Water the plants");
+        assert_eq!(http::get(cluster_port(), &address)["title"], "Water the plants");
     }
 
     fn a_new_release_rolls_out_without_losing_a_request(&self) {
         let before = self.newest();
-        let load = Load::start(CLUSTER_PORT, 2, USE);
+        let load = Load::start(cluster_port(), 2, USE);
         load.makes(10);
         self.release_with("LOG_LEVEL", "debug");
         let ran = self.run().done();
@@ -109,7 +112,7 @@ impl Story {
 
     fn a_release_that_cannot_start_leaves_the_one_before(&self) {
         let before = self.newest();
-        let load = Load::start(CLUSTER_PORT, 2, USE);
+        let load = Load::start(cluster_port(), 2, USE);
         self.release_with("BIND_ADDRESS", "192.0.2.1"); // an address of no machine (RFC 5737)
         let failed = self.run().exits(4).prints("");
         failed.says("cannot listen on 192.0.2.1").says(&format!("the deploy is back on {before}"));
@@ -184,7 +187,7 @@ impl Story {
         let down = self.xtask(["down", "--env", "dev", "--data", "--json"]).run().done();
         assert_eq!(down.json(), json!({ "env": "dev", "stopped": true, "data": "deleted" }));
         let clusters = output(Command::new("kind").args(["get", "clusters"]));
-        assert!(!clusters.lines().any(|cluster| cluster == CLUSTER), "{clusters}");
+        assert!(!clusters.lines().any(|cluster| cluster == &*CLUSTER), "{clusters}");
     }
 
     fn xtask<const N: usize>(&self, args: [&str; N]) -> Xtask {

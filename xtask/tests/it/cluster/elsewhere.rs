@@ -8,9 +8,8 @@ use xtask_contract::deploy::{Target, Text};
 
 use super::Story;
 use crate::support::{
-    checkout::CLUSTER,
     command::{Outcome, Xtask},
-    kind::{kubectl, network, release_of_pods},
+    kind::{CLUSTER, kubectl, network, release_of_pods},
     needs,
     registry::Registry,
 };

@@ -10,8 +10,7 @@ use std::{
 
 use super::Story;
 use crate::support::{
-    checkout::CLUSTER,
-    kind::{node, on_node, output, release_of_pods},
+    kind::{CLUSTER, node, on_node, output, release_of_pods},
     relay::{Fate, Relay},
 };
 

@@ -8,8 +8,7 @@ use serde_json::Value;
 use super::{Story, USE};
 use crate::support::{
     PATIENCE,
-    checkout::{CLUSTER, CLUSTER_PORT},
-    kind::on_node,
+    kind::{CLUSTER, cluster_port, on_node},
     load::Load,
 };
 
@@ -25,7 +24,7 @@ impl Story {
         let now = chrono::Utc::now().to_rfc3339();
         let args = ["logs", "--env", "dev", "--follow", "--json", "--since", &now];
         let mut follow = self.xtask(args).start();
-        let load = Load::start(CLUSTER_PORT, 2, USE);
+        let load = Load::start(cluster_port(), 2, USE);
         load.makes(20);
         let next = self.release().to_string();
         self.run().done();

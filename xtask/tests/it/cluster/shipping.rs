@@ -7,8 +7,7 @@ use xtask_contract::Logging;
 
 use super::{Story, USE};
 use crate::support::{
-    checkout::{CLUSTER, CLUSTER_PORT},
-    kind::{kubectl, network, on_node, output},
+    kind::{CLUSTER, cluster_port, kubectl, network, on_node, output},
     load::Load,
     syslog::Syslog,
 };
@@ -98,7 +97,7 @@ impl Story {
         let left = kubectl(&["get", "roles,rolebindings", "--output=name"]);
         let spaces = kubectl(&["get", "namespaces", "--output=name"]);
         assert!(
-            !left.contains("logging") && !spaces.contains(&Logging::namespace(CLUSTER)),
+            !left.contains("logging") && !spaces.contains(&Logging::namespace(&CLUSTER)),
             "{left}{spaces}"
         );
         self.checkout.edit_deploy("dev", |deploy| deploy.logging = None);
@@ -108,7 +107,7 @@ impl Story {
 
 /// Uses the service a little; how many todos it took.
 fn used() -> usize {
-    let load = Load::start(CLUSTER_PORT, 2, USE);
+    let load = Load::start(cluster_port(), 2, USE);
     load.makes(20);
     load.stops() as usize
 }

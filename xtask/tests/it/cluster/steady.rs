@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::Story;
 use crate::support::{
-    checkout::CLUSTER_PORT,
-    kind::{kubectl, wait_until_all_are_of},
+    kind::{cluster_port, kubectl, wait_until_all_are_of},
     open_loop::{OpenLoop, Tally},
 };
 
@@ -31,7 +30,7 @@ impl Story {
             wait_until_all_are_of(&release.to_string());
         }
         self.scales(&["web=1", "worker=0"], "web=1 worker=0");
-        let load = OpenLoop::start(CLUSTER_PORT, RATE);
+        let load = OpenLoop::start(cluster_port(), RATE);
         for _ in 0..ROLLOUTS {
             self.release();
             self.run().done();

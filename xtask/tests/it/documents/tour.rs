@@ -8,10 +8,10 @@ use xtask_contract::Digest;
 use super::blocks::{self, Block};
 use crate::support::{
     LONG_PATIENCE,
-    checkout::{CLUSTER, Checkout},
+    checkout::Checkout,
     command::{Outcome, PROGRAM, Xtask},
     foreground::Foreground,
-    kind::Cluster,
+    kind::{CLUSTER, Cluster},
     needs,
     terminal::Terminal,
 };

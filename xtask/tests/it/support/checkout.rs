@@ -14,12 +14,13 @@ use xtask_contract::{
     ledger::Verified,
 };
 
-use super::{command::Xtask, git::git, ports, template::Template};
-
-/// The kind cluster of the tests, which is nobody's deploy.
-pub(crate) const CLUSTER: &str = "xtask-e2e";
-/// The port at which the deploy on it answers.
-pub(crate) const CLUSTER_PORT: u16 = 30100;
+use super::{
+    command::Xtask,
+    git::git,
+    kind::{CLUSTER, cluster_port},
+    ports,
+    template::Template,
+};
 
 /// A clone of the workspace as it is now, with ports of its own.
 pub(crate) struct Checkout {
@@ -66,9 +67,9 @@ impl Checkout {
         });
         self.edit_deploy("dev", |deploy| {
             deploy.target = Target::Kind {
-                cluster: CLUSTER.into(),
+                cluster: CLUSTER.to_string(),
                 namespace: format!("{CLUSTER}-dev"),
-                port: CLUSTER_PORT,
+                port: cluster_port(),
             };
         });
         self.commit_all("Places of this test's own");

@@ -1,24 +1,72 @@
 //! The tests' own kind cluster, and questions to it.
 
-use std::{collections::BTreeSet, process::Command};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    fs::{self, File},
+    hash::{DefaultHasher, Hash, Hasher},
+    ops::Deref,
+    process::Command,
+    sync::LazyLock,
+};
 
 use serde_json::Value;
 use xtask_contract::labels;
 
-use super::checkout::CLUSTER;
+use super::template::shared_target;
 
-/// The tests' own cluster, deleted with this value: also when a test fails.
-pub(crate) struct Cluster;
+/// The name of the tests' own kind cluster, which is nobody's deploy. Another checkout's tests have another one.
+pub(crate) const CLUSTER: ClusterName = ClusterName;
+
+/// See [`CLUSTER`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClusterName;
+
+impl Deref for ClusterName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        static NAME: LazyLock<String> =
+            LazyLock::new(|| format!("xtask-e2e-{:03x}", of_this_checkout() % 4096));
+        &NAME
+    }
+}
+
+impl fmt::Display for ClusterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+/// The port at which the deploy on it answers: one that Kubernetes has for this, and no deploy of the repository.
+pub(crate) fn cluster_port() -> u16 {
+    30_100 + u16::try_from(of_this_checkout() % 2000).unwrap()
+}
+
+/// A number that another checkout on this machine hardly has.
+fn of_this_checkout() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    env!("CARGO_MANIFEST_DIR").hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The tests' own cluster, deleted with this value: also when a test fails. One test has it at a time.
+pub(crate) struct Cluster {
+    _lock: File,
+}
 
 impl Cluster {
     /// What an earlier run that was killed may have left is deleted, too.
     pub(crate) fn none_yet() -> Self {
+        fs::create_dir_all(shared_target()).unwrap();
+        let lock = File::create(shared_target().join("cluster.lock")).unwrap();
+        lock.lock().unwrap();
         Self::delete();
-        Self
+        Self { _lock: lock }
     }
 
     fn delete() {
-        output(Command::new("kind").args(["delete", "cluster", "--name", CLUSTER]));
+        output(Command::new("kind").args(["delete", "cluster", "--name", &CLUSTER]));
     }
 }
 
