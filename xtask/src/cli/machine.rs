@@ -26,9 +26,17 @@ pub(crate) struct Setup {
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Only the checks whose names contain this, such as `local`
+    /// Only the checks whose names contain this, such as `local`, or else the tests whose names do
     #[arg(value_name = "NAME")]
     pub(crate) only: Option<String>,
+
+    /// The long checks, too, and each test at its full length
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// Run it up to this many times, until something fails
+    #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) repeat: Option<u32>,
 }
 
 #[derive(Debug, Args)]

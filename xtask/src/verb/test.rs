@@ -1,507 +1,205 @@
-//! `cargo xtask test`: all checks, the fast ones first.
+//! `cargo xtask test`: all checks, the quick ones first.
 
-use std::{process::Stdio, time::Instant};
+mod checks;
+mod cluster;
+mod junit;
+mod libtest;
+mod report;
+mod runner;
+mod suite;
 
-use serde::Serialize;
+use std::{env, fs, time::Instant};
+
 use tokio::process::Command;
 use xtask_contract::{Context, Error, Progress, Repo, Result};
 
-use crate::{cli, engine::Engine, ui::Ui};
-
-/// A check: a name, a cargo command line, and what it needs.
-struct Check {
-    name: &'static str,
-    cargo: &'static [&'static str],
-    needs: Needs,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Needs {
-    Nothing,
-    /// A Docker Engine and the `kind` command.
-    Kind,
-}
-
-// The toolchain's and the service's are two sets of packages, each always the same one, so that what they depend on is
-// compiled with one set of features: for the toolchain with that of `cargo xtask` itself.
-const CHECKS: [Check; 21] = [
-    Check::new("format", &["fmt", "--all", "--check"]),
-    Check::new("lints", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
-    Check::new(
-        "unit tests",
-        &[
-            "test",
-            "--locked",
-            "--lib",
-            "--bins",
-            "--package",
-            "xtask",
-            "--package",
-            "xtask-build",
-            "--package",
-            "xtask-contract",
-            "--package",
-            "xtask-lines",
-            "--package",
-            "xtask-release",
-            "--package",
-            "xtask-run",
-        ],
-    ),
-    Check::new(
-        "unit tests of the service",
-        &["test", "--locked", "--bins", "--package", "todo-api", "--package", "todo-bench"],
-    ),
-    Check::new(
-        "doc tests",
-        &[
-            "test",
-            "--locked",
-            "--doc",
-            "--package",
-            "xtask",
-            "--package",
-            "xtask-build",
-            "--package",
-            "xtask-contract",
-            "--package",
-            "xtask-lines",
-            "--package",
-            "xtask-release",
-            "--package",
-            "xtask-run",
-        ],
-    ),
-    Check::new(
-        "layering",
-        &[
-            "test",
-            "--locked",
-            "--test",
-            "it",
-            "--package",
-            "xtask",
-            "--package",
-            "xtask-build",
-            "--package",
-            "xtask-contract",
-            "--package",
-            "xtask-lines",
-            "--package",
-            "xtask-release",
-            "--package",
-            "xtask-run",
-            "--",
-            "layering::",
-        ],
-    ),
-    Check::new(
-        "command line",
-        &[
-            "test",
-            "--locked",
-            "--test",
-            "it",
-            "--package",
-            "xtask",
-            "--package",
-            "xtask-build",
-            "--package",
-            "xtask-contract",
-            "--package",
-            "xtask-lines",
-            "--package",
-            "xtask-release",
-            "--package",
-            "xtask-run",
-            "--",
-            "command_line::",
-        ],
-    ),
-    Check::new(
-        "service",
-        &[
-            "test",
-            "--locked",
-            "--test",
-            "it",
-            "--package",
-            "todo-api",
-            "--package",
-            "todo-bench",
-            "--",
-            "service::",
-        ],
-    ),
-    Check::new(
-        "endurance",
-        &[
-            "test",
-            "--locked",
-            "--test",
-            "it",
-            "--package",
-            "todo-api",
-            "--package",
-            "todo-bench",
-            "--",
-            "endurance::",
-        ],
-    ),
-    Check::new(
-        "page",
-        &[
-            "test",
-            "--locked",
-            "--test",
-            "it",
-            "--package",
-            "todo-api",
-            "--package",
-            "todo-bench",
-            "--",
-            "page::",
-        ],
-    ),
-    Check::new(
-        "config",
-        &[
-            "test",
-            "--locked",
-            "--test",
-            "it",
-            "--package",
-            "xtask",
-            "--package",
-            "xtask-build",
-            "--package",
-            "xtask-contract",
-            "--package",
-            "xtask-lines",
-            "--package",
-            "xtask-release",
-            "--package",
-            "xtask-run",
-            "--",
-            "config::",
-        ],
-    ),
-    Check::new(
-        "build, provenance",
-        &[
-            "test",
-            "--locked",
-            "--test",
-            "it",
-            "--package",
-            "xtask",
-            "--package",
-            "xtask-build",
-            "--package",
-            "xtask-contract",
-            "--package",
-            "xtask-lines",
-            "--package",
-            "xtask-release",
-            "--package",
-            "xtask-run",
-            "--",
-            "build::",
-            "provenance::",
-        ],
-    ),
-    Check::new(
-        "ledger",
-        &[
-            "test",
-            "--locked",
-            "--test",
-            "it",
-            "--package",
-            "xtask",
-            "--package",
-            "xtask-build",
-            "--package",
-            "xtask-contract",
-            "--package",
-            "xtask-lines",
-            "--package",
-            "xtask-release",
-            "--package",
-            "xtask-run",
-            "--",
-            "ledger::",
-        ],
-    ),
-    Check::new(
-        "local",
-        &[
-            "test",
-            "--locked",
-            "--test",
-            "it",
-            "--package",
-            "xtask",
-            "--package",
-            "xtask-build",
-            "--package",
-            "xtask-contract",
-            "--package",
-            "xtask-lines",
-            "--package",
-            "xtask-release",
-            "--package",
-            "xtask-run",
-            "--",
-            "local::",
-        ],
-    ),
-    Check::new(
-        "services",
-        &[
-            "test",
-            "--locked",
-            "--test",
-            "it",
-            "--package",
-            "xtask",
-            "--package",
-            "xtask-build",
-            "--package",
-            "xtask-contract",
-            "--package",
-            "xtask-lines",
-            "--package",
-            "xtask-release",
-            "--package",
-            "xtask-run",
-            "--",
-            "services::",
-        ],
-    ),
-    Check::new(
-        "registry",
-        &[
-            "test",
-            "--locked",
-            "--test",
-            "it",
-            "--package",
-            "xtask",
-            "--package",
-            "xtask-build",
-            "--package",
-            "xtask-contract",
-            "--package",
-            "xtask-lines",
-            "--package",
-            "xtask-release",
-            "--package",
-            "xtask-run",
-            "--",
-            "registry::",
-        ],
-    ),
-    Check {
-        needs: Needs::Kind,
-        ..Check::new(
-            "kind",
-            &[
-                "test",
-                "--locked",
-                "--test",
-                "it",
-                "--package",
-                "xtask",
-                "--package",
-                "xtask-build",
-                "--package",
-                "xtask-contract",
-                "--package",
-                "xtask-lines",
-                "--package",
-                "xtask-release",
-                "--package",
-                "xtask-run",
-                "--",
-                "kind::",
-            ],
-        )
-    },
-    Check::new(
-        "documents",
-        &[
-            "test",
-            "--locked",
-            "--test",
-            "it",
-            "--package",
-            "xtask",
-            "--package",
-            "xtask-build",
-            "--package",
-            "xtask-contract",
-            "--package",
-            "xtask-lines",
-            "--package",
-            "xtask-release",
-            "--package",
-            "xtask-run",
-            "--",
-            "documents::",
-        ],
-    ),
-    Check::new(
-        "fuzz",
-        &[
-            "test",
-            "--locked",
-            "--test",
-            "it",
-            "--package",
-            "todo-api",
-            "--package",
-            "todo-bench",
-            "--",
-            "fuzz::",
-        ],
-    ),
-    Check::new(
-        "playbook",
-        &[
-            "test",
-            "--locked",
-            "--test",
-            "it",
-            "--package",
-            "xtask",
-            "--package",
-            "xtask-build",
-            "--package",
-            "xtask-contract",
-            "--package",
-            "xtask-lines",
-            "--package",
-            "xtask-release",
-            "--package",
-            "xtask-run",
-            "--",
-            "playbook::",
-        ],
-    ),
-    Check {
-        needs: Needs::Kind,
-        ..Check::new(
-            "cluster",
-            &[
-                "test",
-                "--locked",
-                "--test",
-                "it",
-                "--package",
-                "xtask",
-                "--package",
-                "xtask-build",
-                "--package",
-                "xtask-contract",
-                "--package",
-                "xtask-lines",
-                "--package",
-                "xtask-release",
-                "--package",
-                "xtask-run",
-                "--",
-                "cluster::",
-            ],
-        )
-    },
-];
-
-impl Check {
-    const fn new(name: &'static str, cargo: &'static [&'static str]) -> Self {
-        Self { name, cargo, needs: Needs::Nothing }
-    }
-}
+use crate::{cli, ui::Ui};
+use checks::{CHECKS, Check, Runs};
+use cluster::TestCluster;
+use report::{Report, Round};
+use runner::{Runner, Test};
+use suite::{Selection, Suite};
 
 /// What the checks are called, in their order.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     CHECKS.iter().map(|check| check.name)
 }
 
-#[derive(Default, Serialize)]
-struct Document {
-    passed: Vec<&'static str>,
-    skipped: Vec<&'static str>,
-}
-
 pub(crate) fn test(repo: &Repo, args: &cli::Test, ui: &Ui) -> Result<()> {
-    let chosen: Vec<&Check> = CHECKS
-        .iter()
-        .filter(|check| args.only.as_ref().is_none_or(|only| check.name.contains(only)))
-        .collect();
-    if chosen.is_empty() {
-        let names = names().collect::<Vec<_>>().join(", ");
-        return Err(
-            Error::usage("choosing the checks", "none has such a name").next(format!("there are: {names}"))
-        );
-    }
-    let required = std::env::var("XTASK_E2E").is_ok_and(|value| value == "required");
+    let chosen = Chosen::of(args);
+    let rounds = args.repeat.unwrap_or(1);
     super::runtime()?.block_on(async {
-        let no_kind = without_kind().await;
-        let mut document = Document::default();
-        xtask_run::with_postgres(ui, async |url| {
-            for check in chosen {
-                match no_kind.as_ref().filter(|_| check.needs == Needs::Kind) {
-                    Some(why) if required => {
-                        return Err(Error::failed(format!("checking {}", check.name), why).next(
-                            "XTASK_E2E=required lets nothing be skipped: provide it, or leave that out",
-                        ));
-                    }
-                    Some(why) => {
-                        ui.note(&format!("skipped: {} ({why})", check.name));
-                        document.skipped.push(check.name);
-                    }
-                    None => {
-                        let began = Instant::now();
-                        run(repo, check, url, ui).await?;
-                        ui.note(&format!("passed: {} ({} s)", check.name, began.elapsed().as_secs()));
-                        document.passed.push(check.name);
-                    }
-                }
+        let mut report = Report::new(repo, &chosen.left_out());
+        for number in 1..=rounds {
+            let round = chosen.run(repo, ui).await?;
+            if round.tests.is_empty() && chosen.only.is_some() {
+                return Err(chosen.nothing_found());
             }
-            Ok(())
-        })
-        .await?;
-        let words = format!("checks: {} passed, {} skipped", document.passed.len(), document.skipped.len());
-        ui.result(&words, &document);
-        Ok(())
+            let failed = report.adds(round);
+            if rounds > 1 {
+                ui.note(&format!("{number} of {rounds} times: {}", if failed { "failed" } else { "passed" }));
+            }
+            if failed {
+                break;
+            }
+        }
+        ui.result(&report.to_string(), &report);
+        report.verdict()
     })
 }
 
-/// Why the kind target cannot be tried here, if it cannot.
-async fn without_kind() -> Option<String> {
-    if Engine::answers().await.is_err() {
-        return Some("no Docker Engine answers".into());
-    }
-    let kind = Command::new("kind").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status().await;
-    (!kind.is_ok_and(|status| status.success())).then(|| "the `kind` command is not on this machine".into())
+/// What one call runs.
+struct Chosen {
+    checks: Vec<&'static Check>,
+    /// Where no check has the given name: the tests in whose names it stands.
+    only: Option<String>,
+    /// Whether each test does as much as it can, however long that takes.
+    long: bool,
 }
 
-async fn run(repo: &Repo, check: &Check, postgres: &str, ui: &Ui) -> Result<()> {
-    ui.finish_step();
-    ui.note(&format!("checking {}: cargo {}", check.name, check.cargo.join(" ")));
-    let doing = || format!("checking {}", check.name);
+impl Chosen {
+    fn of(args: &cli::Test) -> Self {
+        let named = |name: &String| -> Vec<&'static Check> {
+            let exact = CHECKS.iter().filter(|check| check.name == *name).collect::<Vec<_>>();
+            let containing = CHECKS.iter().filter(|check| check.name.contains(name.as_str()));
+            if exact.is_empty() { containing.collect() } else { exact }
+        };
+        let everyday = || CHECKS.iter().filter(|check| args.all || !check.is_long()).collect::<Vec<_>>();
+        let (checks, only) = match args.only.as_ref().map(|name| (named(name), name)) {
+            None => (everyday(), None),
+            Some((checks, _)) if !checks.is_empty() => (checks, None),
+            Some((_, name)) => {
+                let tests = |check: &&Check| matches!(check.runs, Runs::Units | Runs::Tests(..));
+                (CHECKS.iter().filter(tests).collect(), Some(name.clone()))
+            }
+        };
+        Self { checks, only, long: args.all }
+    }
+
+    fn nothing_found(&self) -> Error {
+        let name = self.only.as_deref().unwrap_or_default();
+        let there = names().collect::<Vec<_>>().join(", ");
+        Error::usage(format!("looking for {name}"), "no check has such a name, and no test either")
+            .next(format!("name one of these, or a part of a test's name: {there}"))
+    }
+
+    /// The checks that are left for `--all`, each with the reason.
+    fn left_out(&self) -> Vec<(&'static str, &'static str)> {
+        let all_others = self.only.is_none() && self.checks.len() > 1;
+        let left = CHECKS.iter().filter(|check| all_others && !self.checks.contains(check));
+        left.filter_map(|check| Some((check.name, check.why_long()?))).collect()
+    }
+
+    /// Runs it once: first what cargo does by itself, then all tests of both suites, side by side.
+    async fn run(&self, repo: &Repo, ui: &Ui) -> Result<Round> {
+        let mut round = Round::default();
+        for check in &self.checks {
+            if let Runs::Cargo(arguments) = check.runs {
+                let began = Instant::now();
+                by_cargo(repo, check.name, arguments, ui).await?;
+                round.commands.push((check.name, began.elapsed().as_secs_f64()));
+            }
+        }
+        let selections =
+            Suite::ALL.map(|suite| Selection::of(suite, &self.checks, &CHECKS, self.only.as_deref()));
+        let selections: Vec<_> = selections.into_iter().filter(|selection| !selection.is_empty()).collect();
+        for selection in &selections {
+            round
+                .compiled
+                .push((selection.suite.name(), selection.suite.compile(repo, selection, ui).await?));
+        }
+        let began = Instant::now();
+        round.tests = self.run_tests(repo, &selections, &mut round.skipped, ui).await?;
+        round.seconds = began.elapsed().as_secs_f64();
+        Ok(round)
+    }
+
+    async fn run_tests(
+        &self,
+        repo: &Repo,
+        selections: &[Selection],
+        skipped: &mut Vec<(String, String)>,
+        ui: &Ui,
+    ) -> Result<Vec<(Suite, Test)>> {
+        let runner = Runner::of_this_machine(repo).await;
+        if runner == Runner::Cargo {
+            ui.note("cargo-nextest is not installed: the tests run all the same, and take longer");
+        }
+        let records = fresh_records(repo)?;
+        let cluster = TestCluster::of(repo);
+        cluster.delete().await;
+        let mut environment = vec![
+            ("XTASK_TEST_CLUSTER", cluster.name.clone()),
+            ("XTASK_TEST_SKIPPED", records.skipped.clone()),
+        ];
+        if self.long {
+            environment.push(("XTASK_LONG", "1".to_owned()));
+        }
+        let asks_a_database =
+            |selection: &Selection| selection.suite == Suite::Service && !selection.included.is_empty();
+        let result = if selections.iter().any(asks_a_database) {
+            xtask_run::with_postgres(ui, async |url| {
+                environment.push(("TEST_DATABASE_URL", url.to_owned()));
+                ui.finish_step();
+                runner.run_all(repo, selections, &environment, ui).await
+            })
+            .await
+        } else {
+            runner.run_all(repo, selections, &environment, ui).await
+        };
+        cluster.delete().await;
+        skipped.extend(records.skipped());
+        result
+    }
+}
+
+/// Where tests leave what they did, if they fail, and what they skipped.
+struct Records {
+    skipped: String,
+}
+
+/// The records of the call before are deleted.
+fn fresh_records(repo: &Repo) -> Result<Records> {
+    let folder = repo.root().join(report::RECORDS);
+    let doing = || format!("emptying {}", report::RECORDS);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).doing(doing)?;
+    }
+    fs::create_dir_all(&folder).doing(doing)?;
+    Ok(Records { skipped: folder.join("skipped").display().to_string() })
+}
+
+impl Records {
+    /// The tests that were skipped, and what each lacked.
+    fn skipped(&self) -> Vec<(String, String)> {
+        let text = fs::read_to_string(&self.skipped).unwrap_or_default();
+        let split = |line: &str| line.split_once('\t').map(|(test, what)| (test.to_owned(), what.to_owned()));
+        let mut skipped: Vec<_> = text.lines().filter_map(split).collect();
+        skipped.sort();
+        skipped.dedup();
+        skipped
+    }
+}
+
+/// `cargo` in the checkout. It tells its children which package it runs; what runs here is another one.
+fn cargo(repo: &Repo) -> Command {
     let mut cargo = Command::new("cargo");
-    cargo.args(check.cargo).current_dir(repo.root()).env("TEST_DATABASE_URL", postgres).kill_on_drop(true);
-    // Cargo tells its children which package it runs; what runs here is another one.
-    for (name, _) in std::env::vars_os() {
-        if name
-            .to_str()
-            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
-        {
+    cargo.current_dir(repo.root()).kill_on_drop(true);
+    let of_package = |name: &&str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for name in env::vars_os().filter_map(|(name, _)| name.into_string().ok()) {
+        if of_package(&name.as_str()) {
             cargo.env_remove(name);
         }
     }
+    cargo
+}
+
+async fn by_cargo(repo: &Repo, name: &str, arguments: &[&str], ui: &Ui) -> Result<()> {
+    let doing = || format!("checking {name}");
+    ui.finish_step();
+    ui.note(&format!("{}: cargo {} …", doing(), arguments.join(" ")));
+    let mut cargo = cargo(repo);
+    cargo.args(arguments);
     if ui.is_json() {
         // Standard output is the document's alone.
         cargo.stdout(std::io::stderr());
@@ -510,9 +208,9 @@ async fn run(repo: &Repo, check: &Check, postgres: &str, ui: &Ui) -> Result<()> 
     if status.success() {
         return Ok(());
     }
-    Err(Error::failed(doing(), status).next(match check.name {
+    Err(Error::failed(doing(), status).next(match name {
         "format" => "run `cargo fmt --all` (if cargo has no `fmt`: `rustup component add rustfmt`)",
         "lints" => "mend what is named above (if cargo has no `clippy`: `rustup component add clippy`)",
-        _ => "mend what is named above; `cargo xtask test NAME` runs one check alone",
+        _ => "mend what is named above",
     }))
 }

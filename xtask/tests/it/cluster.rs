@@ -11,47 +11,65 @@ mod sharing;
 mod shipping;
 mod steady;
 
-use std::{env, fs, time::Duration};
+use std::{fs, time::Duration};
 
 use crate::support::{
     checkout::Checkout,
     command::{Outcome, Xtask},
-    kind::{Cluster, cluster_port},
+    kind::{CLUSTER, Cluster, cluster_port},
     load::{Habit, Load},
     needs,
 };
 use serde_json::Value;
 use xtask_contract::ReleaseId;
 
-/// Its name, and how it is told.
-type Chapter = (&'static str, fn(&Story));
-
-/// `XTASK_CHAPTER` tells one of them alone.
-const CHAPTERS: [Chapter; 9] = [
-    ("admin", admin::tell),
-    ("elsewhere", elsewhere::tell),
-    ("hindering", hindering::tell),
-    ("killing", killing::tell),
-    ("failing", failing::tell),
-    ("sharing", sharing::tell),
-    ("logging", logging::tell),
-    ("shipping", shipping::tell),
-    ("steady", steady::tell),
-];
-
-/// Making a cluster takes the better part of a minute, so that all of it is one story.
 #[test]
-fn a_deploy_on_a_cluster_withstands_what_happens_to_it() {
-    if !needs::docker_and_kind() {
-        return;
-    }
-    let only = env::var("XTASK_CHAPTER").ok();
-    let wanted = |name: &str| only.as_ref().is_none_or(|only| only == name);
-    let chapters: Vec<_> = CHAPTERS.iter().filter(|(name, _)| wanted(name)).collect();
-    assert!(!chapters.is_empty(), "there is no chapter {only:?}");
-    let story = Story::begin();
-    for (_, tell) in chapters {
-        tell(&story);
+fn one_off_processes() {
+    Story::goes_on(admin::tell);
+}
+
+#[test]
+fn another_deploy_with_its_image_from_a_registry() {
+    Story::goes_on(elsewhere::tell);
+}
+
+#[test]
+fn an_api_that_hinders() {
+    Story::goes_on(hindering::tell);
+}
+
+#[test]
+fn a_run_that_is_killed() {
+    Story::goes_on(killing::tell);
+}
+
+#[test]
+fn releases_that_cannot_come_up() {
+    Story::goes_on(failing::tell);
+}
+
+#[test]
+fn others_who_change_it() {
+    Story::goes_on(sharing::tell);
+}
+
+#[test]
+fn what_processes_write() {
+    Story::goes_on(logging::tell);
+}
+
+#[test]
+fn a_log_shipper() {
+    Story::goes_on(shipping::tell);
+}
+
+/// What takes long, and is run with `--all` alone.
+mod long {
+    use super::{Story, steady};
+
+    #[test]
+    fn steady_load() {
+        Story::goes_on(steady::tell);
     }
 }
 
@@ -66,11 +84,29 @@ struct Story {
 }
 
 impl Story {
-    fn begin() -> Self {
-        let story = Self { _cluster: Cluster::none_yet(), checkout: Checkout::built() };
+    /// Tells a chapter of it, on the deploy that the one before has left, or on a new one.
+    fn goes_on(tell: impl FnOnce(&Self)) {
+        if !needs::docker_and_kind() {
+            return;
+        }
+        let cluster = Cluster::as_it_is();
+        let left = Checkout::left_as(&CLUSTER).filter(|_| Cluster::exists());
+        let mut story = match left {
+            Some(checkout) => Self { _cluster: cluster, checkout },
+            None => Self::begin(cluster),
+        };
+        tell(&story);
+        story.checkout.leave_as(&CLUSTER);
+    }
+
+    fn begin(cluster: Cluster) -> Self {
+        let cluster = cluster.emptied();
+        let there = Cluster::exists();
+        let story = Self { _cluster: cluster, checkout: Checkout::built() };
         // Nobody has to notice that a process ends: rollouts are quicker so.
         story.checkout.configure("dev", "DRAIN_DELAY", "500ms");
-        story.xtask(["up", "--env", "dev"]).run().done();
+        let up = story.xtask(["up", "--env", "dev"]).run().done();
+        assert_eq!(up.stderr.contains("making the kind cluster"), !there, "{up:?}");
         story
     }
 

@@ -24,7 +24,7 @@ fn a_deploy_on_kind_from_up_to_down() {
     if !needs::docker_and_kind() {
         return;
     }
-    let story = Story { _cluster: Cluster::none_yet(), checkout: Checkout::built() };
+    let story = Story { _cluster: Cluster::empty(), checkout: Checkout::built() };
     story.up_answers_with_the_image_that_runs_locally();
     story.no_secret_is_in_the_objects();
     story.a_second_run_changes_nothing();

@@ -2,7 +2,9 @@
 
 use std::{
     env,
+    fs::OpenOptions,
     io::{self, Write},
+    thread,
 };
 
 /// Names what is skipped, or fails where nothing may be.
@@ -13,4 +15,11 @@ pub(crate) fn missing(what: &str) {
     );
     // Past the test harness, which shows what is printed only if the test fails.
     let _ = writeln!(io::stderr(), "skipped: {what} is missing");
+    if let Ok(list) = env::var("XTASK_TEST_SKIPPED") {
+        // nextest runs a test on the main thread of a process of its own.
+        let of_thread = || thread::current().name().unwrap_or("unknown").to_owned();
+        let test = env::var("NEXTEST_TEST_NAME").unwrap_or_else(|_| of_thread());
+        let list = OpenOptions::new().create(true).append(true).open(list);
+        list.and_then(|mut list| writeln!(list, "{test}\t{what}")).unwrap();
+    }
 }

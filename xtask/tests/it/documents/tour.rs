@@ -74,7 +74,7 @@ impl Tour {
         program(&tools.join("an-editor"), "#!/bin/sh\necho '# looked at' >>\"$1\"\n");
         fs::write(checkout.path("script"), "todos.list()\n").unwrap();
         // Two releases of `dev` from which others can be told.
-        let tour = Self { _cluster: Cluster::none_yet(), up: None, checkout, typed: 0, failed: Vec::new() };
+        let tour = Self { _cluster: Cluster::empty(), up: None, checkout, typed: 0, failed: Vec::new() };
         tour.run("cargo xtask up --env dev").done();
         tour.run("cargo xtask config set LOG_LEVEL=warn --env dev && cargo xtask up --env dev").done();
         tour

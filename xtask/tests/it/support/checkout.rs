@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
+    thread,
 };
 
 use tempfile::TempDir;
@@ -18,15 +19,17 @@ use super::{
     command::Xtask,
     git::git,
     kind::{CLUSTER, cluster_port},
-    ports,
-    template::Template,
+    ports, record,
+    template::{Template, shared_target},
 };
 
 /// A clone of the workspace as it is now, with ports of its own.
 pub(crate) struct Checkout {
     pub(crate) root: PathBuf,
     pub(crate) home: PathBuf,
-    folder: TempDir,
+    folder: PathBuf,
+    /// Deletes the folder when this is dropped, unless another test goes on with it.
+    temporary: Option<TempDir>,
 }
 
 impl Checkout {
@@ -48,15 +51,40 @@ impl Checkout {
     }
 
     fn of(prepare: impl FnOnce(&Template, &Path)) -> Self {
-        let folder = tempfile::Builder::new().prefix("end to end ").tempdir().unwrap();
-        let (root, home) = (folder.path().join("a checkout"), folder.path().join("home"));
-        fs::create_dir(&home).unwrap();
+        let temporary = tempfile::Builder::new().prefix("end to end ").tempdir().unwrap();
+        let checkout = Self::at(temporary.path().to_owned(), Some(temporary));
+        fs::create_dir(&checkout.home).unwrap();
         let template = Template::lock();
-        template.clone_to(&root);
-        prepare(&template, &root);
-        let checkout = Self { root, home, folder };
+        template.clone_to(&checkout.root);
+        prepare(&template, &checkout.root);
         checkout.choose_places();
         checkout
+    }
+
+    fn at(folder: PathBuf, temporary: Option<TempDir>) -> Self {
+        Self { root: folder.join("a checkout"), home: folder.join("home"), folder, temporary }
+    }
+
+    /// The checkout that a test has left for those after it, by the name of a file that says where.
+    pub(crate) fn left_as(name: &str) -> Option<Self> {
+        let folder = PathBuf::from(fs::read_to_string(shared_target().join(name)).ok()?);
+        folder.exists().then(|| Self::at(folder, None))
+    }
+
+    /// Leaves it for the tests after this one.
+    pub(crate) fn leave_as(&mut self, name: &str) {
+        fs::write(shared_target().join(name), self.folder.to_str().unwrap()).unwrap();
+        if let Some(mut temporary) = self.temporary.take() {
+            temporary.disable_cleanup(true);
+        }
+    }
+
+    /// Deletes it when this test is over.
+    pub(crate) fn delete_left(self, name: &str) {
+        let _ = fs::remove_file(shared_target().join(name));
+        let folder = self.folder.clone();
+        drop(self);
+        let _ = fs::remove_dir_all(folder);
     }
 
     /// Keeps the deploys apart from all others on this machine.
@@ -87,7 +115,7 @@ impl Checkout {
 
     /// The folder that holds the checkout and the home, and that only its owner may enter.
     pub(crate) fn around(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// Gives all of it to another user, which root can.
@@ -176,6 +204,10 @@ impl Checkout {
 
 impl Drop for Checkout {
     fn drop(&mut self) {
+        if thread::panicking() {
+            record::keep(&self.path(".xtask/local/logs"));
+            record::keep(&self.path("releases"));
+        }
         if self.path(".xtask/local/postgres-home").exists() {
             // A data folder of root's is outside of the checkout.
             drop(self.xtask(["down", "--data"]).run());

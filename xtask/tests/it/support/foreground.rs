@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread,
     time::{Duration, Instant},
@@ -11,7 +11,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{LONG_PATIENCE, PATIENCE, command::Outcome};
+use super::{LONG_PATIENCE, PATIENCE, command::Outcome, record};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stream {
@@ -24,17 +24,21 @@ pub(crate) struct Foreground {
     child: Child,
     lines: Receiver<(Stream, String)>,
     seen: Vec<(Stream, String)>,
+    /// What it is, in words.
+    command: String,
 }
 
 impl Foreground {
     #[track_caller]
     pub(crate) fn spawn(mut command: Command) -> Self {
+        let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
+        let words = format!("{} {}", command.get_program().to_string_lossy(), words.join(" "));
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (send, lines) = channel();
         forward(child.stdout.take().unwrap(), Stream::Out, send.clone());
         forward(child.stderr.take().unwrap(), Stream::Err, send);
-        Self { child, lines, seen: Vec::new() }
+        Self { child, lines, seen: Vec::new(), command: words }
     }
 
     /// Its process ID.
@@ -102,11 +106,18 @@ impl Foreground {
     pub(crate) fn ends_within(mut self, patience: Duration) -> Outcome {
         assert!(self.drain(Instant::now() + patience), "it has not ended: {:#?}", self.seen);
         let status = self.child.wait().unwrap();
+        self.outcome(status)
+    }
+
+    /// What it ended with, which is noted for the case that the test fails.
+    fn outcome(&self, status: ExitStatus) -> Outcome {
         let text = |stream| {
             let lines = self.seen.iter().filter(|(from, _)| *from == stream);
             lines.fold(String::new(), |text, (_, line)| text + line + "\n")
         };
-        Outcome { status, stdout: text(Stream::Out), stderr: text(Stream::Err) }
+        let outcome = Outcome { status, stdout: text(Stream::Out), stderr: text(Stream::Err) };
+        record::command(&self.command, &outcome);
+        outcome
     }
 
     /// Hears all that is said up to the end; false if that does not come in time.
@@ -128,7 +139,9 @@ impl Drop for Foreground {
             if !self.drain(Instant::now() + PATIENCE) {
                 let _ = self.child.kill();
             }
-            let _ = self.child.wait();
+            if let Ok(status) = self.child.wait() {
+                self.outcome(status);
+            }
         }
     }
 }

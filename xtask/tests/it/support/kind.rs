@@ -2,20 +2,22 @@
 
 use std::{
     collections::BTreeSet,
-    fmt,
+    env, fmt,
     fs::{self, File},
     hash::{DefaultHasher, Hash, Hasher},
     ops::Deref,
     process::Command,
     sync::LazyLock,
+    thread,
 };
 
 use serde_json::Value;
 use xtask_contract::labels;
 
-use super::template::shared_target;
+use super::{checkout::Checkout, record, template::shared_target};
 
-/// The name of the tests' own kind cluster, which is nobody's deploy. Another checkout's tests have another one.
+/// The name of the tests' own kind cluster, which is nobody's deploy: the one that `cargo xtask test` names and takes
+/// away when all is done, or else one of this checkout, which each test makes and takes away.
 pub(crate) const CLUSTER: ClusterName = ClusterName;
 
 /// See [`CLUSTER`].
@@ -26,8 +28,10 @@ impl Deref for ClusterName {
     type Target = str;
 
     fn deref(&self) -> &str {
-        static NAME: LazyLock<String> =
-            LazyLock::new(|| format!("xtask-e2e-{:03x}", of_this_checkout() % 4096));
+        static NAME: LazyLock<String> = LazyLock::new(|| {
+            let own = || format!("xtask-e2e-{:03x}", number_of(env!("CARGO_MANIFEST_DIR")) % 4096);
+            shared().unwrap_or_else(own)
+        });
         &NAME
     }
 }
@@ -38,31 +42,59 @@ impl fmt::Display for ClusterName {
     }
 }
 
-/// The port at which the deploy on it answers: one that Kubernetes has for this, and no deploy of the repository.
-pub(crate) fn cluster_port() -> u16 {
-    30_100 + u16::try_from(of_this_checkout() % 2000).unwrap()
+/// The name of the cluster that all tests share, if there is one.
+fn shared() -> Option<String> {
+    env::var("XTASK_TEST_CLUSTER").ok()
 }
 
-/// A number that another checkout on this machine hardly has.
-fn of_this_checkout() -> u64 {
+/// The port at which the deploy on it answers: one that Kubernetes has for this, and no deploy of the repository.
+pub(crate) fn cluster_port() -> u16 {
+    30_100 + u16::try_from(number_of(&CLUSTER) % 2000).unwrap()
+}
+
+/// A number that another text hardly has.
+fn number_of(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    env!("CARGO_MANIFEST_DIR").hash(&mut hasher);
+    text.hash(&mut hasher);
     hasher.finish()
 }
 
-/// The tests' own cluster, deleted with this value: also when a test fails. One test has it at a time.
+/// The tests' own cluster. One test has it at a time. After one that failed it is deleted: the next one makes another.
 pub(crate) struct Cluster {
     _lock: File,
 }
 
 impl Cluster {
-    /// What an earlier run that was killed may have left is deleted, too.
-    pub(crate) fn none_yet() -> Self {
+    /// The cluster, or none yet, for a test that goes on where the one before stopped.
+    pub(crate) fn as_it_is() -> Self {
         fs::create_dir_all(shared_target()).unwrap();
         let lock = File::create(shared_target().join("cluster.lock")).unwrap();
         lock.lock().unwrap();
-        Self::delete();
         Self { _lock: lock }
+    }
+
+    /// The cluster with no deploy of the tests' on it, or none yet.
+    pub(crate) fn empty() -> Self {
+        Self::as_it_is().emptied()
+    }
+
+    /// The same cluster without any deploy of the tests'.
+    pub(crate) fn emptied(self) -> Self {
+        if let Some(checkout) = Checkout::left_as(&CLUSTER) {
+            checkout.delete_left(&CLUSTER);
+        }
+        if shared().is_none() {
+            Self::delete();
+        } else if Self::exists() {
+            let delete = ["delete", "namespace", "--ignore-not-found", &format!("{CLUSTER}-dev")];
+            on_node(&format!("kubectl --kubeconfig=/etc/kubernetes/admin.conf {}", delete.join(" ")));
+        }
+        self
+    }
+
+    pub(crate) fn exists() -> bool {
+        let clusters = output(Command::new("kind").args(["get", "clusters"]));
+        clusters.lines().any(|cluster| cluster == &*CLUSTER)
     }
 
     fn delete() {
@@ -72,7 +104,18 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        Self::delete();
+        if thread::panicking() {
+            let kubectl = "kubectl --kubeconfig=/etc/kubernetes/admin.conf";
+            let seen =
+                format!("{kubectl} get pods,jobs,events -A -o wide; {kubectl} get deployments -A -o yaml");
+            record::keep_output("cluster", Command::new("docker").args(["exec", &node(), "sh", "-c", &seen]));
+        }
+        if thread::panicking() || shared().is_none() {
+            Self::delete();
+            if let Some(checkout) = Checkout::left_as(&CLUSTER) {
+                checkout.delete_left(&CLUSTER);
+            }
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod open_loop;
 pub(crate) mod ports;
 pub(crate) mod postgres;
 pub(crate) mod processes;
+pub(crate) mod record;
 pub(crate) mod registry;
 pub(crate) mod relay;
 pub(crate) mod syslog;

@@ -3,9 +3,12 @@
 
 use std::{
     env,
+    fs::OpenOptions,
     io::{self, Write},
     process::{Command, Stdio},
 };
+
+use super::record::test_name;
 
 /// A Docker Engine that answers, and the `kind` command.
 pub(crate) fn docker_and_kind() -> bool {
@@ -78,6 +81,10 @@ fn has(what: &str, command: &[&str]) -> bool {
         );
         // Past the test harness, which shows what is printed only if the test fails.
         let _ = writeln!(io::stderr(), "skipped: {what} is missing");
+        if let Ok(list) = env::var("XTASK_TEST_SKIPPED") {
+            let list = OpenOptions::new().create(true).append(true).open(list);
+            list.and_then(|mut list| writeln!(list, "{}\t{what}", test_name())).unwrap();
+        }
     }
     there
 }

@@ -1,0 +1,134 @@
+//! All checks there are, what each of them runs, and when.
+
+use super::suite::Suite;
+
+/// A check.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Check {
+    pub(super) name: &'static str,
+    pub(super) runs: Runs,
+    pub(super) tier: Tier,
+}
+
+/// What a check runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Runs {
+    /// A command of cargo's.
+    Cargo(&'static [&'static str]),
+    /// The unit tests of both suites.
+    Units,
+    /// The tests of a suite's program `it` whose names begin with this.
+    Tests(Suite, &'static str),
+}
+
+/// When a check is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tier {
+    /// Always: these together take some twenty minutes on two cores.
+    Everyday,
+    /// With `--all`, or when it is named; and why not always.
+    Long(&'static str),
+}
+
+use Runs::{Cargo, Tests, Units};
+use Suite::{Service, Toolchain};
+use Tier::{Everyday, Long};
+
+/// The examples in the documentation of the toolchain's crates.
+const EXAMPLES: [&str; 13] = [
+    "test",
+    "--locked",
+    "--doc",
+    "--package",
+    "xtask-build",
+    "--package",
+    "xtask-contract",
+    "--package",
+    "xtask-lines",
+    "--package",
+    "xtask-release",
+    "--package",
+    "xtask-run",
+];
+
+#[rustfmt::skip] // a table
+pub(super) const CHECKS: [Check; 22] = [
+    Check::new("format", Everyday, Cargo(&["fmt", "--all", "--check"])),
+    Check::new("lints", Everyday, Cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])),
+    Check::new("unit tests", Everyday, Units),
+    Check::new("layering", Everyday, Tests(Toolchain, "layering::")),
+    Check::new("command line", Everyday, Tests(Toolchain, "command_line::")),
+    Check::new("config", Everyday, Tests(Toolchain, "config::")),
+    Check::new("build", Everyday, Tests(Toolchain, "build::")),
+    Check::new("provenance", Everyday, Tests(Toolchain, "provenance::")),
+    Check::new("ledger", Everyday, Tests(Toolchain, "ledger::")),
+    Check::new("local", Everyday, Tests(Toolchain, "local::")),
+    Check::new("services", Everyday, Tests(Toolchain, "services::")),
+    Check::new("registry", Everyday, Tests(Toolchain, "registry::")),
+    Check::new("kind", Everyday, Tests(Toolchain, "kind::")),
+    Check::new("cluster", Everyday, Tests(Toolchain, "cluster::")),
+    Check::new("documents", Everyday, Tests(Toolchain, "documents::")),
+    Check::new("service", Everyday, Tests(Service, "service::")),
+    Check::new("page", Everyday, Tests(Service, "page::")),
+    Check::new("fuzz", Everyday, Tests(Service, "fuzz::")),
+    Check::new("endurance", Everyday, Tests(Service, "endurance::")),
+    Check::new("examples in docs", Everyday, Cargo(&EXAMPLES)),
+    Check::new("steady load", Long("100,000 requests over 20 rollouts take ten minutes"), Tests(Toolchain, "cluster::long::steady")),
+    Check::new("playbook", Long("a fresh system is made from nothing, and set up five times"), Tests(Toolchain, "playbook::")),
+];
+
+impl Check {
+    const fn new(name: &'static str, tier: Tier, runs: Runs) -> Self {
+        Self { name, runs, tier }
+    }
+
+    pub(super) fn is_long(&self) -> bool {
+        self.why_long().is_some()
+    }
+
+    /// Why it is not run always, if it is not.
+    pub(super) fn why_long(&self) -> Option<&'static str> {
+        match self.tier {
+            Everyday => None,
+            Long(why) => Some(why),
+        }
+    }
+
+    /// The check that a test of a suite's program `it` belongs to: of those whose names it begins with, the longest.
+    pub(super) fn of(suite: Suite, test: &str) -> Option<&'static Self> {
+        let prefix = |check: &&Self| match check.runs {
+            Tests(of, prefix) if of == suite && test.starts_with(prefix) => prefix.len(),
+            _ => 0,
+        };
+        CHECKS.iter().filter(|check| prefix(check) > 0).max_by_key(prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn each_module_of_both_programs_is_in_some_check() {
+        for (suite, path) in [(Toolchain, "tests/it/main.rs"), (Service, "../todo-api/tests/it/main.rs")] {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+            let text = fs::read_to_string(&path).unwrap();
+            let modules = text.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+            let without: Vec<&str> = modules
+                .filter(|module| *module != "support")
+                .filter(|module| Check::of(suite, &format!("{module}::a_test")).is_none())
+                .collect();
+            assert!(without.is_empty(), "in no check: {without:?} of {}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_test_belongs_to_the_check_that_names_it_most_closely() {
+        let name = |test| Check::of(Toolchain, test).map(|check| check.name);
+        assert_eq!(name("cluster::sharing::two_runs"), Some("cluster"));
+        assert_eq!(name("cluster::long::steady::all"), Some("steady load"));
+        assert_eq!(name("nowhere::at_all"), None);
+    }
+}
