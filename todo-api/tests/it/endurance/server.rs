@@ -24,6 +24,8 @@ pub(crate) struct TestServer {
     folder: PathBuf,
     address: String,
     port: u16,
+    /// Its port is open to all users of this machine.
+    password: String,
     user: Option<u32>,
     child: Option<Child>,
 }
@@ -48,19 +50,30 @@ impl TestServer {
         let user = geteuid().is_root().then(nobody);
         chown(&folder, user, user).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
-        let mut server =
-            Self { programs, folder, address: address.into(), port: free_port(address), user, child: None };
-        let initdb = ["--username=postgres", "--auth=trust", "--no-sync", "--no-instructions", "--pgdata"];
+        let mut server = Self {
+            programs,
+            folder,
+            address: address.into(),
+            port: free_port(address),
+            password: Uuid::now_v7().simple().to_string(),
+            user,
+            child: None,
+        };
+        let password = server.folder.join("password");
+        fs::write(&password, &server.password).unwrap();
+        let initdb = ["--username=postgres", "--auth=scram-sha-256", "--no-sync", "--no-instructions"];
         let mut command = server.command("initdb");
-        let output = command.args(initdb).arg(server.data()).output().unwrap();
+        command.args(initdb).arg("--pwfile").arg(password).arg("--pgdata").arg(server.data());
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{output:?}");
-        fs::write(server.data().join("pg_hba.conf"), "host all all all trust\n").unwrap();
+        fs::write(server.data().join("pg_hba.conf"), "host all all all scram-sha-256\n").unwrap();
         server.run().await;
         Some(server)
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("postgres://postgres@{}:{}/postgres?sslmode=disable", self.address, self.port)
+        let Self { address, port, password, .. } = self;
+        format!("postgres://postgres:{password}@{address}:{port}/postgres?sslmode=disable")
     }
 
     pub(crate) fn port(&self) -> u16 {

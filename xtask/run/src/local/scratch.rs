@@ -35,11 +35,16 @@ pub async fn with_postgres<T>(
     let programs = postgres_home::newest_programs()?;
     let program = |name: &str| Program::of_machine(programs.join(name), user, Signal::INT, &[]);
     let data = folder.0.join("data").display().to_string();
+    // Its port is open to all users of this machine, and a superuser of PostgreSQL can run programs.
+    let password = Secret::random::<16>()?;
+    let password_file = folder.0.join("password");
+    fs::write(&password_file, password.expose()).doing(|| "writing the password of a PostgreSQL server")?;
     let args = [
         "-D",
         &data,
         "--username=postgres",
-        "--auth=trust",
+        "--auth=scram-sha-256",
+        &format!("--pwfile={}", password_file.display()),
         "--encoding=UTF8",
         "--locale=C.UTF-8",
         "--no-sync",
@@ -64,7 +69,7 @@ pub async fn with_postgres<T>(
     let running = slot.start().await?;
 
     let (stop, stopped) = watch::channel(false);
-    let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+    let url = format!("postgres://postgres:{}@127.0.0.1:{port}/postgres", password.expose());
     let work = async {
         let result = work(&url).await;
         stop.send_replace(true);

@@ -9,7 +9,7 @@ use crate::support::{
     checkout::Checkout,
     command::Outcome,
     faults, http, needs,
-    postgres::{titles, with_another},
+    postgres::{ask, titles, with_another},
 };
 
 const CANARY: &str = "canary-password";
@@ -145,6 +145,17 @@ fn killed_at_any_moment_the_same_command_mends_it() {
         assert!(checkout.deploy("local").services.own_postgres().is_none());
         assert_eq!(url(&checkout), attach[3]);
     }
+}
+
+#[test]
+fn a_server_that_tests_start_lets_nobody_in_without_its_password() {
+    with_another(CANARY, |url| {
+        assert_eq!(ask(url, "SELECT 1").as_deref(), Ok("1"));
+        for password in ["", "postgres", "another"] {
+            let refused = ask(&url.replace(CANARY, password), "SELECT 1").unwrap_err();
+            assert!(refused.contains("password"), "{refused}");
+        }
+    });
 }
 
 /// Runs the newest release, adds a todo, and stops the run.

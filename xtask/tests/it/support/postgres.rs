@@ -7,7 +7,12 @@ use xtask_contract::progress::Silent;
 /// What a query answers, a line for each row, or what `psql` says when it cannot ask.
 pub(crate) fn ask(url: &str, query: &str) -> Result<String, String> {
     let mut psql = Command::new(psql());
-    psql.args(["--no-psqlrc", "--no-password", "--tuples-only", "--no-align", "--command", query, url]);
+    // Arguments can be read by all users of the machine.
+    let (user, rest) = url.split_once('@').unwrap();
+    let (place, password) =
+        user.rsplit_once(':').filter(|(_, it)| !it.starts_with('/')).unwrap_or((user, ""));
+    psql.args(["--no-psqlrc", "--no-password", "--tuples-only", "--no-align", "--command", query]);
+    psql.arg(format!("{place}@{rest}")).env("PGPASSWORD", password);
     let output = psql.env("PGCONNECT_TIMEOUT", "10").output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
     if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
@@ -24,7 +29,8 @@ pub(crate) fn with_another(password: &str, work: impl FnOnce(&str)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let done = runtime.block_on(xtask_run::with_postgres(&Silent, async |url: &str| {
         ask(url, "CREATE DATABASE elsewhere").unwrap();
-        let server = url.trim_start_matches("postgres://postgres@").trim_end_matches("/postgres");
+        ask(url, &format!("ALTER USER postgres PASSWORD '{password}'")).unwrap();
+        let (_, server) = url.trim_end_matches("/postgres").split_once('@').unwrap();
         work(&format!("postgres://postgres:{password}@{server}/elsewhere"));
         Ok(())
     }));
