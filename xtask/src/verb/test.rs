@@ -94,11 +94,18 @@ impl Chosen {
     async fn run(&self, repo: &Repo, ui: &Ui) -> Result<Round> {
         let mut round = Round::default();
         for check in &self.checks {
-            if let Runs::Cargo(arguments) = check.runs {
-                let began = Instant::now();
-                by_cargo(repo, check.name, arguments, ui).await?;
-                round.commands.push((check.name, began.elapsed().as_secs_f64()));
-            }
+            let mut command = match check.runs {
+                Runs::Cargo(arguments) => {
+                    let mut cargo = cargo(repo);
+                    cargo.args(arguments);
+                    cargo
+                }
+                Runs::Examples => Suite::Toolchain.cargo(repo, &["test", "--doc"]),
+                Runs::Units | Runs::Tests(..) => continue,
+            };
+            let began = Instant::now();
+            by_itself(&mut command, check.name, ui).await?;
+            round.commands.push((check.name, began.elapsed().as_secs_f64()));
         }
         let selections =
             Suite::ALL.map(|suite| Selection::of(suite, &self.checks, &CHECKS, self.only.as_deref()));
@@ -194,12 +201,11 @@ fn cargo(repo: &Repo) -> Command {
     cargo
 }
 
-async fn by_cargo(repo: &Repo, name: &str, arguments: &[&str], ui: &Ui) -> Result<()> {
+/// A check that is one command.
+async fn by_itself(cargo: &mut Command, name: &str, ui: &Ui) -> Result<()> {
     let doing = || format!("checking {name}");
     ui.finish_step();
-    ui.note(&format!("{}: cargo {} …", doing(), arguments.join(" ")));
-    let mut cargo = cargo(repo);
-    cargo.args(arguments);
+    ui.note(&format!("{} …", doing()));
     if ui.is_json() {
         // Standard output is the document's alone.
         cargo.stdout(std::io::stderr());

@@ -15,6 +15,8 @@ pub(super) struct Check {
 pub(super) enum Runs {
     /// A command of cargo's.
     Cargo(&'static [&'static str]),
+    /// The examples in the documentation of the toolchain's crates.
+    Examples,
     /// The unit tests of both suites.
     Units,
     /// The tests of a suite's program `it` whose names begin with this.
@@ -30,26 +32,9 @@ pub(super) enum Tier {
     Long(&'static str),
 }
 
-use Runs::{Cargo, Tests, Units};
+use Runs::{Cargo, Examples, Tests, Units};
 use Suite::{Service, Toolchain};
 use Tier::{Everyday, Long};
-
-/// The examples in the documentation of the toolchain's crates.
-const EXAMPLES: [&str; 13] = [
-    "test",
-    "--locked",
-    "--doc",
-    "--package",
-    "xtask-build",
-    "--package",
-    "xtask-contract",
-    "--package",
-    "xtask-lines",
-    "--package",
-    "xtask-release",
-    "--package",
-    "xtask-run",
-];
 
 #[rustfmt::skip] // a table
 pub(super) const CHECKS: [Check; 22] = [
@@ -72,7 +57,7 @@ pub(super) const CHECKS: [Check; 22] = [
     Check::new("page", Everyday, Tests(Service, "page::")),
     Check::new("fuzz", Everyday, Tests(Service, "fuzz::")),
     Check::new("endurance", Everyday, Tests(Service, "endurance::")),
-    Check::new("examples in docs", Everyday, Cargo(&EXAMPLES)),
+    Check::new("examples in docs", Everyday, Examples),
     Check::new("steady load", Long("100,000 requests over 20 rollouts take ten minutes"), Tests(Toolchain, "cluster::long::steady")),
     Check::new("playbook", Long("a fresh system is made from nothing, and set up five times"), Tests(Toolchain, "playbook::")),
 ];
