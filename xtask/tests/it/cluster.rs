@@ -77,15 +77,15 @@ mod long {
 const USE: Habit = Habit { keep_alive: true, pause: Duration::from_millis(20), ends_when_refused: false };
 
 /// A deploy that runs on a cluster.
-struct Story {
-    // Deleted first, whatever happens.
+pub(crate) struct Story {
+    // Let go of first, whatever happens.
     _cluster: Cluster,
-    checkout: Checkout,
+    pub(crate) checkout: Checkout,
 }
 
 impl Story {
     /// Tells a chapter of it, on the deploy that the one before has left, or on a new one.
-    fn goes_on(tell: impl FnOnce(&Self)) {
+    pub(crate) fn goes_on(tell: impl FnOnce(&Self)) {
         if !needs::docker_and_kind() {
             return;
         }

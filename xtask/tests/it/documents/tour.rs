@@ -6,14 +6,16 @@ use rustix::process::Signal;
 use xtask_contract::Digest;
 
 use super::blocks::{self, Block};
-use crate::support::{
-    LONG_PATIENCE,
-    checkout::Checkout,
-    command::{Outcome, PROGRAM, Xtask},
-    foreground::Foreground,
-    kind::{CLUSTER, Cluster},
-    needs,
-    terminal::Terminal,
+use crate::{
+    cluster::Story,
+    support::{
+        LONG_PATIENCE,
+        checkout::Checkout,
+        command::{Outcome, PROGRAM, Xtask},
+        foreground::Foreground,
+        kind::CLUSTER,
+        terminal::Terminal,
+    },
 };
 
 /// Lines that are not typed, by what is in them, and why. (A whole block says `sh not-run`: those take a cluster, a
@@ -34,38 +36,34 @@ const NOT_TYPED: [(&str, &str); 8] = [
 
 #[test]
 fn whoever_types_what_the_documents_say_gets_what_they_promise() {
-    if !needs::docker_and_kind() {
-        return;
-    }
-    let mut tour = Tour::begin();
-    for document in ["README.md", "docs/operating.md"] {
-        for block in blocks::of(&tour.checkout.path(document)).iter().filter(|block| block.mark == "sh") {
-            for line in &block.lines {
-                tour.types(line);
+    Story::goes_on(|story| {
+        let mut tour = Tour::begin(&story.checkout);
+        for document in ["README.md", "docs/operating.md"] {
+            for block in blocks::of(&tour.checkout.path(document)).iter().filter(|block| block.mark == "sh") {
+                for line in &block.lines {
+                    tour.types(line);
+                }
+                tour.comes_back(block);
             }
-            tour.comes_back(block);
         }
-    }
-    assert!(tour.failed.is_empty(), "{}", tour.failed.join("\n"));
-    assert!(tour.typed > 60, "only {} lines were typed", tour.typed);
+        assert!(tour.failed.is_empty(), "{}", tour.failed.join("\n"));
+        assert!(tour.typed > 60, "only {} lines were typed", tour.typed);
+    });
 }
 
-struct Tour {
-    // Deleted first, whatever happens.
-    _cluster: Cluster,
+struct Tour<'a> {
     /// `cargo xtask up` in the other terminal.
     up: Option<Foreground>,
-    checkout: Checkout,
+    checkout: &'a Checkout,
     typed: usize,
     /// What did not work, with what was said: all of it is told in the end.
     failed: Vec<String>,
 }
 
-impl Tour {
-    fn begin() -> Self {
-        let checkout = Checkout::built();
+impl<'a> Tour<'a> {
+    fn begin(checkout: &'a Checkout) -> Self {
         let tools = checkout.around().join("tools");
-        fs::create_dir(&tools).unwrap();
+        fs::create_dir_all(&tools).unwrap();
         // The toolchain under test is compiled already.
         let cargo = format!(
             "#!/bin/sh\n[ \"$1\" = xtask ] && shift && exec '{PROGRAM}' \"$@\"\nPATH=${{PATH#*:}}; exec cargo \"$@\"\n"
@@ -73,9 +71,8 @@ impl Tour {
         program(&tools.join("cargo"), &cargo);
         program(&tools.join("an-editor"), "#!/bin/sh\necho '# looked at' >>\"$1\"\n");
         fs::write(checkout.path("script"), "todos.list()\n").unwrap();
-        // Two releases of `dev` from which others can be told.
-        let tour = Self { _cluster: Cluster::empty(), up: None, checkout, typed: 0, failed: Vec::new() };
-        tour.run("cargo xtask up --env dev").done();
+        // A second release of `dev`, at least: which of them is meant is told from others.
+        let tour = Self { up: None, checkout, typed: 0, failed: Vec::new() };
         tour.run("cargo xtask config set LOG_LEVEL=warn --env dev && cargo xtask up --env dev").done();
         tour
     }
