@@ -61,7 +61,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_millis(50);
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn only_a_head_that_has_begun_can_be_overdue() {
         let arrival = Arrival::default();
         assert!(timeout(3 * LIMIT, arrival.overdue(LIMIT)).await.is_err());

@@ -205,3 +205,27 @@ impl From<DatabaseError> for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_waited_for_and_then_given_up() {
+        let limit = 3 * AGAIN;
+        let config = DatabaseConfig {
+            url: Secret::new("postgres://user:canary@127.0.0.1:1/todos".parse().unwrap()),
+            max_connections: 2,
+            acquire_timeout: limit,
+            statement_timeout: limit,
+        };
+        let asked = Instant::now();
+        let error = connect(config, &[]).await.unwrap_err();
+        assert!(asked.elapsed() >= 2 * AGAIN, "{:?}", asked.elapsed());
+        assert!(
+            error.starts_with("cannot connect to the database: ") && !error.contains("canary"),
+            "{error}"
+        );
+    }
+}

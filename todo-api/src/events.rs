@@ -7,4 +7,10 @@ mod id;
 mod listener;
 mod routes;
 
-pub(crate) use self::{announcer::Announcer, change::Change, hub::Hub, listener::follow, routes::routes};
+pub(crate) use self::{
+    announcer::Announcer,
+    change::Change,
+    hub::Hub,
+    listener::{Patience, follow},
+    routes::routes,
+};

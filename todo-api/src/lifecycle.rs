@@ -139,7 +139,7 @@ mod tests {
         tokio::join!(draining, requests).0
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_drain_goes_on_while_requests_come_but_not_for_ever() {
         let drain = Duration::from_millis(150);
         assert!(drains(Duration::ZERO, MINUTE, Duration::ZERO).await < drain);

@@ -40,9 +40,10 @@ pub(crate) async fn run(config: WebConfig, inherited: Option<std::net::TcpListen
     };
     // One of the connections that the process may hold is the listener's.
     let max_connections = config.database.max_connections - 1;
+    let patience = events::Patience::with(config.database.statement_timeout);
     let database = Database::connect_lazily(DatabaseConfig { max_connections, ..config.database });
     let events = Hub::new(usize::try_from(config.max_streams)?);
-    tokio::spawn(events::follow(database.options(), events.clone()));
+    tokio::spawn(events::follow(database.options(), events.clone(), patience));
     let announcer = Announcer::start(database.clone());
     let lifecycle = Lifecycle::new();
     let stopping = lifecycle.clone().follow(signals, config.drain_delay, config.shutdown_timeout);

@@ -13,22 +13,40 @@ use super::{change::Change, hub::Hub};
 /// The channel of the migrations' triggers.
 const CHANNEL: &str = "todos";
 
-/// How long the connection may be silent before it is asked whether it lives: a network that swallows everything says
-/// nothing by itself.
-const SILENCE: Duration = Duration::from_secs(5);
+/// How long to wait for what the database says.
+#[derive(Clone, Copy)]
+pub(crate) struct Patience {
+    /// How long the connection may be silent before it is asked whether it lives: a network that swallows everything
+    /// says nothing by itself.
+    silence: Duration,
+    /// How long any answer may take.
+    answer: Duration,
+}
 
-/// How long any answer may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+impl Patience {
+    /// For a database whose statements may take this long; longer than seconds nobody is to watch in vain.
+    pub(crate) fn with(statement_timeout: Duration) -> Self {
+        let unit = statement_timeout.min(Duration::from_secs(1));
+        Self { silence: 5 * unit, answer: 2 * unit }
+    }
+
+    async fn answer<T>(self, answer: impl Future<Output = sqlx::Result<T>>) -> Result<T, String> {
+        match timeout(self.answer, answer).await {
+            Ok(answer) => answer.map_err(|error| error.to_string()),
+            Err(_) => Err("no answer in time".into()),
+        }
+    }
+}
 
 /// How long to wait before trying again; doubled with each failure, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// Publishes what the database announces, for as long as the process runs.
-pub(crate) async fn follow(options: PgConnectOptions, hub: Hub) {
+pub(crate) async fn follow(options: PgConnectOptions, hub: Hub, patience: Patience) {
     let mut pause = FIRST_PAUSE;
     loop {
-        let Err(reason) = listen(&options, &hub, &mut pause).await;
+        let Err(reason) = listen(&options, &hub, patience, &mut pause).await;
         tracing::warn!(reason, "the database's announcements are not heard");
         sleep(pause).await;
         pause = LONGEST_PAUSE.min(pause * 2);
@@ -36,37 +54,35 @@ pub(crate) async fn follow(options: PgConnectOptions, hub: Hub) {
 }
 
 /// Publishes what one connection hears, and says why it ended.
-async fn listen(options: &PgConnectOptions, hub: &Hub, pause: &mut Duration) -> Result<Infallible, String> {
+async fn listen(
+    options: &PgConnectOptions,
+    hub: &Hub,
+    patience: Patience,
+    pause: &mut Duration,
+) -> Result<Infallible, String> {
     // A pool of one, because the library's listener wants one.
     let pool = PgPoolOptions::new()
         .max_connections(1)
-        .acquire_timeout(PATIENCE)
+        .acquire_timeout(patience.answer)
         .max_lifetime(None)
         .idle_timeout(None)
         .connect_lazy_with(options.clone());
-    let mut listener = in_time(PgListener::connect_with(&pool)).await?;
+    let mut listener = patience.answer(PgListener::connect_with(&pool)).await?;
     // Any loss is reported, and answered with a gap.
     listener.eager_reconnect(false);
-    in_time(listener.listen(CHANNEL)).await?;
+    patience.answer(listener.listen(CHANNEL)).await?;
     // Only now: what was announced before went unheard.
     hub.gap();
     *pause = FIRST_PAUSE;
     tracing::debug!("the database's announcements are heard");
     loop {
-        match timeout(SILENCE, listener.try_recv()).await {
+        match timeout(patience.silence, listener.try_recv()).await {
             Ok(Ok(Some(notification))) => hub.publish(Change::parse(notification.payload())),
             Ok(Ok(None)) => return Err("the connection was lost".into()),
             Ok(Err(error)) => return Err(error.to_string()),
             Err(_) => {
-                in_time(listener.execute("SELECT 1")).await?;
+                patience.answer(listener.execute("SELECT 1")).await?;
             }
         }
-    }
-}
-
-async fn in_time<T>(answer: impl Future<Output = sqlx::Result<T>>) -> Result<T, String> {
-    match timeout(PATIENCE, answer).await {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
-        Err(_) => Err("no answer in time".into()),
     }
 }

@@ -1,7 +1,7 @@
 //! Whatever is sent to the service, it is never at a loss: no 5xx, no panic, no end to it, and no more memory.
 //!
-//! The requests are made from the API's description by schemathesis, which is installed into the target folder. Where
-//! `XTASK_E2E=required` lets nothing be skipped they are 10,000, or as many as three minutes allow, else a few hundred.
+//! The requests are made from the API's description by schemathesis, which is installed into the target folder. With
+//! `XTASK_LONG=1` they are 10,000, or as many as three minutes allow, and 2,000 raw ones; else a few seconds' worth.
 
 mod document;
 mod raw;

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Long enough for the system to wait for seconds before it sends anything again.
-const OUTAGE: Duration = Duration::from_secs(8);
+const OUTAGE: Duration = Duration::from_secs(4);
 const CLIENTS: usize = 16;
 
 /// What a client met: when it asked, the status, whether it was told when to ask again, how long it took.
@@ -31,8 +31,13 @@ async fn while_packets_are_dropped_it_says_so_in_time_and_afterwards_all_is_well
     let Some(network) = Network::lay() else { return };
     let Some(database) = TestServer::start(&network.here()).await else { return };
     assert!(run("migrate", &[("DATABASE_URL", &database.url())]).await.status.success());
-    let variables = [("BIND_ADDRESS", network.there()), ("LOG_LEVEL", "info".into())];
-    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let there = network.there();
+    let variables = [
+        ("BIND_ADDRESS", there.as_str()),
+        ("LOG_LEVEL", "info"),
+        ("DATABASE_ACQUIRE_TIMEOUT", "500ms"),
+        ("DATABASE_STATEMENT_TIMEOUT", "1s"),
+    ];
     let mut service =
         Service::run(command_after(&network.prefix(), &["web"]), &database.url(), &variables).await;
     assert_eq!(service.get("/readyz").await.status(), 200);

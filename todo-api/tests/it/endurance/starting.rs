@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Longer than a web request would wait.
-const LATE: Duration = Duration::from_millis(1500);
+const LATE: Duration = Duration::from_millis(700);
 
 #[tokio::test]
 async fn a_one_off_process_waits_for_a_server_that_lets_nobody_in_yet() {

@@ -16,11 +16,13 @@ use tokio::{
 
 use super::{
     database::TestDatabase,
+    needs::long,
     process::{PATIENCE, Service},
-    unharmed::{PATIENT, unharmed},
+    unharmed::unharmed,
 };
 
-const COUNT: usize = 2000;
+/// How many requests there are, where there is time and elsewhere.
+const COUNT: [usize; 2] = [2000, 200];
 
 /// What is changed: from nothing to everything. The stream of events is not among them, as it has no end.
 const REQUESTS: [&str; 5] = [
@@ -108,9 +110,9 @@ async fn send(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn whatever_bytes_come_the_service_goes_on() {
     let database = TestDatabase::migrated().await;
-    let service = Service::ready(&database, &PATIENT).await;
+    let service = Service::ready(&database, &[("LOG_LEVEL", "info")]).await;
     let mut runner = TestRunner::new(Config::default());
-    for _ in 0..COUNT {
+    for _ in 0..if long() { COUNT[0] } else { COUNT[1] } {
         let bytes = bytes().new_tree(&mut runner).unwrap().current();
         let answer = send(service.address, &bytes).await;
         let shown = String::from_utf8_lossy(&bytes);

@@ -9,14 +9,6 @@ use super::process::Service;
 /// The most memory it may ever have had. A binary for tests has more than one for production, but not without bounds.
 const MEMORY_KIB: u64 = 96 * 1024;
 
-/// With these a busy machine is no reason for a 503.
-pub(crate) const PATIENT: [(&str, &str); 4] = [
-    ("DATABASE_ACQUIRE_TIMEOUT", "30s"),
-    ("DATABASE_STATEMENT_TIMEOUT", "30s"),
-    ("REQUEST_TIMEOUT", "1m"),
-    ("LOG_LEVEL", "info"),
-];
-
 /// Looks into its log and its memory.
 pub(crate) async fn unharmed(mut service: Service) {
     assert!(service.runs());

@@ -84,9 +84,9 @@ async fn all_that_is_wrong_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_database_that_does_not_answer_hides_nothing_else() {
-    let url = "postgres://user:canary-4711@127.0.0.1:1/todos";
-    let output = check(url, &[("METRICS_PORT", "-1")]).await;
+async fn a_database_that_lets_nobody_in_hides_nothing_else() {
+    let url = TestDatabase::empty().await.url_for_a_stranger("canary-4711");
+    let output = check(&url, &[("METRICS_PORT", "-1")]).await;
     assert_eq!(output.status.code(), Some(1));
     let wrong = wrong(&output);
     assert_eq!(wrong.len(), 2, "{wrong:#?}");

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::process::{command, run};
+use super::{
+    database::TestDatabase,
+    process::{command, run},
+};
 
 const CANARY: &str = "canary-4711";
 
@@ -41,7 +44,7 @@ async fn what_is_missing_is_told_by_name() {
 
 #[tokio::test]
 async fn a_secret_is_neither_logged_nor_shown() {
-    let url = format!("postgres://user:{CANARY}@127.0.0.1:1/todos");
+    let url = TestDatabase::empty().await.url_for_a_stranger(CANARY);
     let output = run("migrate", &[("DATABASE_URL", &url), ("LOG_LEVEL", "trace")]).await;
     assert_eq!(output.status.code(), Some(1));
     let all = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();

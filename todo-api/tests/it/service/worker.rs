@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{
     database::TestDatabase,
-    process::{PATIENCE, Service, client, command, run},
+    process::{PATIENCE, PATIENT, Service, client, command, run},
 };
 
 const SECRET: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -96,7 +96,7 @@ fn worker(database: &TestDatabase, url: &str, attempts: &str) -> Child {
         ("WEBHOOK_SECRET", &secret),
         ("WEBHOOK_ATTEMPTS", attempts),
     ];
-    command(&["worker"], &variables).stdout(Stdio::null()).spawn().unwrap()
+    command(&["worker"], &[&PATIENT[..], &variables].concat()).stdout(Stdio::null()).spawn().unwrap()
 }
 
 fn signal(worker: &Child, signal: Signal) {

@@ -5,6 +5,8 @@ use std::{env, str::FromStr, thread};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use uuid::Uuid;
 
+use super::template;
+
 /// A database that exists as long as this value.
 pub(crate) struct TestDatabase {
     server: String,
@@ -14,20 +16,23 @@ pub(crate) struct TestDatabase {
 impl TestDatabase {
     /// An empty database.
     pub(crate) async fn empty() -> Self {
-        let server = env::var("TEST_DATABASE_URL").expect(
-            "these tests need PostgreSQL: run `cargo xtask test`, or set TEST_DATABASE_URL to a superuser's URL",
-        );
-        let database = Self { server, name: format!("test_{}", Uuid::now_v7().simple()) };
+        let database = Self::named();
         execute(&database.server, format!("CREATE DATABASE {}", database.name)).await.unwrap();
         database
     }
 
     /// A database with the schema of this version.
     pub(crate) async fn migrated() -> Self {
-        let database = Self::empty().await;
-        let output = super::process::run("migrate", &[("DATABASE_URL", &database.url())]).await;
-        assert!(output.status.success(), "{output:?}");
+        let database = Self::named();
+        template::copy(&database.server, &database.name).await;
         database
+    }
+
+    fn named() -> Self {
+        let server = env::var("TEST_DATABASE_URL").expect(
+            "these tests need PostgreSQL: run `cargo xtask test`, or set TEST_DATABASE_URL to a superuser's URL",
+        );
+        Self { server, name: format!("test_{}", Uuid::now_v7().simple()) }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -35,7 +40,12 @@ impl TestDatabase {
     }
 
     pub(crate) fn options(&self) -> PgConnectOptions {
-        PgConnectOptions::from_str(&self.server).unwrap().database(&self.name)
+        options(&self.server, &self.name)
+    }
+
+    /// A URL with which the server lets nobody in.
+    pub(crate) fn url_for_a_stranger(&self, password: &str) -> String {
+        self.options().username("a_stranger").password(password).to_url_lossy().into()
     }
 
     pub(crate) async fn connect(&self) -> PgConnection {
@@ -62,6 +72,11 @@ impl Drop for TestDatabase {
             let _ = dropped.join();
         });
     }
+}
+
+/// How to connect to a database of a server.
+pub(super) fn options(server: &str, database: &str) -> PgConnectOptions {
+    PgConnectOptions::from_str(server).unwrap().database(database)
 }
 
 async fn execute(server: &str, sql: String) -> sqlx::Result<()> {

@@ -4,3 +4,4 @@ pub(crate) mod database;
 pub(crate) mod needs;
 pub(crate) mod process;
 pub(crate) mod proxy;
+mod template;

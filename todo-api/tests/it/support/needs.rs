@@ -7,6 +7,11 @@ use std::{
     thread,
 };
 
+/// Whether there is time for what takes minutes: `XTASK_LONG=1`.
+pub(crate) fn long() -> bool {
+    env::var("XTASK_LONG").as_deref() == Ok("1")
+}
+
 /// Names what is skipped, or fails where nothing may be.
 pub(crate) fn missing(what: &str) {
     assert!(

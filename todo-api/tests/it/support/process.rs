@@ -34,6 +34,10 @@ pub(crate) fn choose_tls() {
 /// How long anything may take that should happen at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// With these a busy machine is no reason for a 503. What is about time sets its own.
+pub(crate) const PATIENT: [(&str, &str); 3] =
+    [("DATABASE_ACQUIRE_TIMEOUT", "30s"), ("DATABASE_STATEMENT_TIMEOUT", "30s"), ("REQUEST_TIMEOUT", "1m")];
+
 /// Runs a command to its end; space divides its arguments.
 pub(crate) async fn run(arguments: &str, variables: &[(&str, &str)]) -> Output {
     let arguments: Vec<_> = arguments.split(' ').collect();
@@ -73,7 +77,7 @@ impl Service {
     /// Starts the service on a migrated database, and waits until it is ready.
     pub(crate) async fn ready(database: &TestDatabase, variables: &[(&str, &str)]) -> Self {
         let service = Self::start(&database.url(), variables).await;
-        assert_eq!(service.get("/readyz").await.status(), 200);
+        service.until_ok("/readyz").await;
         service
     }
 
@@ -139,6 +143,12 @@ impl Service {
         client().get(self.url(path)).send().await.unwrap()
     }
 
+    /// Waits until this is answered as hoped.
+    pub(crate) async fn until_ok(&self, path: &str) {
+        let ok = async { while self.get(path).await.status() != 200 {} };
+        timeout(PATIENCE, ok).await.unwrap_or_else(|_| panic!("{path} is not answered with 200"));
+    }
+
     /// How much of the machine's memory it has, in bytes.
     pub(crate) fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
@@ -173,6 +183,7 @@ fn with_defaults<'a>(database_url: &'a str, variables: &[(&'a str, &'a str)]) ->
         ("DRAIN_DELAY", "0s"),
         ("LOG_LEVEL", "debug"),
     ];
+    all.extend(PATIENT);
     all.extend(variables);
     all
 }

@@ -1,14 +1,12 @@
 //! A network between the service and its database that can stop carrying anything.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr};
 
+use reqwest::Url;
 use sqlx::{ConnectOptions, postgres::PgConnectOptions};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream, UnixStream},
     sync::watch,
 };
 
@@ -20,14 +18,14 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) async fn to(database: &PgConnectOptions) -> Self {
-        let target = format!("{}:{}", database.get_host(), database.get_port());
+        let database = database.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (swallows, state) = watch::channel(false);
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                let far = TcpStream::connect(&target).await.unwrap();
-                let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
+                let (near_in, near_out) = near.into_split();
+                let (far_in, far_out) = connect(&database).await.unwrap();
                 tokio::spawn(carry(near_in, far_out, state.clone()));
                 tokio::spawn(carry(far_in, near_out, state.clone()));
             }
@@ -36,7 +34,10 @@ impl Proxy {
     }
 
     pub(crate) fn url(&self, database: &PgConnectOptions) -> String {
-        database.clone().host("127.0.0.1").port(self.address.port()).to_url_lossy().into()
+        let mut url: Url = database.to_url_lossy();
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(self.address.port())).unwrap();
+        url.into()
     }
 
     pub(crate) fn swallow(&self, everything: bool) {
@@ -44,7 +45,24 @@ impl Proxy {
     }
 }
 
-async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, swallows: watch::Receiver<bool>) {
+type Halves = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>);
+
+/// To a server on a network, or to one that is reached through a socket in a folder.
+async fn connect(database: &PgConnectOptions) -> io::Result<Halves> {
+    if let Some(folder) = database.get_socket() {
+        let socket = folder.join(format!(".s.PGSQL.{}", database.get_port()));
+        let (read, write) = UnixStream::connect(socket).await?.into_split();
+        return Ok((Box::new(read), Box::new(write)));
+    }
+    let (read, write) = TcpStream::connect((database.get_host(), database.get_port())).await?.into_split();
+    Ok((Box::new(read), Box::new(write)))
+}
+
+async fn carry(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    swallows: watch::Receiver<bool>,
+) {
     let mut buffer = [0; 8192];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
         if !*swallows.borrow() && to.write_all(&buffer[..count]).await.is_err() {

@@ -52,7 +52,7 @@ async fn a_person_types_and_sees() {
     answers(&mut terminal, "\"un\" + \"seen\"; print(1 + 10)", "11\r\n");
     terminal.types("\x04");
     assert!(terminal.end().success());
-    assert_eq!(count(&database).await, 1);
+    assert_eq!(count(&mut database.connect().await).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
