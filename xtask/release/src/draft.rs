@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, env};
 
-use chrono::Utc;
 use xtask_contract::{
     BuildRecord, Deploy, Digest, EnvName, Error, Identity, Layout, Ledger, Release, ReleaseId, Repo, Result,
     SealedSecrets,
@@ -12,11 +11,12 @@ use xtask_contract::{
     service::{ProcessType, Service},
 };
 
-use crate::{check, describe, ledger, provision, recipients, render, signing, who};
+use crate::{Clock, SystemClock, check, describe, ledger, provision, recipients, render, signing, who};
 
 /// A release that could be made: nothing keeps its image and its config from each other.
 pub struct Draft<'a> {
     repo: &'a Repo,
+    clock: &'a dyn Clock,
     env: EnvName,
     by: String,
     image: Image,
@@ -52,12 +52,18 @@ impl<'a> Draft<'a> {
         let service = describe(&Layout::at(repo.images()), &image.digest)?;
         let secrets = SealedSecrets::read(repo, env)?;
         check(repo, env, &service, &deploy, secrets.as_ref(), &image)?;
-        Ok(Self { repo, env: env.clone(), by: who(), image, service, deploy, secrets })
+        let clock = &SystemClock;
+        Ok(Self { repo, clock, env: env.clone(), by: who(), image, service, deploy, secrets })
+    }
+
+    /// The same by another clock than this machine's.
+    pub fn by_clock(self, clock: &'a dyn Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// What the release would be if it were made now, but for credentials that are only made with it.
     pub fn preview(&self) -> Release {
-        self.at(ReleaseId::at(Utc::now()), 0, None, self.secrets.clone())
+        self.at(ReleaseId::at(self.clock.now()), 0, None, self.secrets.clone())
     }
 
     /// What does not keep it from being made, but should be known.
@@ -88,7 +94,8 @@ impl<'a> Draft<'a> {
     pub fn publish(self) -> Result<Verified> {
         let key = signing::key(&self.env, &self.deploy.policy)?;
         let secrets = provision::secrets(self.repo, &self.env, &self.deploy)?;
-        ledger::append(&Ledger::of(self.repo, &self.env), key.as_ref(), |id, sequence, previous| {
+        let ledger = Ledger::of(self.repo, &self.env);
+        ledger::append(&ledger, self.clock, key.as_ref(), |id, sequence, previous| {
             let release = self.at(id, sequence, previous, secrets);
             let objects = self.objects(&release)?;
             Ok((release, objects))

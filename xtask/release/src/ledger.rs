@@ -18,19 +18,22 @@ use xtask_contract::{
     release::Link, signature::SigningKey,
 };
 
+use crate::Clock;
+
 /// The temporary name. The lock makes sure that there is one writer only.
 const INCOMING: &str = ".incoming";
 
 /// Adds the release that `make` makes for an ID, a place in the chain and the link to the release before.
 pub(crate) fn append(
     ledger: &Ledger,
+    clock: &dyn Clock,
     key: Option<&SigningKey>,
     make: impl FnOnce(ReleaseId, u64, Option<Link>) -> Result<(Release, Option<String>)>,
 ) -> Result<Verified> {
     let folder = ledger.folder();
     let _lock = durable::lock(folder).doing(|| format!("taking the lock of {}", folder.display()))?;
     let newest = ledger.ids()?.pop().map(|id| ledger.load(id)).transpose()?;
-    let id = next_id(newest.as_ref().map(|newest| newest.release.id))?;
+    let id = next_id(clock, newest.as_ref().map(|newest| newest.release.id))?;
     let sequence = newest.as_ref().map_or(0, |newest| newest.release.sequence) + 1;
     let (release, objects) = make(id, sequence, newest.as_ref().map(Verified::link))?;
 
@@ -75,18 +78,12 @@ fn clear(incoming: &Path) -> io::Result<()> {
 }
 
 /// The first ID that is later than the newest release's: now, or the next second.
-fn next_id(newest: Option<ReleaseId>) -> Result<ReleaseId> {
+fn next_id(clock: &dyn Clock, newest: Option<ReleaseId>) -> Result<ReleaseId> {
     loop {
-        let now = Utc::now();
+        let now = clock.now();
         match wait(newest, now) {
             Wait::No => return Ok(ReleaseId::at(now)),
-            Wait::For(duration) => {
-                #[expect(
-                    clippy::disallowed_methods,
-                    reason = "the next second is just what is awaited here"
-                )]
-                std::thread::sleep(duration);
-            }
+            Wait::For(duration) => clock.wait(duration),
             Wait::TooLong => {
                 let newest = newest.map_or_else(String::new, |id| id.to_string());
                 let why = format!(

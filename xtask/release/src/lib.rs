@@ -3,6 +3,7 @@
 //! Architecture invariants: nothing is built or run here, and no release that exists is ever changed.
 
 mod check;
+mod clock;
 pub mod config;
 mod deploy_file;
 mod draft;
@@ -15,6 +16,7 @@ mod rollback;
 pub mod services;
 mod signing;
 
+pub use clock::{Clock, SystemClock};
 pub use draft::Draft;
 pub use endpoint::Endpoint;
 pub use rollback::rollback;

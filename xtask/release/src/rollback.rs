@@ -4,7 +4,7 @@ use xtask_contract::{
     Digest, EnvName, Error, Layout, Ledger, Policy, Release, ReleaseId, Repo, Result, ledger::Verified,
 };
 
-use crate::{draft::allow, ledger, render, signing, who};
+use crate::{SystemClock, draft::allow, ledger, render, signing, who};
 
 /// Makes a release like an earlier one, the one before the newest if none is named. `ran` are the images that
 /// have run in the deploys which this one's policy promotes from. Its image must be in the layout, if one is given.
@@ -38,7 +38,7 @@ pub fn rollback(
         layout.check_image(&image.digest)?;
     }
     let key = signing::key(env, &policy)?;
-    ledger::append(&ledger, key.as_ref(), |id, sequence, previous| {
+    ledger::append(&ledger, &SystemClock, key.as_ref(), |id, sequence, previous| {
         let release =
             Release { id, sequence, by: who(), previous, rollback_to: Some(to), ..earlier.release.clone() };
         let objects = earlier.objects.as_ref().map(|text| render::again(text, &release)).transpose()?;

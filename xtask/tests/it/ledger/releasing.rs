@@ -1,13 +1,15 @@
 //! A release appears whole or not at all, and follows the one before it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Barrier, thread};
 
 use xtask_contract::deploy::{Target, Text};
+use xtask_release::{Clock, Draft};
 
 use super::{RELEASE, assert_is_a_chain, mode, names, run_in, state::State};
 use crate::support::{
     LONG_PATIENCE,
-    checkout::Checkout,
+    checkout::{Checkout, name},
+    clock::FakeClock,
     faults::{killed_at, moments},
     needs,
 };
@@ -88,16 +90,40 @@ fn each_release_is_later_than_the_one_before_and_names_it() {
     }
 }
 
-/// A release an ID, an ID a second: it takes a hundred seconds, nearly all of them spent waiting.
+/// An ID a second: a hundred take a hundred seconds, which pass on a clock that nobody waits for.
 #[test]
-fn a_hundred_releases_at_once_become_one_chain() {
+fn a_hundred_releases_at_once_become_one_chain_of_a_second_each() {
     let checkout = Checkout::built();
-    let running: Vec<_> = (0..100).map(|_| checkout.xtask(RELEASE).args(["--json"]).start()).collect();
-    let told: BTreeSet<String> =
-        running.into_iter().map(|one| one.ends_within(LONG_PATIENCE).done().text("id")).collect();
+    let (repo, env, start) = (checkout.repo(), name("local"), "2011-04-06T20:32:17.250Z".parse().unwrap());
+    let (clock, all_at_once) = (FakeClock::at(start), Barrier::new(100));
+    let release = || {
+        let draft = Draft::of_build(&repo, &env, None, &[]).unwrap().by_clock(&clock);
+        all_at_once.wait();
+        draft.publish().unwrap().release.id.to_string()
+    };
+    let told = thread::scope(|scope| {
+        let running: Vec<_> = (0..100).map(|_| scope.spawn(release)).collect();
+        running.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert_are_all_and_a_chain(&checkout, 100, &told);
+    assert_eq!(clock.now().timestamp() - start.timestamp(), 99, "none waits longer than it has to");
+}
+
+/// The same with all of the command line, and this machine's clock.
+#[test]
+fn several_commands_that_release_at_once_make_one_chain() {
+    let checkout = Checkout::built();
+    let running: Vec<_> = (0..5).map(|_| checkout.xtask(RELEASE).args(["--json"]).start()).collect();
+    let told = running.into_iter().map(|one| one.ends_within(LONG_PATIENCE).done().text("id")).collect();
+    assert_are_all_and_a_chain(&checkout, 5, &told);
+}
+
+/// What was told of so many releases is what there is.
+#[track_caller]
+fn assert_are_all_and_a_chain(checkout: &Checkout, count: usize, told: &BTreeSet<String>) {
     let releases = checkout.releases("local");
     let found: BTreeSet<String> = releases.iter().map(|verified| verified.release.id.to_string()).collect();
-    assert_eq!((told.len(), told), (100, found));
+    assert_eq!((told.len(), told), (count, &found));
     assert_is_a_chain(&releases);
 }
 

@@ -2,6 +2,7 @@
 //! machine must have.
 
 pub(crate) mod checkout;
+pub(crate) mod clock;
 pub(crate) mod command;
 pub(crate) mod faults;
 pub(crate) mod foreground;
