@@ -72,7 +72,7 @@ pub(crate) async fn run(job: &Job<'_>, announce: &dyn Fn(&Ran)) -> Result<()> {
         let asked = tokio::select! {
             biased;
             () = stop.asked() => return Err(gave_up(job)),
-            asked = client::run(job.repo, job.env, release, job.options.if_busy, job.progress) => asked?,
+            asked = client::run(job.repo, job.env, release, job.options, job.progress) => asked?,
         };
         if let Some(ran) = asked {
             announce(&ran);

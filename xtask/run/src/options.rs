@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use xtask_contract::Progress;
 
+/// How long a process may take to become ready, unless something else is said.
+pub(crate) const START: Duration = Duration::from_mins(1);
+
 /// What to do while another command changes the deploy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfBusy {
@@ -22,8 +25,10 @@ pub struct Options {
     pub take_over: Vec<String>,
     /// Whether a release that fails is left as it is, rather than exchanged for the one before.
     pub keep_failed: bool,
-    /// The last resort: how long the release may take to arrive.
+    /// The last resort: how long the release may take to arrive on a cluster.
     pub deadline: Duration,
+    /// The same on this machine: how long each of its processes may take to become ready.
+    pub start: Duration,
 }
 
 impl Default for Options {
@@ -33,6 +38,7 @@ impl Default for Options {
             take_over: Vec::new(),
             keep_failed: false,
             deadline: Duration::from_mins(5),
+            start: START,
         }
     }
 }
@@ -47,11 +53,7 @@ impl Options {
     }
 
     fn only_for_clusters(&self) -> Vec<&'static str> {
-        let given = [
-            ("--take-over", !self.take_over.is_empty()),
-            ("--keep-failed", self.keep_failed),
-            ("--deadline", self.deadline != Self::default().deadline),
-        ];
+        let given = [("--take-over", !self.take_over.is_empty()), ("--keep-failed", self.keep_failed)];
         given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
     }
 }
@@ -63,7 +65,7 @@ mod tests {
     #[test]
     fn what_this_machine_does_not_heed_is_named_if_it_is_given() {
         assert!(Options::default().only_for_clusters().is_empty());
-        let given = Options { keep_failed: true, deadline: Duration::from_secs(9), ..Options::default() };
-        assert_eq!(given.only_for_clusters(), ["--keep-failed", "--deadline"]);
+        let given = Options { keep_failed: true, take_over: vec!["data.PORT".into()], ..Options::default() };
+        assert_eq!(given.only_for_clusters(), ["--take-over", "--keep-failed"]);
     }
 }

@@ -20,9 +20,10 @@ pub(crate) struct How {
     #[arg(long)]
     pub(crate) keep_failed: bool,
 
-    /// The last resort: how long the release may take to arrive, such as 90s or 10m
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
-    pub(crate) deadline: Duration,
+    /// The last resort: how long the release may take to arrive on a cluster (5m if not given), or each of its processes
+    /// to become ready on this machine (1m)
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) deadline: Option<Duration>,
 
     /// Write what happens to standard output, as one JSON document in a line for each event
     #[arg(long, conflicts_with = "json")]
@@ -31,11 +32,13 @@ pub(crate) struct How {
 
 impl How {
     pub(crate) fn options(&self) -> Options {
+        let usual = Options::default();
         Options {
             if_busy: if self.no_wait { IfBusy::Refuse } else { IfBusy::Wait },
             take_over: self.take_over.clone(),
             keep_failed: self.keep_failed,
-            deadline: self.deadline,
+            deadline: self.deadline.unwrap_or(usual.deadline),
+            start: self.deadline.unwrap_or(usual.start),
         }
     }
 }
@@ -53,7 +56,23 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        how: How,
+    }
+
+    #[test]
+    fn a_cluster_and_a_process_of_this_machine_have_other_times_unless_one_is_given() {
+        let options = |line: &[&str]| Line::parse_from(line).how.options();
+        let (usual, given) = (options(&["run"]), options(&["run", "--deadline", "9s"]));
+        assert_eq!((usual.deadline, usual.start), (Duration::from_mins(5), Duration::from_mins(1)));
+        assert_eq!([given.deadline, given.start], [Duration::from_secs(9); 2]);
+    }
 
     #[test]
     fn a_duration_is_a_number_with_a_unit() {

@@ -14,7 +14,7 @@ use super::{
     control::{Holder, Reply, Request, VERSION, Wish, user},
     gate, lock,
 };
-use crate::{Amount, Formation, IfBusy, Ran};
+use crate::{Amount, Formation, IfBusy, Options, Ran};
 
 /// How a deploy of this machine is that runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,11 +70,12 @@ pub(super) async fn run(
     repo: &Repo,
     env: &EnvName,
     release: ReleaseId,
-    if_busy: IfBusy,
+    options: &Options,
     progress: &dyn Progress,
 ) -> Result<Option<Ran>> {
     let doing = format!("running {release} of {env}");
-    match ask(repo, env, &doing, Wish::Run { release }, if_busy, progress).await? {
+    let wish = Wish::Run { release, start: options.start };
+    match ask(repo, env, &doing, wish, options.if_busy, progress).await? {
         Outcome::Nobody => Ok(None),
         Outcome::Done(Reply::Ran(ran)) => Ok(Some(ran)),
         Outcome::Done(_) => Err(misunderstood(doing)),

@@ -1,7 +1,7 @@
 //! What a command and the `run` that is up say to each other: one JSON document per line, over a Unix socket. A command
 //! says one thing, and hears until the socket is closed.
 
-use std::{collections::BTreeMap, env, fmt};
+use std::{collections::BTreeMap, env, fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use xtask_contract::{EnvName, Error, Progress, ReleaseId};
 
 use super::client::State;
-use crate::{Amount, Formation, Ran};
+use crate::{Amount, Formation, Ran, options::START};
 
 /// The version of this conversation. A command of another version is answered with [`Reply::Failed`], whose form stays.
 pub(super) const VERSION: u32 = 2;
@@ -34,9 +34,21 @@ pub(super) struct Version {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Wish {
-    Run { release: ReleaseId },
-    Scale { wishes: BTreeMap<String, Amount> },
+    Run {
+        release: ReleaseId,
+        /// How long each of its processes may take to become ready.
+        #[serde(default = "start")]
+        start: Duration,
+    },
+    Scale {
+        wishes: BTreeMap<String, Amount>,
+    },
     State,
+}
+
+/// What is meant by a command of the time when that could not be chosen.
+fn start() -> Duration {
+    START
 }
 
 /// What a command hears.

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     rc::Rc,
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -30,6 +31,8 @@ pub(super) struct Plan {
     types: BTreeMap<String, Process>,
     address: IpAddr,
     pub(super) program: Program,
+    /// How long each process may take to become ready.
+    start: Duration,
     gate: Rc<Gate>,
     pub(super) journal: Rc<Journal>,
 }
@@ -56,13 +59,20 @@ struct Member {
 }
 
 impl Plan {
-    pub(super) fn new(release: &Release, program: Program, gate: Rc<Gate>, journal: Rc<Journal>) -> Self {
+    pub(super) fn new(
+        release: &Release,
+        program: Program,
+        start: Duration,
+        gate: Rc<Gate>,
+        journal: Rc<Journal>,
+    ) -> Self {
         Self {
             release: release.id,
             env: release.env.clone(),
             types: release.processes.clone(),
             address: address(&release.config),
             program,
+            start,
             gate,
             journal,
         }
@@ -95,7 +105,8 @@ impl Plan {
         let name = format!("{kind}.{number}");
         let stream = self.journal.stream(self.release, &name);
         let slot = Slot::new(name, self.program.clone(), process.args.clone(), ready, Signal::TERM);
-        Ok(Planned { slot: slot.kept(stream), kind: kind.to_owned(), number, claim })
+        let slot = slot.within(self.start).kept(stream);
+        Ok(Planned { slot, kind: kind.to_owned(), number, claim })
     }
 
     /// The port that a process opens by itself: nobody else can have it open at the same time.

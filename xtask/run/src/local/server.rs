@@ -60,7 +60,7 @@ impl Supervisor<'_> {
     ) -> Option<Reply> {
         let release = match request.wish {
             Wish::State => return Some(Reply::State(self.state())),
-            Wish::Run { release } => Some(release),
+            Wish::Run { release, .. } => Some(release),
             Wish::Scale { .. } => None,
         };
         let holder = Holder { user: request.user.clone(), process, release, since: chrono::Utc::now() };
@@ -94,11 +94,11 @@ impl Supervisor<'_> {
     ) -> Result<Reply> {
         let progress = Told { here: self.progress, there: tell };
         match wish {
-            Wish::Run { release } => {
+            Wish::Run { release, start } => {
                 self.progress
                     .note(&format!("{} (process {}) asks for {release}", holder.user, holder.process));
                 let wanted = Wanted::check(self.repo, self.env, *release)?;
-                let options = Options::default();
+                let options = Options { start: *start, ..Options::default() };
                 let mut ran = self.run(turn, &wanted.job(self.repo, self.env, &options, &progress)).await?;
                 ran.supervisor = Some(std::process::id());
                 self.progress.note(&format!("{release} runs"));
@@ -152,6 +152,7 @@ mod tests {
         );
         assert!(parse("Good morning!").is_err());
         let wish = r#"{"version": 2, "user": "me", "wait": true, "wish": {"run": {"release": "2011-04-06-20:32:17"}}}"#;
-        assert!(matches!(parse(wish).unwrap().wish, Wish::Run { .. }));
+        let minute = Duration::from_mins(1);
+        assert!(matches!(parse(wish).unwrap().wish, Wish::Run { start, .. } if start == minute));
     }
 }

@@ -23,10 +23,8 @@ use super::{
     running::{Event, Running, ended},
     socket::Socket,
 };
-use crate::http;
+use crate::{http, options::START};
 
-/// How long a process may take to become ready.
-const START: Duration = Duration::from_mins(1);
 /// How long the first restart of a crashing process waits; each further one waits twice as long ...
 const BACK_OFF: Duration = Duration::from_millis(500);
 /// ... but never longer than this.
@@ -40,6 +38,8 @@ pub(super) struct Slot {
     program: Program,
     args: Vec<String>,
     ready: Ready,
+    /// How long it may take to become ready.
+    patience: Duration,
     stop: Signal,
     stream: Option<Stream>,
     vitals: Rc<RefCell<Vitals>>,
@@ -70,7 +70,12 @@ pub(super) struct Vitals {
 
 impl Slot {
     pub(super) fn new(name: String, program: Program, args: Vec<String>, ready: Ready, stop: Signal) -> Self {
-        Self { name, program, args, ready, stop, stream: None, vitals: Rc::default() }
+        Self { name, program, args, ready, patience: START, stop, stream: None, vitals: Rc::default() }
+    }
+
+    /// The same process, which may take so long to become ready.
+    pub(super) fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The same process, whose lines are kept.
@@ -132,7 +137,7 @@ impl Slot {
                 Ready::Says(_) | Ready::Tells { .. } => future::pending().await,
             }
         };
-        let (mut deadline, mut answers) = (pin!(time::sleep(START)), pin!(answers));
+        let (mut deadline, mut answers) = (pin!(time::sleep(self.patience)), pin!(answers));
         loop {
             tokio::select! {
                 biased;
@@ -148,7 +153,8 @@ impl Slot {
                 },
                 () = &mut answers => break,
                 () = &mut deadline => {
-                    return Err(running.failure(doing(), &format!("it is not ready after {} s", START.as_secs())));
+                    let why = format!("it is not ready after {} s", self.patience.as_secs());
+                    return Err(running.failure(doing(), &why));
                 }
             }
         }

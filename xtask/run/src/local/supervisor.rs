@@ -134,7 +134,7 @@ impl<'a> Supervisor<'a> {
         let root = unpack::unpack(self.repo, job.layout, &release.image.digest)?;
         let held = [self.lock.for_children(), self.gate.as_raw_fd()];
         let program = Program::of_image(&root, environment(job), &held);
-        let plan = Plan::new(release, program, self.gate.clone(), self.journal.clone());
+        let plan = Plan::new(release, program, job.options.start, self.gate.clone(), self.journal.clone());
         let own_port = before.and_then(|before| before.plan.own_port()).or(plan.own_port());
         if let Some(port) = own_port.filter(|_| before.is_some()) {
             let why = format!("one of the two is of a time when one process alone could hold port {port}");

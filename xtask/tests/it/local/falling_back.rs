@@ -10,6 +10,7 @@ use crate::support::{PATIENCE, checkout::Checkout, checkout::name, load::Load, p
 fn a_migration_that_fails() {
     falls_back(
         |checkout| describe(checkout, "/migrate/0", "no-such-command"),
+        &["run"],
         &["migrating the database: ended with exit code 2; it said:", "no-such-command"],
     );
 }
@@ -18,13 +19,18 @@ fn a_migration_that_fails() {
 fn a_process_that_exits_at_its_start() {
     falls_back(
         |checkout| describe(checkout, "/processes/0/args/0", "no-such-command"),
+        &["run"],
         &["starting web.1: ended with exit code 2; it said:", "no-such-command"],
     );
 }
 
 #[test]
 fn a_process_that_never_becomes_ready() {
-    falls_back(never_becomes_ready, &["starting web.1: it is not ready after 60 s"]);
+    falls_back(
+        never_becomes_ready,
+        &["run", "--deadline", "1s"],
+        &["starting web.1: it is not ready after 1 s"],
+    );
 }
 
 /// One without a port is not taken for ready because it was started.
@@ -47,7 +53,7 @@ fn a_worker_that_exits_at_its_start() {
     run.stops().done();
 }
 
-fn falls_back(spoil: impl FnOnce(&Checkout), why: &[&str]) {
+fn falls_back(spoil: impl FnOnce(&Checkout), command: &[&str], why: &[&str]) {
     let checkout = Checkout::released();
     let run = up(&checkout);
     let first = serving(checkout.port());
@@ -55,7 +61,7 @@ fn falls_back(spoil: impl FnOnce(&Checkout), why: &[&str]) {
     let kept = Load::start(checkout.port(), 2, habit(true));
     spoil(&checkout);
     let bad = release(&checkout);
-    let mut failed = checkout.xtask(["run"]).run().exits(4).prints("");
+    let mut failed = checkout.xtask([]).args(command).run().exits(4).prints("");
     for why in why {
         failed = failed.says(why);
     }
@@ -79,10 +85,12 @@ fn falls_back(spoil: impl FnOnce(&Checkout), why: &[&str]) {
     tree.is_gone_within(PATIENCE);
 }
 
-/// Has the next release wait for ever: no connection to the database is there in time. Its migration does nothing.
+/// What never becomes ready: it waits for its standard input, which nobody ends.
+pub(crate) const NEVER_READY: &str = "shell";
+
+/// Has the next release wait for ever.
 pub(crate) fn never_becomes_ready(checkout: &Checkout) {
-    describe(checkout, "/migrate/0", "describe");
-    checkout.configure("local", "DATABASE_ACQUIRE_TIMEOUT", "0s");
+    describe(checkout, "/processes/0/args/0", NEVER_READY);
 }
 
 /// Makes another image of the newest one, in which the service describes itself otherwise.

@@ -1,11 +1,11 @@
 //! Sudden death in the middle of a take-over, and two at once: the deploy is on one release or the other, never in
 //! between, and the same command leads where it was to lead.
 
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 use serde_json::json;
 
 use super::{
-    falling_back::never_becomes_ready,
+    falling_back::{NEVER_READY, describe, never_becomes_ready},
     taking_over::{habit, release, serving, up},
 };
 use crate::support::{PATIENCE, checkout::Checkout, load::Load, processes::Tree};
@@ -69,7 +69,7 @@ fn whoever_comes_while_the_deploy_is_changed_waits_and_sees_for_whom_or_is_refus
     let mut slow = checkout.xtask(["run"]).env("USER", "canary").start();
     slow.says("starting the processes");
 
-    checkout.configure("local", "DATABASE_ACQUIRE_TIMEOUT", "2s");
+    describe(&checkout, "/processes/0/args/0", "web");
     let good = release(&checkout);
     let mut waits = checkout.xtask(["run", "--json"]).start();
     let whom = format!("canary (process {}, running {bad} since ", slow.pid().as_raw_nonzero());
@@ -83,7 +83,8 @@ fn whoever_comes_while_the_deploy_is_changed_waits_and_sees_for_whom_or_is_refus
     assert_eq!(serving(checkout.port()), first);
     checkout.xtask(["releases"]).run().done();
 
-    slow.ends_within(2 * PATIENCE).exits(4);
+    kill_process(Tree::of(run.pid()).find(&format!("todo-api {NEVER_READY}")), Signal::KILL).unwrap();
+    slow.ends_within(PATIENCE).exits(4).says("starting web.1: was ended: signal: 9");
     let ran = waits.ends_within(PATIENCE).done().json();
     assert_eq!((&ran["release"], &ran["replaced"]), (&json!(good), &json!(first)));
     assert_eq!(serving(checkout.port()), good);
