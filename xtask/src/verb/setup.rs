@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use xtask_contract::{Context, Error, Progress, Repo, Result};
+use xtask_contract::{Callee, Context, Error, Progress, Repo, Result};
 
 use crate::{cli, ui::Ui};
 
@@ -18,7 +18,7 @@ const REQUIREMENTS: &str = "ansible/requirements.txt";
 pub(crate) fn setup(repo: &Repo, args: &cli::Setup, ui: &Ui) -> Result<()> {
     let doing = || "setting this machine up";
     let ansible = ansible(repo, ui)?;
-    let mut play = Command::new(ansible);
+    let mut play = Callee::Ansible.command(ansible);
     play.current_dir(repo.root()).arg(PLAYBOOK).args(["--inventory", "localhost,", "--connection", "local"]);
     if let Some(tags) = &args.tags {
         play.args(["--tags", tags]);
@@ -68,9 +68,9 @@ fn ansible(repo: &Repo, ui: &Ui) -> Result<PathBuf> {
         })
     };
     // Whatever a killed attempt has left is made anew.
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&own))?;
+    run(Callee::Ansible.command("python3").args(["-m", "venv", "--clear"]).arg(&own))?;
     let pip = ["install", "--quiet", "--disable-pip-version-check", "--requirement", REQUIREMENTS];
-    run(Command::new(own.join("bin/pip")).args(pip))?;
+    run(Callee::Ansible.command(own.join("bin/pip")).args(pip))?;
     Ok(program)
 }
 
@@ -89,7 +89,8 @@ fn succeeds(command: &mut Command) -> std::result::Result<(), String> {
 }
 
 fn works(program: &Path) -> bool {
-    let try_it = Command::new(program)
+    let try_it = Callee::Ansible
+        .command(program)
         .arg("--version")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -100,8 +101,12 @@ fn works(program: &Path) -> bool {
 
 /// Whether sudo wants a password, and somebody is there to give it.
 fn asks_for_a_password() -> bool {
-    let silent =
-        Command::new("sudo").args(["-n", "true"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let silent = Callee::Ansible
+        .command("sudo")
+        .args(["-n", "true"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     !rustix::process::geteuid().is_root()
         && io::stdin().is_terminal()
         && !silent.is_ok_and(|status| status.success())

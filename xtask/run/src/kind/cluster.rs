@@ -11,7 +11,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Client, config::Kubeconfig};
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, process::Command, time};
-use xtask_contract::{Context, Error, Progress, Repo, Result, durable};
+use xtask_contract::{Callee, Context, Error, Progress, Repo, Result, durable};
 
 use super::{
     Place,
@@ -178,7 +178,7 @@ async fn open(kubeconfig: &Path, silence: Duration) -> Result<Client> {
 /// Runs the `kind` command and gives back its standard output.
 pub(super) async fn kind(args: &[&str], input: Option<&str>) -> Result<String> {
     let doing = || format!("running `kind {}`", args.join(" "));
-    let mut command = Command::new("kind");
+    let mut command = Command::from(Callee::Kind.command("kind"));
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::refused(doing(), "the `kind` command is not on this machine")

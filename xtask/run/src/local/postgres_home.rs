@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use xtask_contract::{Context, EnvName, Error, Repo, Result, Secret, durable, service};
+use xtask_contract::{Callee, Context, EnvName, Error, Repo, Result, Secret, durable, service};
 
 use super::{child::User, lock};
 
@@ -166,7 +166,7 @@ fn candidates() -> Vec<PathBuf> {
 
 /// Whether the programs in this folder are of this major version.
 fn makes(folder: &Path, version: &str) -> bool {
-    let output = std::process::Command::new(folder.join("postgres")).arg("--version").output();
+    let output = Callee::Bare.command(folder.join("postgres")).arg("--version").output();
     output.is_ok_and(|output| {
         // "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
         let text = String::from_utf8_lossy(&output.stdout).into_owned();

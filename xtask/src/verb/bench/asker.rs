@@ -3,8 +3,7 @@
 use std::{path::PathBuf, process::Command};
 
 use serde::{Deserialize, de::IgnoredAny};
-use xshell::cmd;
-use xtask_contract::{Context, Error, Progress, Result};
+use xtask_contract::{Callee, Context, Error, Progress, Result};
 
 use super::{Bench, process::on_one_core};
 
@@ -24,14 +23,15 @@ pub(super) struct Figures {
 impl Asker {
     pub(super) fn compile(bench: &Bench<'_>) -> Result<Self> {
         bench.ui.step("compiling the program that asks");
-        let sh = bench.place.sh.clone();
-        sh.change_dir(bench.repo.root());
         let target = bench.repo.root().join("target");
-        cmd!(sh, "cargo build --quiet --locked --release --package todo-bench --target-dir {target}")
-            .quiet()
-            .run()
-            .doing(|| "compiling the program that asks")?;
-        Ok(Self(target.join("release/todo-bench")))
+        let mut cargo = Callee::Downloads.command("cargo");
+        cargo.current_dir(bench.repo.root()).args(["build", "--quiet", "--locked", "--release"]);
+        let status = cargo.args(["--package", "todo-bench", "--target-dir"]).arg(&target).status();
+        let doing = || "compiling the program that asks";
+        match status.doing(doing)? {
+            status if status.success() => Ok(Self(target.join("release/todo-bench"))),
+            status => Err(Error::failed(doing(), format!("cargo ended with {status}"))),
+        }
     }
 
     /// Has it do something that has no figures.

@@ -4,11 +4,10 @@ use std::{
     env::var,
     fs,
     io::{self, Write},
-    process::Command,
 };
 
 use tempfile::{Builder, NamedTempFile};
-use xtask_contract::{Context, EnvName, Error, Repo, Result};
+use xtask_contract::{Callee, Context, EnvName, Error, Repo, Result};
 use xtask_release::config::{self, Changed};
 
 use super::show;
@@ -46,7 +45,7 @@ pub(super) fn edit(repo: &Repo, env: &EnvName, yes: bool, ui: &Ui) -> Result<()>
 fn checked(repo: &Repo, env: &EnvName, editor: &str, copy: &Copy, ui: &Ui) -> Result<String> {
     ui.finish_step();
     // As git does it: the variable may hold arguments, and what else a shell understands.
-    let mut command = Command::new("sh");
+    let mut command = Callee::Editor.command("sh");
     command.arg("-c").arg(format!("{editor} \"$@\"")).arg(editor).arg(copy.file.path());
     if ui.is_json() {
         // Standard output is the document's alone.

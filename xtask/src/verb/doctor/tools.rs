@@ -4,7 +4,7 @@ use std::{path::Path, process::Stdio};
 
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
-use xtask_contract::{Repo, error};
+use xtask_contract::{Callee, Repo, error};
 
 use crate::engine::Engine;
 
@@ -128,7 +128,7 @@ impl Tool {
 
 /// The first line that a command prints.
 async fn said(command: &[&str], folder: &Path) -> Result<String, String> {
-    let output = Command::new(command[0])
+    let output = Command::from(Callee::Asked.command(command[0]))
         .args(&command[1..])
         .current_dir(folder)
         .stdin(Stdio::null())

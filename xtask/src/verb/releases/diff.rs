@@ -3,9 +3,8 @@
 use std::fmt::{Display, Write};
 
 use serde::Serialize;
-use xshell::{Shell, cmd};
 use xtask_contract::{
-    Changes, EnvName, Error, Ledger, Release, Repo, Result,
+    Changes, EnvName, Error, Git, Ledger, Release, Repo, Result,
     changes::{Change, SecretChange},
     deploy::Services,
     ledger::Verified,
@@ -197,11 +196,9 @@ fn secret_words(change: SecretChange) -> &'static str {
 /// The commits that lead from one image's source to the other's, if this clone knows both.
 fn commits(repo: &Repo, image: &Change<Image>) -> Option<Vec<String>> {
     let (from, to) = (&image.from.as_ref()?.revision, &image.to.as_ref()?.revision);
-    let sh = Shell::new().ok()?;
-    sh.change_dir(repo.root());
-    let log =
-        cmd!(sh, "git log --format=%h%x20%s --end-of-options {from}..{to}").quiet().ignore_stderr().read();
-    Some(log.ok()?.lines().map(str::to_owned).collect())
+    let range = format!("{from}..{to}");
+    let log = ["log", "--no-show-signature", "--format=%h %s", "--end-of-options", &range];
+    Some(Git::at(repo.root()).line(log).ok()?.lines().map(str::to_owned).collect())
 }
 
 /// The unified diff of two releases' objects. Their IDs are different anyway and would hide the rest.
