@@ -24,12 +24,27 @@ pub(crate) mod test;
 pub(crate) mod up;
 
 use tokio::runtime::{Builder, Runtime};
-use xtask_contract::{Context, Digest, EnvName, Policy, Repo, Result};
+use xtask_contract::{Context, Digest, EnvName, Policy, Progress, Record, Repo, Result};
+
+use crate::ui::Ui;
 
 /// The runtime for what waits on sockets and processes. One thread: children ask the system for a signal at
 /// the death of the thread that started them, so that thread must be the main one.
 pub(crate) fn runtime() -> Result<Runtime> {
     Builder::new_current_thread().enable_all().build().doing(|| "starting up")
+}
+
+/// What a deploy has run. Only it can tell, so the command line asks it and hands that to the stage that decides.
+fn record(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<Record> {
+    Ok(match runtime()?.block_on(xtask_run::standing(repo, env)) {
+        Ok(standing) => Record::Known(standing.witness),
+        Err(error) => {
+            ui.note(&format!(
+                "what {env} has run is not known here, and `run` will not go without it: {error}"
+            ));
+            Record::Unknown
+        }
+    })
 }
 
 /// The images that have run in the deploys which this one's policy promotes from. Only they can tell, so the

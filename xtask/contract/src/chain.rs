@@ -22,6 +22,13 @@ impl Ledger {
         let mut chain: Vec<Entry> = Vec::with_capacity(ids.len());
         for head in self.heads(&ids) {
             let (head, link) = head?;
+            if let Some((other, why)) = fork(&head, &chain) {
+                return Err(self.unfit(link.id, &why).next(format!(
+                    "set aside the one that never ran, and make its release again: `{}` or `{}`",
+                    self.set_aside(other),
+                    self.set_aside(link.id)
+                )));
+            }
             if let Some(why) = gap(&head, link.id, &chain, &ids) {
                 return Err(self.broken(link.id, &why));
             }
@@ -45,28 +52,39 @@ impl Ledger {
     }
 }
 
+/// The release that follows the same one as this does, or is the first as this is; and that in words.
+fn fork(head: &Head, chain: &[Entry]) -> Option<(ReleaseId, String)> {
+    let Some(previous) = head.previous else {
+        let first = chain.first()?.link.id;
+        return Some((
+            first,
+            format!("it says that it is the first, but {first} is older: one of them was inserted"),
+        ));
+    };
+    let place = chain.iter().position(|entry| entry.link.id == previous.id)?;
+    let other = chain.get(place + 1)?.link.id;
+    let why = format!(
+        "it follows {}, and so does {other}: the chain forks there, as it does where two branches are merged, or one of \
+         them was inserted",
+        previous.id
+    );
+    Some((other, why))
+}
+
 /// Why this release does not follow the chain so far, if it does not. All IDs are in order.
 fn gap(head: &Head, id: ReleaseId, chain: &[Entry], ids: &[ReleaseId]) -> Option<String> {
     let follows = match (head.previous, chain.last().map(|entry| entry.link)) {
-        (None, Some(last)) => {
-            Some(format!("it says that it is the first, but {} is older: one of them was inserted", last.id))
-        }
         (Some(previous), _) if previous.id >= id => {
             Some(format!("it follows {}, which is not older: time went back", previous.id))
         }
         (Some(previous), _) if ids.binary_search(&previous.id).is_err() => {
             Some(format!("it follows {}, which was deleted", previous.id))
         }
-        (Some(previous), Some(last)) if previous.id < last.id => Some(format!(
-            "it follows {}, and so does {}: the chain forks there, one of them was inserted; if one \
-             of the two never ran, take its folder away",
-            previous.id, last.id
-        )),
         (Some(previous), Some(last)) if previous.digest != last.digest => Some(format!(
             "it follows {} with the digest {}, but that has {}: it was made anew",
             previous.id, previous.digest, last.digest
         )),
-        (None, None) | (Some(_), _) => None,
+        (None, _) | (Some(_), _) => None,
     };
     let (sequence, place) = (head.sequence, chain.len() as u64 + 1);
     follows
@@ -75,79 +93,14 @@ fn gap(head: &Head, id: ReleaseId, chain: &[Entry], ids: &[ReleaseId]) -> Option
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, fs, path::Path};
+    use std::{collections::BTreeMap, fs};
 
     use super::*;
-    use crate::settings::Network;
     use crate::{
-        Digest, EnvName, Exit, Release, Repo,
+        Digest, Release,
         checksums::checksums,
-        deploy::{Schema, Services, Target},
-        release::Image,
+        test_ledger::{IDS, Three, write},
     };
-
-    /// A ledger of three releases.
-    struct Three {
-        _folder: tempfile::TempDir,
-        ledger: Ledger,
-    }
-
-    const IDS: [&str; 3] = ["2011-04-06-20:32:17", "2011-04-06-20:32:18", "2011-04-07-00:00:00"];
-
-    impl Three {
-        fn new() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            fs::create_dir_all(folder.path().join("k8s/envs")).unwrap();
-            fs::write(folder.path().join("Cargo.toml"), "").unwrap();
-            let repo = Repo::around(folder.path()).unwrap();
-            let ledger = Ledger::of(&repo, &EnvName::local());
-            let mut previous = None;
-            for (number, id) in (1..).zip(IDS) {
-                previous = Some(write(ledger.folder(), id, number, previous));
-            }
-            Self { _folder: folder, ledger }
-        }
-
-        fn path(&self, id: &str) -> std::path::PathBuf {
-            self.ledger.folder().join(id)
-        }
-
-        /// The refusal of the ledger as it is now.
-        fn refusal(&self) -> String {
-            let error = self.ledger.verify().unwrap_err();
-            assert_eq!(error.exit, Exit::Refused);
-            error.why.concat()
-        }
-    }
-
-    fn write(folder: &Path, id: &str, sequence: u64, previous: Option<Link>) -> Link {
-        let release = Release {
-            schema: Schema,
-            id: id.parse().unwrap(),
-            env: EnvName::local(),
-            sequence,
-            by: "somebody".into(),
-            previous,
-            rollback_to: None,
-            image: Image { digest: Digest::of("image"), revision: "revision".into(), dirty: false },
-            target: Target::Local {},
-            migrate: vec!["migrate".into()],
-            processes: BTreeMap::new(),
-            network: Network::default(),
-            ingress: None,
-            services: Services::default(),
-            config: BTreeMap::new(),
-            secrets: None,
-        };
-        let text = release.to_toml().unwrap();
-        let sums = checksums(&BTreeMap::from([(Release::FILE.to_owned(), text.clone().into_bytes())]));
-        let path = folder.join(id);
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        fs::write(path.join(Release::FILE), text).unwrap();
-        fs::write(path.join(Release::CHECKSUMS), &sums).unwrap();
-        Link { id: release.id, digest: Digest::of(&sums) }
-    }
 
     #[test]
     fn a_ledger_as_it_was_made_passes() {
@@ -186,7 +139,7 @@ mod tests {
         write(three.ledger.folder(), "2011-04-06-21:00:00", 2, Some(first));
         assert_eq!(
             three.refusal(),
-            "it follows 2011-04-06-20:32:17, and so does 2011-04-06-20:32:18: the chain forks there, one of them was inserted; if one of the two never ran, take its folder away"
+            "it follows 2011-04-06-20:32:17, and so does 2011-04-06-20:32:18: the chain forks there, as it does where two branches are merged, or one of them was inserted"
         );
     }
 

@@ -1,17 +1,19 @@
 //! The ledger, `releases/ENV/ID/`, as its readers see it. A release is read only as it was written: every
 //! file is held against the release's list of checksums, and that list against the release that follows.
 
+mod files;
+
 use std::{
-    collections::BTreeMap,
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, de::DeserializeOwned};
 
+use files::{Doubt, Files};
+
 use crate::{
     Context, Digest, EnvName, Error, Release, ReleaseId, Repo, Result,
-    checksums::difference,
     deploy::Schema,
     release::{Image, Link},
     signature::Signer,
@@ -68,12 +70,17 @@ pub(crate) struct Head {
     pub(crate) image: Image,
 }
 
-/// A release's files, which are those of its list of checksums.
-struct Files {
-    manifest: String,
-    objects: Option<String>,
-    sums: String,
-    signature: Option<Vec<u8>>,
+/// A release as it is found: enough to look at it, and nothing to act on.
+#[derive(Debug)]
+pub struct Found {
+    /// The manifest.
+    pub release: Release,
+    /// The digest of its list of checksums.
+    pub digest: Digest,
+    /// The rendered Kubernetes objects, if it has them.
+    pub objects: Option<String>,
+    /// Why nothing may be done with it, if it is not as it was made.
+    pub doubt: Option<Error>,
 }
 
 impl Ledger {
@@ -131,24 +138,40 @@ impl Ledger {
     /// Reads a release and proves that it, and the one before it, are as they were made.
     pub fn load(&self, id: ReleaseId) -> Result<Verified> {
         let verified = self.load_alone(id)?;
-        if let Some(previous) = verified.release.previous {
-            let found = self.load_alone(previous.id)?.digest;
-            if found != previous.digest {
-                let why = format!(
-                    "it follows {} with the digest {}, but that has {found}",
-                    previous.id, previous.digest
-                );
-                return Err(self.broken(id, &why));
-            }
+        match self.break_before(&verified.release) {
+            Some(error) => Err(error),
+            None => Ok(verified),
         }
-        Ok(verified)
     }
 
     pub(crate) fn load_alone(&self, id: ReleaseId) -> Result<Verified> {
-        let Files { manifest, objects, sums, signature } = self.files(id)?;
-        let release: Release = self.parse(id, &manifest)?;
+        let files = self.files(id)?;
+        let release: Release = self.parse(id, &files.manifest)?;
         self.check_place(id, release.id, &release.env)?;
-        Ok(Verified { release, digest: Digest::of(&sums), objects, sums, signature })
+        let digest = files.digest();
+        let Files { objects, sums, signature, .. } = files;
+        Ok(Verified { release, digest, objects, sums, signature })
+    }
+
+    /// Reads a release for people to look at, also one that is not as it was made.
+    pub fn look(&self, id: ReleaseId) -> Result<Found> {
+        let files = self.found(id)?;
+        let release: Release = self.parse(id, &files.manifest)?;
+        let own = files.doubt.as_ref().map(|doubt| self.altered(id, doubt));
+        let doubt = own
+            .or_else(|| self.check_place(id, release.id, &release.env).err())
+            .or_else(|| self.break_before(&release));
+        Ok(Found { release, digest: files.digest(), objects: files.objects, doubt })
+    }
+
+    /// The release that one says that it follows, proved or not; none, if it does not say.
+    pub fn said_to_follow(&self, id: ReleaseId) -> Result<Option<ReleaseId>> {
+        #[derive(Deserialize)]
+        struct Says {
+            previous: Option<Link>,
+        }
+        let says: Says = self.parse(id, &self.found(id)?.manifest)?;
+        Ok(says.previous.map(|previous| previous.id))
     }
 
     /// A release as a link of the chain: all of its files are checked, and no more of it is read than that takes.
@@ -156,26 +179,39 @@ impl Ledger {
         let files = self.files(id)?;
         let head: Head = self.parse(id, &files.manifest)?;
         self.check_place(id, head.id, &head.env)?;
-        Ok((head, Link { id, digest: Digest::of(&files.sums) }))
+        Ok((head, Link { id, digest: files.digest() }))
     }
 
+    /// Why a release does not follow the one before it.
+    fn break_before(&self, release: &Release) -> Option<Error> {
+        let previous = release.previous?;
+        match self.load_alone(previous.id) {
+            Ok(found) if found.digest == previous.digest => None,
+            Ok(found) => {
+                let why = format!(
+                    "it follows {} with the digest {}, but that has {}",
+                    previous.id, previous.digest, found.digest
+                );
+                Some(self.broken(release.id, &why))
+            }
+            Err(error) => Some(error),
+        }
+    }
+
+    /// A release's files, which are those of its list of checksums.
     fn files(&self, id: ReleaseId) -> Result<Files> {
-        let folder = self.folder_of(id);
-        if !folder.is_dir() {
-            return Err(self.missing(id));
+        let files = self.found(id)?;
+        match &files.doubt {
+            Some(doubt) => Err(self.altered(id, doubt)),
+            None => Ok(files),
         }
-        let mut files = self.read_files(id, &folder)?;
-        let signature = files.remove(Release::SIGNATURE);
-        let sums =
-            files.remove(Release::CHECKSUMS).ok_or_else(|| self.broken(id, "it has no list of checksums"))?;
-        if let Some(why) = difference(&sums, &files) {
-            return Err(self.broken(id, &why));
+    }
+
+    fn found(&self, id: ReleaseId) -> Result<Files> {
+        match Files::read(&self.folder_of(id)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.missing(id)),
+            files => files.doing(|| format!("reading the release {id} of {}", self.env)),
         }
-        let text = |content: Vec<u8>| String::from_utf8_lossy(&content).into_owned();
-        let manifest = files.remove(Release::FILE).map(text);
-        let manifest = manifest.ok_or_else(|| self.broken(id, "it has no release.toml"))?;
-        let objects = files.remove(Release::OBJECTS).map(text);
-        Ok(Files { manifest, objects, sums: text(sums), signature })
     }
 
     fn parse<T: DeserializeOwned>(&self, id: ReleaseId, manifest: &str) -> Result<T> {
@@ -199,26 +235,39 @@ impl Ledger {
             .next(format!("`cargo xtask releases --env {}` lists those there are", self.env))
     }
 
-    fn read_files(&self, id: ReleaseId, folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
-        let read = || -> io::Result<_> {
-            let names = folder.read_dir()?.map(|entry| Ok(entry?.file_name()));
-            names
-                .map(|name| {
-                    name.and_then(|name| {
-                        Ok((name.to_string_lossy().into_owned(), fs::read(folder.join(name))?))
-                    })
-                })
-                .collect()
-        };
-        read().doing(|| format!("reading the release {id} of {}", self.env))
-    }
-
     pub(crate) fn broken(&self, id: ReleaseId, why: &str) -> Error {
         let env = &self.env;
-        Error::refused(format!("verifying the release {id} of {env}"), why).next(format!(
-            "restore releases/{env}/{id} as it was (`git checkout -- releases/{env}` if it is committed); to give up \
-             the deploy's history instead: `cargo xtask down --env {env} --data`, which deletes its data, too, then \
-             move releases/{env} away and make a new release"
+        self.unfit(id, why).next(format!(
+            "restore releases/{env}/{id} as it was (`git checkout -- releases/{env}` if it is committed); if it never ran, \
+             set it aside: `{}`; to give up the deploy's history instead: `cargo xtask down --env {env} --data`, which \
+             deletes its data, too, then move releases/{env} away and make a new release",
+            self.set_aside(id)
         ))
+    }
+
+    /// The refusal of a release whose files are not what they were.
+    fn altered(&self, id: ReleaseId, doubt: &Doubt) -> Error {
+        match doubt {
+            Doubt::Added(name) => {
+                let folder = format!("releases/{}/{id}", self.env);
+                let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+                // A name may be made to be typed.
+                let which = if name.chars().all(is_plain) && !name.starts_with('-') { name } else { "FILE" };
+                self.unfit(id, &doubt.to_string()).next(format!(
+                    "take it out, which is all that is wrong: `chmod u+w {folder} && rm -r {folder}/{which}`"
+                ))
+            }
+            Doubt::Other(why) => self.broken(id, why),
+        }
+    }
+
+    /// The refusal of a release on whose account `run` refuses the ledger.
+    pub(crate) fn unfit(&self, id: ReleaseId, why: &str) -> Error {
+        Error::refused(format!("verifying the release {id} of {}", self.env), why)
+    }
+
+    /// The command that takes a release out of the chain.
+    pub(crate) fn set_aside(&self, id: ReleaseId) -> String {
+        format!("cargo xtask releases set-aside {id} --env {}", self.env)
     }
 }

@@ -25,6 +25,7 @@ pub mod layout;
 pub mod ledger;
 pub mod logging;
 pub mod nearest;
+pub mod plain_file;
 pub mod policy;
 pub mod progress;
 pub mod quantity;
@@ -40,8 +41,11 @@ pub mod service;
 pub mod settings;
 pub mod signature;
 pub mod target;
+#[cfg(test)]
+mod test_ledger;
 mod toml_error;
 pub mod value;
+pub mod vouched;
 pub mod witness;
 
 pub use build_record::BuildRecord;
@@ -66,3 +70,4 @@ pub use repository::Repository;
 pub use seal::Recipient;
 pub use secret::Secret;
 pub use secrets::SealedSecrets;
+pub use vouched::{Record, Vouched};

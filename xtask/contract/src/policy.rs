@@ -90,13 +90,17 @@ impl Policy {
             (
                 "its signature is of none of the deploy's signers",
                 format!(
-                    "if its signer is to be trusted, add their key to `policy.signers` in k8s/envs/{env}.toml"
+                    "if its signer is to be trusted, add their key to `policy.signers` in k8s/envs/{env}.toml; else, as it \
+                     never ran, set it aside: `cargo xtask releases set-aside {id} --env {env}`"
                 ),
             )
         } else {
             (
                 "it is not signed, which the deploy's policy asks for",
-                "make a new release with the key of a signer in XTASK_SIGNING_KEY".to_owned(),
+                format!(
+                    "make a new release with the key of a signer in XTASK_SIGNING_KEY; if this one never ran, set it aside \
+                     before: `cargo xtask releases set-aside {id} --env {env}`"
+                ),
             )
         };
         Err(Error::refused(format!("verifying the release {id} of {env}"), why).next(next))

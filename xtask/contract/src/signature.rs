@@ -105,6 +105,12 @@ impl SigningKey {
         })
     }
 
+    /// A key for tests, of a seed that is no secret.
+    #[cfg(test)]
+    pub(crate) fn of_seed(seed: u8) -> Self {
+        Self(Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap())
+    }
+
     /// Signs these bytes.
     pub fn sign(&self, content: &[u8]) -> Vec<u8> {
         self.0.sign(content).as_ref().to_vec()

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, env};
 
 use xtask_contract::{
-    BuildRecord, Deploy, Digest, EnvName, Error, Identity, Layout, Ledger, Release, ReleaseId, Repo, Result,
-    SealedSecrets,
+    BuildRecord, Deploy, Digest, EnvName, Error, Identity, Layout, Record, Release, ReleaseId, Repo, Result,
+    SealedSecrets, Vouched,
     deploy::Schema,
     ledger::Verified,
     release::{Image, Link, Process},
@@ -74,11 +74,10 @@ impl<'a> Draft<'a> {
 
     /// The deploy's newest release, if a new one would be no other: of the same image, config and objects, and signed as
     /// it has to be.
-    pub fn newest_like_it(&self) -> Result<Option<Verified>> {
-        let ledger = Ledger::of(self.repo, &self.env);
-        let Some(id) = ledger.ids()?.pop() else { return Ok(None) };
-        let newest = ledger.load(id)?;
-        let Release { sequence, previous, .. } = newest.release;
+    pub fn newest_like_it(&self, record: &Record) -> Result<Option<Verified>> {
+        let vouched = Vouched::of(self.repo, &self.env, record)?;
+        let Some(newest) = vouched.newest()? else { return Ok(None) };
+        let Release { id, sequence, previous, .. } = newest.release;
         let draft = self.at(id, sequence, previous, self.secrets.clone());
         // Who made it, when, and from which commit's same content makes no difference to what runs.
         let image = Image { revision: newest.release.image.revision.clone(), ..draft.image.clone() };
@@ -90,12 +89,11 @@ impl<'a> Draft<'a> {
         Ok(is_like_it.then_some(newest))
     }
 
-    /// Makes the release.
-    pub fn publish(self) -> Result<Verified> {
+    /// Makes the release, after what the deploy says that it has run.
+    pub fn publish(self, record: &Record) -> Result<Verified> {
         let key = signing::key(&self.env, &self.deploy.policy)?;
         let secrets = provision::secrets(self.repo, &self.env, &self.deploy)?;
-        let ledger = Ledger::of(self.repo, &self.env);
-        ledger::append(&ledger, self.clock, key.as_ref(), |id, sequence, previous| {
+        ledger::append(self.repo, &self.env, record, self.clock, key.as_ref(), |id, sequence, previous| {
             let release = self.at(id, sequence, previous, secrets);
             let objects = self.objects(&release)?;
             Ok((release, objects))

@@ -14,8 +14,8 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use xtask_contract::{
-    Context, Error, Ledger, Release, ReleaseId, Result, checksums::checksums, durable, ledger::Verified,
-    release::Link, signature::SigningKey,
+    Context, EnvName, Error, Ledger, Record, Release, ReleaseId, Repo, Result, Vouched, checksums::checksums,
+    durable, ledger::Verified, release::Link, signature::SigningKey,
 };
 
 use crate::Clock;
@@ -23,17 +23,22 @@ use crate::Clock;
 /// The temporary name. The lock makes sure that there is one writer only.
 const INCOMING: &str = ".incoming";
 
-/// Adds the release that `make` makes for an ID, a place in the chain and the link to the release before.
+/// Adds the release that `make` makes for an ID, a place in the chain and the link to the release before. Nothing is
+/// added to a ledger that `run` would refuse.
 pub(crate) fn append(
-    ledger: &Ledger,
+    repo: &Repo,
+    env: &EnvName,
+    record: &Record,
     clock: &dyn Clock,
     key: Option<&SigningKey>,
     make: impl FnOnce(ReleaseId, u64, Option<Link>) -> Result<(Release, Option<String>)>,
 ) -> Result<Verified> {
+    let ledger = Ledger::of(repo, env);
     let folder = ledger.folder();
     let _lock = durable::lock(folder).doing(|| format!("taking the lock of {}", folder.display()))?;
-    let newest = ledger.ids()?.pop().map(|id| ledger.load(id)).transpose()?;
-    let id = next_id(clock, newest.as_ref().map(|newest| newest.release.id))?;
+    let newest = Vouched::of(repo, env, record)?.newest()?;
+    let has_run = newest.as_ref().is_some_and(|newest| record.names(newest.link()));
+    let id = next_id(clock, newest.as_ref().map(|newest| newest.release.id), has_run)?;
     let sequence = newest.as_ref().map_or(0, |newest| newest.release.sequence) + 1;
     let (release, objects) = make(id, sequence, newest.as_ref().map(Verified::link))?;
 
@@ -77,14 +82,18 @@ fn clear(incoming: &Path) -> io::Result<()> {
     }
 }
 
-/// The first ID that is later than the newest release's: now, or the next second.
-fn next_id(clock: &dyn Clock, newest: Option<ReleaseId>) -> Result<ReleaseId> {
+/// The first ID that is later than the newest release's: now, or the next second. A deploy that has run a release of the
+/// future goes on from there: its ID stays in the ledger, and the clock comes after it some day.
+fn next_id(clock: &dyn Clock, newest: Option<ReleaseId>, has_run: bool) -> Result<ReleaseId> {
     loop {
         let now = clock.now();
-        match wait(newest, now) {
-            Wait::No => return Ok(ReleaseId::at(now)),
-            Wait::For(duration) => clock.wait(duration),
-            Wait::TooLong => {
+        match (wait(newest, now), newest) {
+            (Wait::No, _) => return Ok(ReleaseId::at(now)),
+            (Wait::TooLong, Some(newest)) if has_run => {
+                return Ok(ReleaseId::at(newest.time() + TimeDelta::seconds(1)));
+            }
+            (Wait::For(duration), _) => clock.wait(duration),
+            (Wait::TooLong, newest) => {
                 let newest = newest.map_or_else(String::new, |id| id.to_string());
                 let why = format!(
                     "the newest release, {newest}, is in the future: this machine's clock says {now}"

@@ -14,12 +14,14 @@ mod recipients;
 mod render;
 mod rollback;
 pub mod services;
+mod set_aside;
 mod signing;
 
 pub use clock::{Clock, SystemClock};
 pub use draft::Draft;
 pub use endpoint::Endpoint;
 pub use rollback::rollback;
+pub use set_aside::{SetAside, set_aside};
 
 use std::{collections::BTreeMap, env};
 

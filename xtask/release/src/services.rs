@@ -2,7 +2,7 @@
 //! config: swapping it changes the deploy's two files and its next release, and no image.
 
 use xtask_contract::{
-    Deploy, EnvName, Error, Identity, Ledger, Logging, Repo, Result, SealedSecrets, Secret,
+    Deploy, EnvName, Error, Identity, Logging, Record, Repo, Result, SealedSecrets, Secret, Vouched,
     deploy::{Postgres, Target},
 };
 
@@ -125,9 +125,9 @@ pub fn attach(repo: &Repo, env: &EnvName, url: &Secret) -> Result<(Target, Endpo
 }
 
 /// The deploy's own PostgreSQL server. What is missing of it is made; a deploy to which another server is
-/// attached comes back to its own.
-pub fn own(repo: &Repo, env: &EnvName) -> Result<Own> {
-    let back = come_back(repo, env)?;
+/// attached comes back to its own. `record` is what the deploy has run.
+pub fn own(repo: &Repo, env: &EnvName, record: &Record) -> Result<Own> {
+    let back = come_back(repo, env, record)?;
     let mut deploy = Deploy::read(repo, env)?;
     set_image(&mut deploy);
     let postgres = postgres_of(env, &deploy)?.clone();
@@ -155,7 +155,7 @@ pub fn own(repo: &Repo, env: &EnvName) -> Result<Own> {
 }
 
 /// Returns a deploy to which another server is attached to its own.
-fn come_back(repo: &Repo, env: &EnvName) -> Result<Option<Back>> {
+fn come_back(repo: &Repo, env: &EnvName, record: &Record) -> Result<Option<Back>> {
     let _lock = folder::lock(repo)?;
     let deploy = Deploy::read(repo, env)?;
     let postgres = postgres_of(env, &deploy)?;
@@ -164,7 +164,8 @@ fn come_back(repo: &Repo, env: &EnvName) -> Result<Option<Back>> {
     }
     let mut secrets = recipients::read_or_new(repo, env, &deploy)?;
     let identity = Identity::at_hand(repo)?;
-    let (url, back) = match released_url(repo, env, postgres, &deploy.target, identity.as_ref())? {
+    let vouched = Vouched::of(repo, env, record)?;
+    let (url, back) = match released_url(&vouched, postgres, &deploy.target, identity.as_ref()) {
         Some(url) => (url, Back::FromLedger),
         None => (provision::url(postgres, &deploy.target)?, Back::Anew),
     };
@@ -177,26 +178,20 @@ fn come_back(repo: &Repo, env: &EnvName) -> Result<Option<Back>> {
 
 /// The URL of the deploy's own server in the newest release that had it: with that password its data were made.
 fn released_url(
-    repo: &Repo,
-    env: &EnvName,
+    vouched: &Vouched,
     postgres: &Postgres,
     target: &Target,
     identity: Option<&Identity>,
-) -> Result<Option<Secret>> {
-    let ledger = Ledger::of(repo, env);
-    // Nothing of a ledger that is not whole comes back.
-    for entry in ledger.verify()?.iter().rev() {
-        let release = ledger.load(entry.link.id)?.release;
-        let (Some(then), Some(secrets)) = (release.services.own_postgres(), release.secrets.as_ref()) else {
-            continue;
-        };
+) -> Option<Secret> {
+    vouched.chain().iter().rev().find_map(|entry| {
+        // What no signer has signed is nobody's word for a password.
+        let release = vouched.release(entry.link.id).ok()?.release;
+        let then = release.services.own_postgres()?;
         // What was sealed to others is as good as lost here.
-        let Ok(Some(url)) = secrets.open(&then.variable, identity) else { continue };
-        if Endpoint::of(&then.variable, &url).is_ok_and(|endpoint| is_own(&endpoint, postgres, target)) {
-            return Ok(Some(url));
-        }
-    }
-    Ok(None)
+        let url = release.secrets.as_ref()?.open(&then.variable, identity).ok()??;
+        let endpoint = Endpoint::of(&then.variable, &url).ok()?;
+        is_own(&endpoint, postgres, target).then_some(url)
+    })
 }
 
 /// Whether this is where `run` starts the deploy's own server.

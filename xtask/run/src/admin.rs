@@ -3,9 +3,13 @@
 use std::io;
 
 use tokio::sync::mpsc::Receiver;
-use xtask_contract::{EnvName, Error, Progress, ReleaseId, Repo, Result};
+use xtask_contract::{EnvName, Error, Progress, ReleaseId, Repo, Result, Vouched};
 
-use crate::{Wanted, kubernetes, local, reach::Reach, standing, vouched};
+use crate::{
+    Wanted, kubernetes, local,
+    reach::Reach,
+    standing::{record, standing},
+};
 
 /// Where a one-off process on a cluster gets its input from, and its output goes to.
 pub trait Console {
@@ -40,9 +44,10 @@ pub async fn admin(
         Some(id) => id,
         None => running(repo, env).await?,
     };
-    let verified = vouched(repo, env, id)?.verified;
+    let record = record(repo, env).await;
+    let verified = Vouched::of(repo, env, &record)?.release(id)?;
     let Some(reach) = Reach::of(&verified.release.target) else {
-        let wanted = Wanted::check(repo, env, id)?;
+        let wanted = Wanted::check(repo, env, id, &record)?;
         return local::admin(repo, env, &wanted, args, console.terminal(), progress)
             .map(|never| match never {});
     };

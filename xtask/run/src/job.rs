@@ -6,7 +6,7 @@ use std::{
 };
 
 use xtask_contract::{
-    EnvName, Layout, Ledger, Progress, ReleaseId, Repo, Result, Secret, chain::Entry, ledger::Verified,
+    EnvName, Layout, Ledger, Progress, Record, ReleaseId, Repo, Result, Secret, Vouched, ledger::Verified,
     witness::Witness,
 };
 
@@ -17,7 +17,7 @@ pub(crate) struct Job<'a> {
     pub(crate) repo: &'a Repo,
     pub(crate) env: &'a EnvName,
     pub(crate) ledger: &'a Ledger,
-    pub(crate) chain: &'a [Entry],
+    pub(crate) vouched: &'a Vouched,
     pub(crate) verified: &'a Verified,
     pub(crate) secrets: &'a BTreeMap<String, Secret>,
     pub(crate) layout: &'a Layout,
@@ -31,9 +31,8 @@ pub(crate) struct Job<'a> {
 impl Job<'_> {
     /// Refuses a release that does not continue what the deploy has run, if it has run anything.
     pub(crate) fn check_witness(&self, witness: Option<&Witness>) -> Result<()> {
-        let Some(witness) = witness else { return Ok(()) };
-        witness.check(self.ledger, self.chain)?;
-        witness.check_order(self.env, self.verified.release.id)
+        self.vouched.check_again(&Record::Known(witness.cloned()))?;
+        witness.map_or(Ok(()), |witness| witness.check_order(self.env, self.verified.release.id))
     }
 
     pub(crate) fn witness(&self, before: Option<&Witness>) -> Witness {

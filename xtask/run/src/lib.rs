@@ -29,7 +29,9 @@ mod status;
 mod wanted;
 
 use serde::{Deserialize, Serialize};
-use xtask_contract::{Deploy, EnvName, Error, Ledger, Progress, ReleaseId, Repo, Result, progress::Silent};
+use xtask_contract::{
+    Deploy, EnvName, Error, Ledger, Progress, ReleaseId, Repo, Result, Vouched, progress::Silent,
+};
 
 pub use admin::{Console, admin};
 use job::Job;
@@ -50,7 +52,7 @@ pub use scale::{Amount, Formation, Wish, formation, in_words, resolve, scale};
 use signals::interrupted;
 pub use standing::{Standing, standing};
 pub use status::{PodStatus, ProcessStatus, Report, status};
-use wanted::{Wanted, vouched};
+use wanted::Wanted;
 
 /// What `run` ended with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -96,7 +98,8 @@ pub async fn run(
     progress: &dyn Progress,
     announce: &dyn Fn(&Ran),
 ) -> Result<()> {
-    let wanted = Wanted::check(repo, env, newest_if_none(repo, env, id)?)?;
+    let record = standing::record(repo, env).await;
+    let wanted = Wanted::check(repo, env, newest_if_none(repo, env, id)?, &record)?;
     let job = wanted.job(repo, env, options, progress);
     let ran = match Reach::of(&wanted.verified.release.target) {
         None => {
@@ -125,7 +128,8 @@ pub async fn changes(
     id: Option<ReleaseId>,
     options: &Options,
 ) -> Result<Vec<Change>> {
-    let wanted = Wanted::check(repo, env, newest_if_none(repo, env, id)?)?;
+    let record = standing::record(repo, env).await;
+    let wanted = Wanted::check(repo, env, newest_if_none(repo, env, id)?, &record)?;
     let release = &wanted.verified.release;
     let Some(reach) = Reach::of(&release.target) else {
         let doing = format!("comparing {} with {env}", release.id);
@@ -140,6 +144,7 @@ pub async fn changes(
 /// Looks for all that would keep a release of this deploy from running, before the work of making one.
 pub async fn preflight(repo: &Repo, env: &EnvName, nodes: &impl Nodes) -> Result<()> {
     let deploy = Deploy::read(repo, env)?;
+    Vouched::of(repo, env, &standing::record(repo, env).await)?;
     match Reach::of(&deploy.target) {
         None => local::preflight(repo, env, &deploy).await,
         Some(Reach::Kind(place)) => kind::preflight(place.cluster, nodes).await,

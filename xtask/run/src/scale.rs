@@ -3,9 +3,13 @@
 use std::{collections::BTreeMap, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use xtask_contract::{EnvName, Error, Progress, Repo, Result, nearest::did_you_mean};
+use xtask_contract::{EnvName, Error, Progress, Repo, Result, Vouched, nearest::did_you_mean};
 
-use crate::{IfBusy, kubernetes, local, reach::Reach, standing::target};
+use crate::{
+    IfBusy, kubernetes, local,
+    reach::Reach,
+    standing::{record, target},
+};
 
 /// A number of processes for each type.
 pub type Formation = BTreeMap<String, u32>;
@@ -125,7 +129,11 @@ pub async fn scale(
     if_busy: IfBusy,
     progress: &dyn Progress,
 ) -> Result<Formation> {
-    let target = target(repo, env)?;
+    let vouched = Vouched::of(repo, env, &record(repo, env).await)?;
+    let target = match vouched.newest()? {
+        Some(newest) => newest.release.target,
+        None => target(repo, env)?,
+    };
     let Some(reach) = Reach::of(&target) else {
         return local::scale(repo, env, wishes, if_busy, progress).await;
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time;
 use xtask_contract::{
-    Deploy, EnvName, Error, Ledger, ReleaseId, Repo, Result, deploy::Target, witness::Witness,
+    Deploy, EnvName, Error, Ledger, Record, ReleaseId, Repo, Result, deploy::Target, witness::Witness,
 };
 
 use crate::{kubernetes, local, reach::Reach};
@@ -37,6 +37,11 @@ pub async fn standing(repo: &Repo, env: &EnvName) -> Result<Standing> {
         let why = format!("it does not answer after {} s", PATIENCE.as_secs());
         Err(Error::failed(format!("asking which release {env} runs"), why))
     })
+}
+
+/// What a deploy says that it has run, as far as it can be asked now.
+pub(crate) async fn record(repo: &Repo, env: &EnvName) -> Record {
+    standing(repo, env).await.map_or(Record::Unknown, |standing| Record::Known(standing.witness))
 }
 
 /// Where the deploy's newest release runs; before the first one, where it is meant to.

@@ -3,33 +3,14 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use xtask_contract::{
-    EnvName, Identity, Layout, Ledger, Policy, Progress, ReleaseId, Repo, Result, Secret, chain::Entry,
-    ledger::Verified,
+    EnvName, Identity, Layout, Progress, Record, ReleaseId, Repo, Result, Secret, Vouched, ledger::Verified,
 };
 
 use crate::{Options, job::Job};
 
-/// A release that is as it was made, and signed as the deploy's rules ask.
-pub(crate) struct Vouched {
-    pub(crate) ledger: Ledger,
-    pub(crate) chain: Vec<Entry>,
-    pub(crate) verified: Verified,
-    pub(crate) policy: Policy,
-}
-
-pub(crate) fn vouched(repo: &Repo, env: &EnvName, id: ReleaseId) -> Result<Vouched> {
-    let ledger = Ledger::of(repo, env);
-    let chain = ledger.verify()?;
-    let verified = ledger.load(id)?;
-    let policy = Policy::read(repo, env)?;
-    check_signatures(&policy, &ledger, &chain, &verified)?;
-    Ok(Vouched { ledger, chain, verified, policy })
-}
-
 /// A release that may run: verified, signed as the deploy's rules ask, its image here, its secrets open.
 pub(crate) struct Wanted {
-    pub(crate) ledger: Ledger,
-    pub(crate) chain: Vec<Entry>,
+    pub(crate) vouched: Vouched,
     pub(crate) verified: Verified,
     pub(crate) secrets: BTreeMap<String, Secret>,
     pub(crate) layout: Layout,
@@ -39,14 +20,16 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    pub(crate) fn check(repo: &Repo, env: &EnvName, id: ReleaseId) -> Result<Self> {
+    /// `record` is what the deploy has run. Where it cannot be asked yet, it is when it can.
+    pub(crate) fn check(repo: &Repo, env: &EnvName, id: ReleaseId, record: &Record) -> Result<Self> {
         let started = Instant::now();
-        let Vouched { ledger, chain, verified, policy } = vouched(repo, env, id)?;
-        let keep = policy.keep.get().try_into().unwrap_or(usize::MAX);
+        let vouched = Vouched::of(repo, env, record)?;
+        let verified = vouched.release(id)?;
+        let keep = vouched.policy().keep.get().try_into().unwrap_or(usize::MAX);
         let layout = Layout::at(repo.images());
         layout.check_image(&verified.release.image.digest)?;
         let secrets = open_secrets(repo, &verified)?;
-        Ok(Self { ledger, chain, verified, secrets, layout, keep, started })
+        Ok(Self { vouched, verified, secrets, layout, keep, started })
     }
 
     pub(crate) fn job<'a>(
@@ -56,18 +39,10 @@ impl Wanted {
         options: &'a Options,
         progress: &'a dyn Progress,
     ) -> Job<'a> {
-        let Self { ledger, chain, verified, secrets, layout, started, keep } = self;
-        let (keep, started) = (*keep, *started);
-        Job { repo, env, ledger, chain, verified, secrets, layout, options, keep, progress, started }
+        let Self { vouched, verified, secrets, layout, started, keep } = self;
+        let (keep, started, ledger) = (*keep, *started, vouched.ledger());
+        Job { repo, env, ledger, vouched, verified, secrets, layout, options, keep, progress, started }
     }
-}
-
-/// Whoever signed the newest release vouches for the chain below it, and so for this one's being part of it.
-fn check_signatures(policy: &Policy, ledger: &Ledger, chain: &[Entry], wanted: &Verified) -> Result<()> {
-    if let Some(newest) = chain.last().filter(|newest| newest.link.id != wanted.release.id) {
-        policy.check_signature(&ledger.load(newest.link.id)?)?;
-    }
-    policy.check_signature(wanted)
 }
 
 fn open_secrets(repo: &Repo, verified: &Verified) -> Result<BTreeMap<String, Secret>> {

@@ -35,6 +35,15 @@ pub(crate) enum What {
     #[command(after_help = "Examples:\n  cargo xtask releases verify --env dev\n  \
                             cargo xtask releases verify --offline prod-2011-04-06-20-32-17.tar")]
     Verify(Verify),
+    /// Take a release that never ran, and all that follow it, out of the ledger; they are kept in its `set-aside`
+    ///
+    /// The way out where `run` refuses a ledger because of them: one of the future, one that is not signed, one of two
+    /// branches. Whether they ran, the deploy is asked.
+    #[command(after_help = "Example: cargo xtask releases set-aside 2011-04-06-20:32:17 --env dev")]
+    SetAside {
+        /// The release
+        id: ReleaseId,
+    },
     /// Pack a release with its image and the ledger up to it into one file, the newest one if none is named
     #[command(after_help = "Example: cargo xtask releases export 2011-04-06-20:32:17 --env dev")]
     Export {

@@ -1,6 +1,6 @@
 //! `cargo xtask promote`: the image that one deploy runs, with another deploy's config.
 
-use xtask_contract::{Changes, Error, Ledger, Progress, Repo, Result, ledger::Verified};
+use xtask_contract::{Changes, Error, Progress, Record, Repo, Result, Vouched, ledger::Verified};
 use xtask_release::Draft;
 
 use super::{evidence, release, releases::diff_words, runtime};
@@ -15,8 +15,8 @@ pub(crate) fn promote(repo: &Repo, args: &cli::Promote, ui: &Ui) -> Result<()> {
     ui.step(&format!("asking what {from} runs"));
     let image = running(repo, args)?.release.image;
     let draft = Draft::of_image(repo, to, &image, &evidence(repo, to)?)?;
-    let ledger = Ledger::of(repo, to);
-    let newest = ledger.ids()?.pop().map(|id| ledger.load(id)).transpose()?;
+    let record = super::record(repo, to, ui)?;
+    let newest = Vouched::of(repo, to, &record)?.newest()?;
 
     let wanted = draft.preview();
     let changes = newest.as_ref().map(|newest| Changes::between(&newest.release, &wanted));
@@ -31,7 +31,7 @@ pub(crate) fn promote(repo: &Repo, args: &cli::Promote, ui: &Ui) -> Result<()> {
     }
     ui.step("making the release");
     release::warn(&draft, ui);
-    release::show(repo, &draft.publish()?, ui);
+    release::show(repo, &draft.publish(&record)?, ui);
     Ok(())
 }
 
@@ -39,15 +39,13 @@ pub(crate) fn promote(repo: &Repo, args: &cli::Promote, ui: &Ui) -> Result<()> {
 fn running(repo: &Repo, args: &cli::Promote) -> Result<Verified> {
     let env = &args.from;
     let standing = runtime()?.block_on(xtask_run::standing(repo, env))?;
-    let ledger = Ledger::of(repo, env);
     // What has run and was stopped counts, too: it is the same image.
-    let witness = standing.witness.ok_or_else(|| {
+    let id = standing.witness.as_ref().map(|witness| witness.id).ok_or_else(|| {
         Error::refused(
             format!("promoting from {env} to {}", args.to),
             format!("{env} has run no release yet"),
         )
         .next(format!("`cargo xtask run --env {env}` runs one"))
     })?;
-    witness.check(&ledger, &ledger.verify()?)?;
-    ledger.load(witness.id)
+    Vouched::of(repo, env, &Record::Known(standing.witness))?.release(id)
 }

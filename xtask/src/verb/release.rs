@@ -17,14 +17,10 @@ struct Document<'a> {
 
 pub(crate) fn release(repo: &Repo, args: &cli::Release, ui: &Ui) -> Result<()> {
     ui.step("making the release");
-    let made = make(repo, &args.env, args.build.as_ref(), ui)?;
+    let draft = draft(repo, &args.env, args.build.as_ref(), ui)?;
+    let made = draft.publish(&super::record(repo, &args.env, ui)?)?;
     show(repo, &made, ui);
     Ok(())
-}
-
-/// Stage 2, alone.
-fn make(repo: &Repo, env: &EnvName, build: Option<&Digest>, ui: &Ui) -> Result<Verified> {
-    draft(repo, env, build, ui)?.publish()
 }
 
 /// A release that could be made of a build, the newest one if none is named.

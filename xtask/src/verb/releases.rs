@@ -3,6 +3,7 @@
 mod diff;
 mod export;
 mod list;
+mod set_aside;
 mod show;
 mod verify;
 
@@ -28,6 +29,7 @@ pub(crate) fn releases(here: &Path, args: &Releases, ui: &Ui) -> Result<()> {
         Some(What::Show { id }) => show::show(&repo, &env, *id, ui),
         Some(What::Diff(diff)) => diff::diff(&repo, &env, diff, ui),
         Some(What::Verify(_)) => verify::verify(&repo, args.env.as_ref(), ui),
+        Some(What::SetAside { id }) => set_aside::set_aside(&repo, &env, *id, ui),
         Some(What::Export { id, output }) => export::export(&repo, &env, *id, output.as_deref(), ui),
     }
 }

@@ -148,7 +148,7 @@ fn words(row: &Row) -> String {
 }
 
 fn up(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
-    let own = xtask_release::services::own(repo, env)?;
+    let own = xtask_release::services::own(repo, env, &super::record(repo, env, ui)?)?;
     if let Some(back) = own.back {
         ui.note(&format!("{env} is back on its own PostgreSQL server; its next release carries it"));
         if back == Back::Anew && own.target.is_cluster() {

@@ -12,11 +12,12 @@ pub(crate) fn up(repo: &Repo, args: &cli::Up, ui: &Ui) -> Result<()> {
     ui.step("making the release");
     let draft = release::draft(repo, &args.env, Some(&built.record.digest), ui)?;
     // Another release like the newest would only stand between that and whatever a rollback is to bring back.
-    let id = if let Some(newest) = draft.newest_like_it()? {
+    let record = super::record(repo, &args.env, ui)?;
+    let id = if let Some(newest) = draft.newest_like_it(&record)? {
         ui.note(&format!("nothing is new since the release {} of {}", newest.release.id, args.env));
         newest.release.id
     } else {
-        let made = draft.publish()?;
+        let made = draft.publish(&record)?;
         ui.note(&release::words(&made));
         made.release.id
     };

@@ -5,6 +5,7 @@ mod promoting;
 mod reading;
 mod releasing;
 mod secrets;
+mod setting_aside;
 mod signing;
 mod state;
 mod tampering;

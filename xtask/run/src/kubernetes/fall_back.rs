@@ -83,7 +83,7 @@ async fn without_a_release_before<H: Hosting>(
 }
 
 async fn go_back<H: Hosting>(run: &Run<'_, H>, before: ReleaseId) -> Result<()> {
-    let verified = run.job.ledger.load(before)?;
+    let verified = run.job.vouched.entry(before)?;
     let mut objects = Objects::of(&verified)?;
     run.kinds.leave_out(&mut objects);
     secrets::of_release(&run.site, &verified.release, &open(run, &verified)?).await?;

@@ -97,7 +97,7 @@ impl Supervisor<'_> {
             Wish::Run { release, start } => {
                 self.progress
                     .note(&format!("{} (process {}) asks for {release}", holder.user, holder.process));
-                let wanted = Wanted::check(self.repo, self.env, *release)?;
+                let wanted = Wanted::check(self.repo, self.env, *release, &self.record()?)?;
                 let options = Options { start: *start, ..Options::default() };
                 let mut ran = self.run(turn, &wanted.job(self.repo, self.env, &options, &progress)).await?;
                 ran.supervisor = Some(std::process::id());

@@ -12,7 +12,7 @@ use tokio::{
     net::UnixListener,
     sync::{Mutex, MutexGuard},
 };
-use xtask_contract::{Context, EnvName, Error, Exit, Progress, Repo, Result};
+use xtask_contract::{Context, EnvName, Error, Exit, Progress, Record, Repo, Result};
 
 use super::{
     child::Program,
@@ -126,6 +126,11 @@ impl<'a> Supervisor<'a> {
             Ok((formation, migration)) => self.commit(job, formation, migration).await,
             Err(error) => Err(self.fall_back(job, error)),
         }
+    }
+
+    /// What the deploy has run.
+    pub(super) fn record(&self) -> Result<Record> {
+        self.lock.witness().map(Record::Known)
     }
 
     fn plan(&self, job: &Job<'_>, before: Option<&Formation>) -> Result<Plan> {

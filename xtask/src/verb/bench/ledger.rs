@@ -1,6 +1,6 @@
 //! The ledger: how soon a long one is listed and verified.
 
-use std::{collections::BTreeMap, fs, io};
+use std::{collections::BTreeMap, fs, io, os::unix::fs::PermissionsExt};
 
 use chrono::TimeDelta;
 use xtask_contract::{
@@ -18,8 +18,8 @@ pub(super) fn figures(bench: &Bench<'_>) -> Result<Vec<Figure>> {
     bench.xtask(&["release", "--env", "dev"])?;
     let repo = Repo::around(bench.place.folder.path())?;
     let ledger = Ledger::of(&repo, &"dev".parse().doing(|| "naming a deploy")?);
-    let first = ledger.load(ledger.newest()?)?;
-    lengthen(&ledger, &first).doing(|| "making a long ledger")?;
+    let like = ledger.load(ledger.newest()?)?;
+    lengthen(&ledger, &like).doing(|| "making a long ledger")?;
 
     bench.ui.step("measuring the ledger");
     let list = bench.time(|_| bench.xtask(&["releases", "--env", "dev"]).map(drop))?;
@@ -30,25 +30,27 @@ pub(super) fn figures(bench: &Bench<'_>) -> Result<Vec<Figure>> {
     ])
 }
 
-/// Adds releases like the first one, a second apart. `release` itself would take as many seconds.
-fn lengthen(ledger: &Ledger, first: &Verified) -> io::Result<()> {
-    let mut previous = first.link();
-    for number in 1..RELEASES {
-        let seconds = TimeDelta::seconds(i64::try_from(number).unwrap_or_default());
+/// Exchanges a release for many that are like it, a second apart up to it. `release` itself would take as many seconds.
+fn lengthen(ledger: &Ledger, like: &Verified) -> io::Result<()> {
+    let folder = ledger.folder_of(like.release.id);
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))?;
+    fs::remove_dir_all(folder)?;
+    let mut previous = None;
+    for number in 1..=RELEASES {
+        let left = TimeDelta::seconds(i64::try_from(RELEASES - number).unwrap_or_default());
         let release = Release {
-            id: ReleaseId::at(first.release.id.time() + seconds),
-            sequence: first.release.sequence + number,
-            previous: Some(previous),
-            ..first.release.clone()
+            id: ReleaseId::at(like.release.id.time() - left),
+            sequence: number,
+            previous,
+            ..like.release.clone()
         };
         let mut files = BTreeMap::new();
         let text = release.to_toml().map_err(io::Error::other)?;
         files.insert(Release::FILE.to_owned(), text.into_bytes());
-        files.extend(
-            first.objects.iter().map(|text| (Release::OBJECTS.to_owned(), text.clone().into_bytes())),
-        );
+        files
+            .extend(like.objects.iter().map(|text| (Release::OBJECTS.to_owned(), text.clone().into_bytes())));
         let sums = checksums(&files);
-        previous = Link { id: release.id, digest: Digest::of(&sums) };
+        previous = Some(Link { id: release.id, digest: Digest::of(&sums) });
         files.insert(Release::CHECKSUMS.to_owned(), sums.into_bytes());
         let folder = ledger.folder_of(release.id);
         fs::create_dir(&folder)?;

@@ -4,11 +4,11 @@ use std::{collections::BTreeSet, path::Path};
 
 use serde::Serialize;
 use xtask_contract::{
-    Deploy, Digest, EnvName, Error, Layout, Ledger, Policy, Progress, ReleaseId, Repo, Result,
+    Deploy, Digest, EnvName, Error, Layout, Ledger, Policy, Progress, ReleaseId, Repo, Result, Vouched,
     bundle::Bundle, chain::Entry, signature::Signer,
 };
 
-use crate::{ui::Ui, verb::runtime};
+use crate::{ui::Ui, verb::record};
 
 /// What was proved of a deploy's ledger.
 #[derive(Serialize)]
@@ -55,27 +55,18 @@ pub(super) fn verify(repo: &Repo, env: Option<&EnvName>, ui: &Ui) -> Result<()> 
 
 fn of_deploy(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<Report> {
     ui.step(&format!("verifying the ledger of {env}"));
-    let ledger = Ledger::of(repo, env);
-    let chain = ledger.verify()?;
+    let record = record(repo, env, ui)?;
+    let vouched = Vouched::of(repo, env, &record)?;
+    let (ledger, chain) = (vouched.ledger(), vouched.chain());
     if chain.is_empty() {
         // A deploy without releases may be one that does not exist at all.
         Deploy::read(repo, env)?;
     }
-    let head = head(&ledger, &chain, &Policy::read(repo, env)?)?;
-    ui.step(&format!("asking what {env} has run"));
-    let witness = match runtime()?.block_on(xtask_run::standing(repo, env)) {
-        Ok(standing) => standing.witness,
-        // `run`, which can reach the deploy, will not go without it.
-        Err(error) => {
-            ui.note(&format!("{env}: that its end was not cut off could not be verified: {error}"));
-            None
-        }
-    };
-    witness.as_ref().map_or(Ok(()), |witness| witness.check(&ledger, &chain))?;
+    let head = head(ledger, chain, vouched.policy())?;
     ui.step(&format!("verifying the images of {env}"));
     let layout = Layout::at(repo.images());
-    let images = images(&layout, &chain)?;
-    let witness = witness.map(|witness| witness.id);
+    let images = images(&layout, chain)?;
+    let witness = record.witness().map(|witness| witness.id);
     let documents = match &head {
         Some(head) if layout.blob_path(&head.image).exists() => layout.referrers(&head.image)?,
         _ => Vec::new(),

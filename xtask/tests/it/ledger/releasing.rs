@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Barrier, thread};
 
-use xtask_contract::deploy::{Target, Text};
+use xtask_contract::{
+    Record,
+    deploy::{Target, Text},
+};
 use xtask_release::{Clock, Draft};
 
 use super::{RELEASE, assert_is_a_chain, mode, names, run_in, state::State};
@@ -99,7 +102,7 @@ fn a_hundred_releases_at_once_become_one_chain_of_a_second_each() {
     let release = || {
         let draft = Draft::of_build(&repo, &env, None, &[]).unwrap().by_clock(&clock);
         all_at_once.wait();
-        draft.publish().unwrap().release.id.to_string()
+        draft.publish(&Record::default()).unwrap().release.id.to_string()
     };
     let told = thread::scope(|scope| {
         let running: Vec<_> = (0..100).map(|_| scope.spawn(release)).collect();

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use super::{RELEASE, run_in, writable};
+use super::{RELEASE, names, run_in, writable};
 use crate::support::{
     checkout::{Checkout, name},
     forge::forge,
@@ -140,4 +140,42 @@ fn a_ledger_forged_as_a_whole_is_refused_even_if_it_never_ran() {
         previous = Some(forge(&ledger, &release, None));
     }
     signed.refuses("it is not signed");
+}
+
+#[test]
+fn no_verb_puts_a_signers_name_to_what_was_forged() {
+    if !needs::openssl() {
+        return;
+    }
+    let signed = Signed::new();
+    signed.release(0);
+    let ledger = xtask_contract::Ledger::of(&signed.checkout.repo(), &name("local"));
+    let first = signed.checkout.releases("local").remove(0);
+    writable(ledger.folder());
+    let mut last = first.link();
+    for (sequence, level) in [(2, "trace"), (3, "info")] {
+        let mut release = first.release.clone();
+        release.id = xtask_contract::ReleaseId::at(last.id.time() + chrono::TimeDelta::seconds(1));
+        (release.sequence, release.previous) = (sequence, Some(last));
+        release.config.insert("LOG_LEVEL".into(), level.into());
+        last = forge(&ledger, &release, None);
+    }
+    let before = names(ledger.folder());
+    for verb in [
+        &["rollback", "--no-run"][..],
+        &["rollback", &first.release.id.to_string(), "--no-run"],
+        &RELEASE,
+        &["up"],
+        &["run"],
+        &["run", &first.release.id.to_string()],
+        &["scale", "web=2"],
+        &["admin", "--release", &first.release.id.to_string(), "--", "check"],
+    ] {
+        let call = signed.checkout.xtask([]).args(verb).env("XTASK_SIGNING_KEY", signed.pem(0));
+        call.run().refused("it is not signed, which the deploy's policy asks for");
+    }
+    assert_eq!(names(ledger.folder()), before);
+    signed.checkout.xtask(["releases", "set-aside"]).args([names(ledger.folder())[1].clone()]).run().done();
+    signed.release(0);
+    signed.checkout.xtask(["releases", "verify", "--env", "local"]).run().done();
 }

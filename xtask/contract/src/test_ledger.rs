@@ -1,0 +1,87 @@
+//! A small ledger for tests, without an image.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Digest, EnvName, Exit, Ledger, Release, Repo,
+    checksums::checksums,
+    deploy::{Schema, Services, Target},
+    release::{Image, Link},
+    settings::Network,
+    signature::SigningKey,
+};
+
+/// A ledger of three releases.
+pub(crate) struct Three {
+    pub(crate) repo: Repo,
+    pub(crate) ledger: Ledger,
+    _folder: tempfile::TempDir,
+}
+
+pub(crate) const IDS: [&str; 3] = ["2011-04-06-20:32:17", "2011-04-06-20:32:18", "2011-04-07-00:00:00"];
+
+impl Three {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("k8s/envs")).unwrap();
+        fs::write(folder.path().join("Cargo.toml"), "").unwrap();
+        let repo = Repo::around(folder.path()).unwrap();
+        let ledger = Ledger::of(&repo, &EnvName::local());
+        let mut previous = None;
+        for (number, id) in (1..).zip(IDS) {
+            previous = Some(write(ledger.folder(), id, number, previous));
+        }
+        Self { repo, ledger, _folder: folder }
+    }
+
+    pub(crate) fn path(&self, id: &str) -> PathBuf {
+        self.ledger.folder().join(id)
+    }
+
+    /// The refusal of the ledger as it is now.
+    pub(crate) fn refusal(&self) -> String {
+        let error = self.ledger.verify().unwrap_err();
+        assert_eq!(error.exit, Exit::Refused);
+        error.why.concat()
+    }
+
+    /// Signs a release.
+    pub(crate) fn sign(&self, id: &str, key: &SigningKey) {
+        let sums = fs::read(self.path(id).join(Release::CHECKSUMS)).unwrap();
+        fs::write(self.path(id).join(Release::SIGNATURE), key.sign(&sums)).unwrap();
+    }
+}
+
+/// Writes a release in the right form.
+pub(crate) fn write(folder: &Path, id: &str, sequence: u64, previous: Option<Link>) -> Link {
+    let release = Release {
+        schema: Schema,
+        id: id.parse().unwrap(),
+        env: EnvName::local(),
+        sequence,
+        by: "somebody".into(),
+        previous,
+        rollback_to: None,
+        image: Image { digest: Digest::of("image"), revision: "revision".into(), dirty: false },
+        target: Target::Local {},
+        migrate: vec!["migrate".into()],
+        processes: BTreeMap::new(),
+        network: Network::default(),
+        ingress: None,
+        services: Services::default(),
+        config: BTreeMap::new(),
+        secrets: None,
+    };
+    let text = release.to_toml().unwrap();
+    let sums = checksums(&BTreeMap::from([(Release::FILE.to_owned(), text.clone().into_bytes())]));
+    let path = folder.join(id);
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).unwrap();
+    fs::write(path.join(Release::FILE), text).unwrap();
+    fs::write(path.join(Release::CHECKSUMS), &sums).unwrap();
+    Link { id: release.id, digest: Digest::of(&sums) }
+}

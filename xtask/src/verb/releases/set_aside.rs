@@ -1,0 +1,27 @@
+//! `cargo xtask releases set-aside`: releases that never ran leave the ledger.
+
+use serde::Serialize;
+use xtask_contract::{EnvName, Progress, Record, ReleaseId, Repo, Result};
+use xtask_release::SetAside;
+
+use crate::{ui::Ui, verb::runtime};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    env: &'a EnvName,
+    releases: &'a [ReleaseId],
+    path: String,
+}
+
+pub(super) fn set_aside(repo: &Repo, env: &EnvName, id: ReleaseId, ui: &Ui) -> Result<()> {
+    ui.step(&format!("asking what {env} has run"));
+    // Unlike a release that is made, this is not looked at again by `run`: so it must be known.
+    let standing = runtime()?.block_on(xtask_run::standing(repo, env))?;
+    let record = Record::Known(standing.witness);
+    let SetAside { releases, folder } = xtask_release::set_aside(repo, env, id, &record, standing.running)?;
+    let ids: Vec<String> = releases.iter().map(ToString::to_string).collect();
+    let path = repo.relative(&folder).display().to_string();
+    let words = format!("set aside {} of {env}, to {path}", ids.join(", "));
+    ui.result(&words, &Document { env, releases: &releases, path });
+    Ok(())
+}
