@@ -19,6 +19,9 @@ pub const COMPONENT: &str = "app.kubernetes.io/component";
 /// The label with the deploy that an object or a pod belongs to.
 pub const DEPLOY: &str = "app.kubernetes.io/instance";
 
+/// The label with the tool that an object was made by.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
 /// The selector of all objects that this toolchain has made, for any deploy.
 pub const OURS: &str = "app.kubernetes.io/managed-by=xtask";
 
@@ -83,7 +86,7 @@ pub fn of(env: &EnvName) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("app.kubernetes.io/name", service::NAME.to_owned()),
         (DEPLOY, env.to_string()),
-        ("app.kubernetes.io/managed-by", "xtask".to_owned()),
+        (MANAGED_BY, "xtask".to_owned()),
     ])
 }
 

@@ -22,6 +22,7 @@ mod logs;
 mod notes;
 mod objects;
 mod prune;
+mod refusal;
 mod run;
 mod scale;
 mod secrets;

@@ -2,7 +2,7 @@
 
 use chrono::SecondsFormat;
 use serde::Serialize;
-use xtask_contract::{Deploy, EnvName, Ledger, ReleaseId, Repo, Result};
+use xtask_contract::{Deploy, EnvName, Ledger, ReleaseId, Repo, Result, witness::Witness};
 
 use crate::{Receipt, kubernetes, reach::Reach};
 
@@ -77,7 +77,10 @@ pub async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
     let mut report = match Reach::of(&target) {
         None => local(repo, env).await?,
         Some(reach) => match reach.client_at_hand(repo).await? {
-            Some(client) => kubernetes::report(&reach.site(&client, env), verified.as_ref()).await?,
+            Some(client) => {
+                let run = run_command(env, standing.witness.as_ref(), ids.last());
+                kubernetes::report(&reach.site(&client, env), verified.as_ref(), &run).await?
+            }
             None => Report::default(),
         },
     };
@@ -94,6 +97,14 @@ pub async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
     report.failed = report.failed.filter(|failed| since.is_none_or(|since| failed.release > since));
     report.not_run_yet = ids.last().copied().filter(|newest| since.is_none_or(|since| *newest > since));
     Ok(report)
+}
+
+/// The command that runs the release which runs already: by itself, `run` takes the newest.
+fn run_command(env: &EnvName, witness: Option<&Witness>, newest: Option<&ReleaseId>) -> String {
+    match witness.filter(|witness| newest.is_some_and(|newest| *newest != witness.id)) {
+        Some(witness) => format!("cargo xtask run {} --env {env}", witness.id),
+        None => format!("cargo xtask run --env {env}"),
+    }
 }
 
 /// What the `run` that is up tells of itself; of processes here the release is all that there is to compare.

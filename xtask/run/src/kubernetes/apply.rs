@@ -8,13 +8,15 @@ use kube::{
 };
 use serde_json::{Value, json};
 use tokio::time;
-use xtask_contract::{Error, Exit, Result, labels};
+use xtask_contract::{Error, Result};
 
 use super::{
-    api_error::{ApiContext, code, words},
+    api_error::{ApiContext, code},
     conflict::Conflict,
+    drift::{self, Finding, How},
     kinds::Kinds,
-    objects::{called, kind},
+    objects::{Objects, called, kind},
+    refusal::{Foreign, Refusal},
 };
 
 /// The name under which fields are owned on the cluster.
@@ -28,8 +30,22 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(crate) struct Applier<'a> {
     pub(crate) client: &'a Client,
     pub(crate) kinds: &'a Kinds,
-    /// The fields that may be taken from whoever owns them.
+    /// The fields that may be taken from whoever has set them.
     pub(crate) take_over: &'a [String],
+    /// The objects that the deploy was brought to last, if they are known.
+    pub(crate) before: Option<&'a Objects>,
+}
+
+/// What the cluster says to an object without taking it.
+pub(crate) struct Look {
+    /// The object as it is.
+    pub(crate) live: Option<DynamicObject>,
+    /// The object as it would be.
+    pub(crate) after: DynamicObject,
+    /// What of it is not as it is to be, and by whom.
+    pub(crate) found: Vec<Finding>,
+    /// The fields that would be taken from somebody.
+    pub(crate) taken: Vec<String>,
 }
 
 impl Applier<'_> {
@@ -41,34 +57,75 @@ impl Applier<'_> {
         Ok(())
     }
 
-    /// Applies an object: made if it is missing, changed where it differs.
+    /// Applies an object: made if it is missing, changed where it differs. Fields that are to be taken and that the
+    /// release does not set are deleted.
     pub(crate) async fn apply(&self, object: &DynamicObject) -> Result<DynamicObject> {
-        let tried = self.attempt(object, false).await;
-        match tried {
-            Err(refusal) if refusal.code == Some(422) && self.make_way(object).await? => {
-                self.attempt(object, false).await.map_err(|refusal| refusal.error)
+        let live = self.live(object).await?;
+        let found = self.found(object, live.as_ref());
+        self.remove(object, live.as_ref(), &found).await?;
+        let tried = self.attempt(object, &found, false).await;
+        let tried = match tried {
+            Err(refusal) if refusal.code == Some(422) && self.make_way(object, live.as_ref()).await? => {
+                self.attempt(object, &found, false).await
             }
-            other => other.map_err(|refusal| refusal.error),
+            other => other,
+        };
+        tried.map(|(applied, _)| applied).map_err(Refusal::into_error)
+    }
+
+    /// Asks what applying an object would make of it, changing nothing. What somebody has set or added by hand is
+    /// refused, unless it is to be taken.
+    pub(crate) async fn dry_run(&self, object: &DynamicObject) -> std::result::Result<Look, Refusal> {
+        let live = self.live(object).await?;
+        let found = self.found(object, live.as_ref());
+        let by_hand = found.iter().filter(|one| one.is_foreign());
+        let (mut taken, foreign): (Vec<Foreign>, Vec<Foreign>) = by_hand
+            .map(|one| Foreign { field: one.field.clone(), line: format!("{} {one}", called(object)) })
+            .partition(|one| self.take_over.contains(&one.field));
+        let tried = match kind(object) {
+            // One that was given may be looked at, and not be changed.
+            "Namespace" => Ok((object.clone(), Vec::new())),
+            _ => self.attempt(object, &found, true).await,
+        };
+        let after = match tried {
+            Ok((after, also_taken)) => {
+                taken.extend(also_taken);
+                after
+            }
+            // Refused as it stands, but not once the way is made for it.
+            Err(refusal) if refusal.code == Some(422) && !in_the_way(object, live.as_ref()).is_empty() => {
+                object.clone()
+            }
+            Err(refusal) => return Err(refusal.with(foreign)),
+        };
+        if foreign.is_empty() {
+            let taken = taken.into_iter().map(|one| one.field).collect();
+            let after = self.without_removed(object, after);
+            return Ok(Look { live, after, found, taken });
+        }
+        Err(Refusal::by_hand(format!("applying {}", called(object)), foreign))
+    }
+
+    /// The object on the cluster. Who may not look at namespaces is given one.
+    async fn live(&self, object: &DynamicObject) -> Result<Option<DynamicObject>> {
+        match self.kinds.api(self.client, object)?.get_opt(&object.name_any()).await {
+            Err(error) if code(&error) == Some(403) && kind(object) == "Namespace" => Ok(None),
+            live => live.asked(|| format!("reading {}", called(object))),
         }
     }
 
-    /// Asks what applying an object would make of it, changing nothing.
-    pub(crate) async fn dry_run(&self, object: &DynamicObject) -> Result<DynamicObject> {
-        let tried = self.attempt(object, true).await;
-        match tried {
-            // Refused as it stands, but not once the way is made for it.
-            Err(refusal) if refusal.code == Some(422) && !self.in_the_way(object).await?.is_empty() => {
-                Ok(object.clone())
-            }
-            other => other.map_err(|refusal| refusal.error),
-        }
+    /// What of the object on the cluster is not as it is to be.
+    fn found(&self, object: &DynamicObject, live: Option<&DynamicObject>) -> Vec<Finding> {
+        let before = self.before.and_then(|objects| objects.find(object));
+        live.map_or_else(Vec::new, |live| drift::findings(object, before, live))
     }
 
     async fn attempt(
         &self,
         object: &DynamicObject,
+        found: &[Finding],
         dry_run: bool,
-    ) -> std::result::Result<DynamicObject, Refusal> {
+    ) -> std::result::Result<(DynamicObject, Vec<Foreign>), Refusal> {
         let api = self.kinds.api(self.client, object)?;
         let params = PatchParams { dry_run, ..PatchParams::apply(MANAGER) };
         let doing = || format!("applying {}", called(object));
@@ -84,57 +141,80 @@ impl Applier<'_> {
             }
         };
         let error = match patch(&params).await {
-            Ok(applied) => return Ok(applied),
+            Ok(applied) => return Ok((applied, Vec::new())),
             Err(error) => error,
         };
         let conflicts = match &error {
             kube::Error::Api(status) => Conflict::all(object, status),
             _ => Vec::new(),
         };
-        let foreign: Vec<Conflict> = conflicts.iter().filter(|one| !self.may_take(one)).cloned().collect();
-        if !conflicts.is_empty() && foreign.is_empty() {
-            return patch(&params.force()).await.map_err(|error| Refusal::of(doing(), &error));
+        if conflicts.is_empty() {
+            return Err(Refusal::of(doing(), &error));
         }
-        if foreign.is_empty() {
-            Err(Refusal::of(doing(), &error))
-        } else {
-            Err(conflict(doing(), &foreign, object).into())
+        let others = conflicts.iter().filter(|one| !one.is_ours() && !one.is_settled(found));
+        let (taken, foreign): (Vec<Foreign>, Vec<Foreign>) =
+            others.map(|one| one.foreign(found)).partition(|one| self.take_over.contains(&one.field));
+        if !foreign.is_empty() {
+            return Err(Refusal::by_hand(doing(), foreign));
         }
+        let applied = patch(&params.force()).await.map_err(|error| Refusal::of(doing(), &error))?;
+        Ok((applied, taken))
     }
 
-    fn may_take(&self, conflict: &Conflict) -> bool {
-        conflict.is_ours() || self.take_over.contains(&conflict.field)
+    /// The fields that go before the object is applied: additions that are to be taken, and what only the release before
+    /// had.
+    fn to_remove<'f>(&self, found: &'f [Finding]) -> Vec<&'f Finding> {
+        let goes = |one: &&Finding| {
+            one.how == How::LeftOver || (one.how == How::Added && self.take_over.contains(&one.field))
+        };
+        found.iter().filter(goes).collect()
+    }
+
+    async fn remove(
+        &self,
+        object: &DynamicObject,
+        live: Option<&DynamicObject>,
+        found: &[Finding],
+    ) -> Result<()> {
+        let steps = drift::removals(&self.to_remove(found));
+        let (Some(live), false) = (live, steps.is_empty()) else { return Ok(()) };
+        // The places are those in just this version of the object.
+        let version =
+            json!({ "op": "test", "path": "/metadata/resourceVersion", "value": live.resource_version() });
+        let steps = std::iter::once(version).chain(steps).collect();
+        self.patch_before(object, steps, "removing what was added to").await
+    }
+
+    /// The object as it would be, without what is removed before it is applied.
+    fn without_removed(&self, object: &DynamicObject, after: DynamicObject) -> DynamicObject {
+        let found = self.found(object, Some(&after));
+        drift::without(&self.to_remove(&found), after)
     }
 
     /// Server-side apply cannot take a probe away from a container again: older clusters take what is left of it
-    /// for a malformed one. So such probes are removed first, while the Deployment is paused: nothing is rolled out
-    /// before the apply that follows, which also ends the pause.
-    async fn make_way(&self, object: &DynamicObject) -> Result<bool> {
-        let removals = self.in_the_way(object).await?;
+    /// for a malformed one. So such probes are removed first.
+    async fn make_way(&self, object: &DynamicObject, live: Option<&DynamicObject>) -> Result<bool> {
+        let removals = in_the_way(object, live);
         if removals.is_empty() {
             return Ok(false);
         }
-        let pause = json!({ "op": "add", "path": "/spec/paused", "value": true });
-        let steps = removals.into_iter().map(|path| json!({ "op": "remove", "path": path }));
-        let steps: Vec<Value> = std::iter::once(pause).chain(steps).collect();
-        let doing = || format!("removing probes of {}", called(object));
+        let steps = removals.into_iter().map(|path| json!({ "op": "remove", "path": path })).collect();
+        self.patch_before(object, steps, "removing probes of").await.map(|()| true)
+    }
+
+    /// Changes an object just before it is applied. A Deployment is paused meanwhile: nothing is rolled out before the
+    /// apply that follows, which also ends the pause.
+    async fn patch_before(&self, object: &DynamicObject, mut steps: Vec<Value>, what: &str) -> Result<()> {
+        if kind(object) == "Deployment" {
+            steps.push(json!({ "op": "add", "path": "/spec/paused", "value": true }));
+        }
+        let doing = || format!("{what} {}", called(object));
         let patch = serde_json::from_value(Value::Array(steps))
             .map_err(|error| Error::failed(doing(), error))
             .map(Patch::<()>::Json)?;
         let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
         let api = self.kinds.api(self.client, object)?;
-        api.patch(&object.name_any(), &params, &patch).await.asked(doing)?;
-        Ok(true)
-    }
-
-    /// The probes that the object on the cluster has and this one has not, as JSON pointers.
-    async fn in_the_way(&self, object: &DynamicObject) -> Result<Vec<String>> {
-        if kind(object) != "Deployment" {
-            return Ok(Vec::new());
-        }
-        let doing = || format!("reading {}", called(object));
-        let live = self.kinds.api(self.client, object)?.get_opt(&object.name_any()).await.asked(doing)?;
-        Ok(live.map_or_else(Vec::new, |live| probes_to_remove(&live.data, &object.data)))
+        api.patch(&object.name_any(), &params, &patch).await.map(drop).asked(doing)
     }
 
     /// Deletes an object and what it owns; false if there is none.
@@ -156,34 +236,10 @@ where
     }
 }
 
-/// Why the cluster did not take an object.
-struct Refusal {
-    error: Error,
-    code: Option<u16>,
-}
-
-impl Refusal {
-    fn of(doing: String, error: &kube::Error) -> Self {
-        let code = code(error);
-        // The cluster has looked at it and said no: that is a check's answer, and nothing was changed.
-        let exit = if matches!(code, Some(400 | 403 | 422)) { Exit::Refused } else { Exit::Failed };
-        Self { error: Error { exit, ..Error::failed(doing, words(error)) }, code }
-    }
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self { error, code: None }
-    }
-}
-
-fn conflict(doing: String, conflicts: &[Conflict], object: &DynamicObject) -> Error {
-    let env = object.labels().get(labels::DEPLOY).map_or("ENV", String::as_str);
-    let fields: Vec<String> = conflicts.iter().map(|one| format!("--take-over '{}'", one.field)).collect();
-    Error::refused_for(doing, conflicts.iter().map(ToString::to_string).collect()).next(format!(
-        "put that change into the release (k8s/objects or the deploy's file), or take the field: `cargo xtask run --env {env} {}`",
-        fields.join(" ")
-    ))
+/// The probes that the object on the cluster has and this one has not, as JSON pointers.
+fn in_the_way(object: &DynamicObject, live: Option<&DynamicObject>) -> Vec<String> {
+    let live = live.filter(|_| kind(object) == "Deployment");
+    live.map_or_else(Vec::new, |live| probes_to_remove(&live.data, &object.data))
 }
 
 fn probes_to_remove(live: &Value, wanted: &Value) -> Vec<String> {

@@ -1,6 +1,5 @@
 //! What a release would change on its cluster, found by asking the cluster to take its objects without doing so.
 
-use futures_util::future::try_join_all;
 use kube::{ResourceExt, api::DynamicObject};
 use serde::Serialize;
 use serde_json::Value;
@@ -9,10 +8,12 @@ use xtask_contract::{Context, Result, labels::Part};
 use super::{
     Kinds, Objects, Site,
     api_error::ApiContext,
-    apply::Applier,
-    checks,
-    objects::{called, kind},
+    apply::{Applier, Look},
+    checks, notes,
+    objects::called,
     prune::{self, Keep},
+    run::{is_unchanged, objects_of},
+    scale, status,
 };
 use crate::Job;
 
@@ -36,10 +37,30 @@ pub(crate) async fn changes(job: &Job<'_>, site: Option<&Site<'_>>) -> Result<Ve
     }
     let kinds = Kinds::of_objects(site.client, &objects).await?;
     kinds.leave_out(&mut objects);
-    let applier = Applier { client: site.client, kinds: &kinds, take_over: &job.options.take_over };
-    let all = objects.all().map(|object| change(&applier, object));
-    let mut changes: Vec<Change> = try_join_all(all).await?.into_iter().flatten().collect();
-    let keep = Keep::of(&job.verified.release, &objects, job.ledger, job.keep);
+    let witness = notes::witness(site).await?;
+    let before = objects_of(job, witness.as_ref());
+    let applier = Applier {
+        client: site.client,
+        kinds: &kinds,
+        take_over: &job.options.take_over,
+        before: before.as_ref(),
+    };
+    let (release, names) = (&job.verified.release, objects.deployments());
+    if is_unchanged(&scale::present(site, &names).await?, &names, release.id) {
+        status::check_pods(site, release).await?;
+    }
+    let looks = checks::look(site, &applier, &objects, release.id).await?;
+    let mut changes = Vec::new();
+    for (object, look) in &looks {
+        changes.extend(change(object, look)?);
+    }
+    for job in &objects.migration {
+        let known = kinds.api(site.client, job)?.get_opt(&job.name_any()).await;
+        if known.asked(|| format!("reading {}", called(job)))?.is_none() {
+            changes.push(made(job)?); // else it has run, or runs
+        }
+    }
+    let keep = Keep::of(release, &objects, job.ledger, job.keep);
     for (_, object) in
         prune::superfluous(site, &keep, &[Part::Config, Part::Migration, Part::Process]).await?
     {
@@ -52,16 +73,9 @@ fn made(object: &DynamicObject) -> Result<Change> {
     Ok(Change { object: called(object), before: None, after: Some(yaml(object)?) })
 }
 
-async fn change(applier: &Applier<'_>, object: &DynamicObject) -> Result<Option<Change>> {
-    let live = applier.kinds.api(applier.client, object)?.get_opt(&object.name_any()).await;
-    let Some(live) = live.asked(|| format!("reading {}", called(object)))? else {
-        return made(object).map(Some);
-    };
-    if kind(object) == "Job" {
-        return Ok(None); // it has run, or runs
-    }
-    let after = applier.dry_run(object).await?;
-    let (before, after) = (yaml(&live)?, yaml(&after)?);
+fn change(object: &DynamicObject, look: &Look) -> Result<Option<Change>> {
+    let Some(live) = &look.live else { return made(object).map(Some) };
+    let (before, after) = (yaml(live)?, yaml(&look.after)?);
     Ok((before != after).then(|| Change { object: called(object), before: Some(before), after: Some(after) }))
 }
 

@@ -12,14 +12,16 @@ use kube::{
     api::{DynamicObject, ObjectMeta, PostParams},
 };
 use serde_json::{Value, json};
-use xtask_contract::{Error, Result};
+use xtask_contract::{Error, Exit, ReleaseId, Result};
 
 use super::{
     Site,
     api_error::{ApiContext, code, said, words},
-    apply::Applier,
+    apply::{Applier, Look},
+    drift::How,
     kinds::Kinds,
     objects::{Objects, called, kind},
+    refusal::{Refusal, take_over},
 };
 
 /// What `run` does besides applying objects: verbs, group and resource.
@@ -104,14 +106,82 @@ pub(crate) async fn permissions(
     Ok(told.collect())
 }
 
-/// What the cluster says to each object, and to a pod of each process type, without taking them.
-pub(crate) async fn dry_run(site: &Site<'_>, applier: &Applier<'_>, objects: &Objects) -> Vec<Error> {
+/// What the cluster says to each object, and to a pod of each process type, without taking them. All that it objects to
+/// is reported together.
+pub(crate) async fn look<'o>(
+    site: &Site<'_>,
+    applier: &Applier<'_>,
+    objects: &'o Objects,
+    id: ReleaseId,
+) -> Result<Vec<(&'o DynamicObject, Look)>> {
     // A Job cannot be changed once it is there; whether its pods are let in is asked for below.
-    let changeable = objects.all().filter(|object| kind(object) != "Job" && kind(object) != "Namespace");
-    let answers = join_all(changeable.map(|object| applier.dry_run(object))).await;
+    let changeable: Vec<_> = objects.all().filter(|object| kind(object) != "Job").collect();
+    let answers = join_all(changeable.iter().map(|object| applier.dry_run(object))).await;
     let workloads = objects.processes.iter().chain(&objects.migration);
     let pods = join_all(workloads.map(|object| pod_problem(site, object))).await;
-    answers.into_iter().filter_map(std::result::Result::err).chain(pods.into_iter().flatten()).collect()
+    let (mut looks, mut refusals) = (Vec::new(), Vec::new());
+    for (object, answer) in changeable.into_iter().zip(answers) {
+        match answer {
+            Ok(look) => looks.push((object, look)),
+            Err(refusal) => refusals.push(refusal),
+        }
+    }
+    refusals.extend(pods.into_iter().flatten().map(Refusal::from));
+    let doing = format!("checking {} for {id}", site.env);
+    if let Some(error) = together(doing.clone(), refusals) {
+        return Err(error);
+    }
+    let taken = |field: &String| looks.iter().any(|(_, look)| look.taken.contains(field));
+    let vain = applier.take_over.iter().filter(|field| !taken(field));
+    let vain: Vec<String> = vain
+        .map(|field| {
+            format!(
+                "{} takes nothing: nobody has set or added that by hand",
+                take_over(std::iter::once(field))
+            )
+        })
+        .collect();
+    if vain.is_empty() {
+        return Ok(looks);
+    }
+    Err(Error::refused_for(doing, vain)
+        .next(format!("`cargo xtask status --env {}` names what was set by hand", site.env)))
+}
+
+/// What applying the objects brings back, a line each: those that are not there, and fields that somebody has removed.
+pub(crate) fn mended(looks: &[(&DynamicObject, Look)]) -> Vec<String> {
+    let lines = looks.iter().flat_map(|(object, look)| {
+        let called = called(object);
+        let gone = look.live.is_none().then(|| format!("{called} was not there"));
+        let removed = look.found.iter().filter(|one| one.how == How::Removed);
+        gone.into_iter().chain(removed.map(move |one| format!("{called} {one}")))
+    });
+    lines.collect()
+}
+
+/// One error for all of them. What went wrong on the way comes before what was refused.
+fn together(doing: String, mut refusals: Vec<Refusal>) -> Option<Error> {
+    if let Some(place) = refusals.iter().position(|refusal| refusal.error.exit != Exit::Refused) {
+        return Some(refusals.swap_remove(place).error);
+    }
+    let next = refusals.iter().find_map(|refusal| refusal.error.next.clone());
+    let (mut why, mut fields) = (Vec::new(), Vec::new());
+    for Refusal { error, fields: foreign, .. } in refusals {
+        let is_by_hand = !foreign.is_empty();
+        why.extend(error.why.into_iter().map(|line| match is_by_hand {
+            true => line,
+            false => format!("{}: {line}", error.doing),
+        }));
+        fields.extend(foreign);
+    }
+    if why.is_empty() {
+        return None;
+    }
+    let error = Refusal { error: Error::refused_for(doing, why), code: None, fields }.into_error();
+    Some(match (error.next.is_none(), next) {
+        (true, Some(next)) => error.next(next),
+        _ => error,
+    })
 }
 
 /// Whether the namespace lets in a pod of this workload: its quota, its limits, its security profile.

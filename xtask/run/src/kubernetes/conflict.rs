@@ -4,7 +4,7 @@ use std::fmt;
 
 use kube::{api::DynamicObject, core::Status};
 
-use super::{apply::MANAGER, objects::called};
+use super::{apply::MANAGER, drift::Finding, objects::called, refusal::Foreign};
 
 /// A field of an object that somebody else has set to another value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,24 @@ impl Conflict {
     /// Whether it is this toolchain's own, from a change that was no apply.
     pub(crate) fn is_ours(&self) -> bool {
         self.manager == MANAGER
+    }
+
+    /// Whether the other owner has not meant another value than the release had until now.
+    pub(crate) fn is_settled(&self, found: &[Finding]) -> bool {
+        self.among(found).is_some_and(|one| !one.is_foreign())
+    }
+
+    /// The conflict as a reason to refuse the object.
+    pub(crate) fn foreign(&self, found: &[Finding]) -> Foreign {
+        let line = match self.among(found) {
+            Some(finding) => format!("{} {finding}", self.object),
+            None => self.to_string(),
+        };
+        Foreign { field: self.field.clone(), line }
+    }
+
+    fn among<'a>(&self, found: &'a [Finding]) -> Option<&'a Finding> {
+        found.iter().find(|one| one.field == self.field)
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use xtask_contract::{Error, Exit, Identity, ReleaseId, Result, Secret, labels::Part, ledger::Verified};
 
 use super::{
-    Hosting, Objects, notes,
+    Applier, Hosting, Objects, notes,
     prune::{self, Keep},
     run::{RETURN, Run},
     secrets, watch,
@@ -87,7 +87,7 @@ async fn go_back<H: Hosting>(run: &Run<'_, H>, before: ReleaseId) -> Result<()> 
     let mut objects = Objects::of(&verified)?;
     run.kinds.leave_out(&mut objects);
     secrets::of_release(&run.site, &verified.release, &open(run, &verified)?).await?;
-    let applier = run.applier();
+    let applier = Applier { before: Some(run.objects), ..run.applier() };
     applier.apply_all(&objects.config).await?;
     applier.apply_all(&objects.processes).await?;
     let (names, deadline) = (objects.deployments(), Instant::now() + RETURN);

@@ -24,7 +24,7 @@ pub(crate) async fn up(site: &Site<'_>, objects: &str, progress: &dyn Progress) 
     let objects =
         Objects::parse(objects, || format!("reading the objects of the log shipper of {}", site.env))?;
     let kinds = Kinds::of_objects(site.client, &objects).await?;
-    let applier = Applier { client: site.client, kinds: &kinds, take_over: &[] };
+    let applier = Applier { client: site.client, kinds: &kinds, take_over: &[], before: None };
     for object in &objects.namespace {
         match applier.apply(object).await {
             // One that was given is taken as it is.

@@ -66,6 +66,11 @@ impl Objects {
         before.chain(&self.migration).chain(&self.processes)
     }
 
+    /// The one of these that has the kind and the name of another.
+    pub(crate) fn find(&self, like: &DynamicObject) -> Option<&DynamicObject> {
+        self.all().find(|object| kind(object) == kind(like) && object.metadata.name == like.metadata.name)
+    }
+
     /// Keeps those of which this is true.
     pub(crate) fn retain(&mut self, keep: impl Fn(&DynamicObject) -> bool) {
         for part in [&mut self.config, &mut self.services, &mut self.migration, &mut self.processes] {

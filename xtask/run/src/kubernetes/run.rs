@@ -1,7 +1,10 @@
 //! `run` on a cluster: everything is checked, what can be made beforehand is made, the database is migrated, and
 //! only then the process types change, all at one moment.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::OnceCell,
+    time::{Duration, Instant},
+};
 
 use k8s_openapi::api::{apps::v1::Deployment, batch::v1};
 use kube::{Api, ResourceExt};
@@ -23,7 +26,7 @@ use super::{
     notes,
     objects::{called, kind},
     prune::{self, Keep},
-    scale, secrets, start_service, stateful, watch,
+    scale, secrets, start_service, stateful, status, watch,
 };
 use crate::{Job, Ran, Status, postgres_url::PostgresUrl};
 
@@ -36,6 +39,8 @@ pub(super) struct Run<'a, H> {
     pub(super) objects: &'a Objects,
     pub(super) lock: &'a Lock,
     pub(super) deadline: Instant,
+    /// The objects of the release that the deploy was brought to last, once they are looked for and if there are any.
+    before: OnceCell<Option<Objects>>,
 }
 
 /// Brings a deploy to a release.
@@ -56,12 +61,22 @@ pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, hosting: &impl Hosting) -
     if !problems.is_empty() {
         return Err(Error::refused_for(format!("checking {} for {id}", site.env), problems));
     }
-    let applier = Applier { client: site.client, kinds: &kinds, take_over: &job.options.take_over };
+    let applier =
+        Applier { client: site.client, kinds: &kinds, take_over: &job.options.take_over, before: None };
     if !there {
         applier.apply_all(&objects.namespace).await?;
     }
     let lock = Lock::take(&site, id, job.options.if_busy, job.progress).await?;
-    let run = Run { job, site, hosting, kinds: &kinds, objects: &objects, lock: &lock, deadline };
+    let run = Run {
+        job,
+        site,
+        hosting,
+        kinds: &kinds,
+        objects: &objects,
+        lock: &lock,
+        deadline,
+        before: OnceCell::new(),
+    };
     let result = tokio::select! {
         biased;
         result = run.locked() => result,
@@ -86,12 +101,15 @@ impl<H: Hosting> Run<'_, H> {
         let Self { job, site, objects, .. } = self;
         let witness = notes::witness(site).await?;
         job.check_witness(witness.as_ref())?;
-        self.in_time(self.make_ready()).await?;
+        let _ = self.before.set(objects_of(job, witness.as_ref()));
+        let mended = self.in_time(self.make_ready(witness.as_ref())).await?;
         let names = objects.deployments();
         let before = scale::present(site, &names).await?;
         let was_on = release_before(&before, witness.as_ref());
-        let unchanged = before.len() == names.len()
-            && before.iter().all(|one| on(one) == Some(job.verified.release.id) && judge::is_settled(one));
+        let unchanged = is_unchanged(&before, &names, job.verified.release.id);
+        if unchanged {
+            status::check_pods(site, &job.verified.release).await?;
+        }
         let migrating = Instant::now();
         if !unchanged && let Err(failure) = self.in_time(self.migrate()).await {
             return Err(fall_back::before_the_change(self, failure, was_on).await);
@@ -103,21 +121,24 @@ impl<H: Hosting> Run<'_, H> {
         }
         notes::write_witness(site, &job.witness(witness.as_ref())).await?;
         self.prune().await?;
-        let status = if unchanged { Status::Unchanged } else { Status::Started };
+        let status = if unchanged && mended.is_empty() { Status::Unchanged } else { Status::Started };
         Ok(job.ran(status, self.hosting.url().unwrap_or_default(), was_on, migration))
     }
 
-    /// Checks everything, and makes what can be made before anything changes.
-    async fn make_ready(&self) -> Result<()> {
+    /// Checks everything, and makes what can be made before anything changes; tells what that brings back.
+    async fn make_ready(&self, witness: Option<&Witness>) -> Result<Vec<String>> {
         self.job.progress.step("checking");
-        self.check().await?;
+        let mended = self.check(witness).await?;
+        for line in &mended {
+            self.job.progress.note(&format!("{line}: it is brought back"));
+        }
         self.job.progress.step("preparing");
         // Images come before the pods that want them: a pull that failed is not tried again for a while.
         tokio::try_join!(self.hosting.bring_images(&self.site, self.job), self.prepare())?;
         for name in self.objects.stateful_sets() {
             start_service(&self.site, self.hosting, &name, self.job.progress).await?;
         }
-        Ok(())
+        Ok(mended)
     }
 
     /// The last resort, for what does not watch the time by itself.
@@ -131,29 +152,20 @@ impl<H: Hosting> Run<'_, H> {
     }
 
     pub(super) fn applier(&self) -> Applier<'_> {
-        Applier { client: self.site.client, kinds: self.kinds, take_over: &self.job.options.take_over }
+        Applier {
+            client: self.site.client,
+            kinds: self.kinds,
+            take_over: &self.job.options.take_over,
+            before: self.before.get().and_then(Option::as_ref),
+        }
     }
 
-    /// Asks the cluster what it says to all objects, and reports all that it objects to at once.
-    async fn check(&self) -> Result<()> {
-        let mut refusals = checks::dry_run(&self.site, &self.applier(), self.objects).await;
-        if refusals.is_empty() {
-            return Ok(());
-        }
-        if let Some(place) = refusals.iter().position(|error| error.exit != Exit::Refused) {
-            return Err(refusals.swap_remove(place));
-        }
-        let next = refusals.iter().find_map(|error| error.next.clone());
-        let why = refusals.into_iter().flat_map(|error| {
-            let doing = error.doing;
-            error.why.into_iter().map(move |why| format!("{doing}: {why}"))
-        });
-        let doing = format!("checking {} for {}", self.site.env, self.job.verified.release.id);
-        let refused = Error::refused_for(doing, why.collect());
-        Err(match next {
-            Some(next) => refused.next(next),
-            None => refused,
-        })
+    /// Asks the cluster what it says to all objects; tells what of the release that runs comes back.
+    async fn check(&self, witness: Option<&Witness>) -> Result<Vec<String>> {
+        let id = self.job.verified.release.id;
+        let looks = checks::look(&self.site, &self.applier(), self.objects, id).await?;
+        let is_known = witness.is_some_and(|witness| witness.id == id);
+        Ok(if is_known { checks::mended(&looks) } else { Vec::new() })
     }
 
     /// Makes what is of no consequence before the process types change: config and secrets under new names, and
@@ -242,6 +254,16 @@ impl<H: Hosting> Run<'_, H> {
 /// The process type that serves HTTP, and the path that tells whether it takes requests.
 fn readiness(release: &xtask_contract::Release) -> Option<(&str, &str)> {
     release.processes.iter().find_map(|(name, process)| Some((name.as_str(), process.readiness.as_deref()?)))
+}
+
+/// The objects that the deploy was brought to last, where they can still be read.
+pub(super) fn objects_of(job: &Job<'_>, witness: Option<&Witness>) -> Option<Objects> {
+    Objects::of(&job.ledger.load(witness?.id).ok()?).ok()
+}
+
+/// Whether these Deployments, of those that there are to be, have all arrived at a release.
+pub(super) fn is_unchanged(present: &[Deployment], names: &[String], id: ReleaseId) -> bool {
+    present.len() == names.len() && present.iter().all(|one| on(one) == Some(id) && judge::is_settled(one))
 }
 
 fn on(deployment: &Deployment) -> Option<ReleaseId> {

@@ -32,7 +32,7 @@ pub(crate) async fn up(
     let objects = objects.ok_or_else(|| Error::refused(doing(), "it has none"))?;
     let objects = Objects::parse(objects, doing)?;
     let kinds = Kinds::of_objects(site.client, &objects).await?;
-    let applier = Applier { client: site.client, kinds: &kinds, take_over: &[] };
+    let applier = Applier { client: site.client, kinds: &kinds, take_over: &[], before: None };
     applier.apply_all(&objects.namespace).await?;
     secrets::postgres(site, url).await?;
     let before = stateful::is_up(site, NAME).await?;

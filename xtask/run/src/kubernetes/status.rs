@@ -1,21 +1,25 @@
 //! Where a deploy stands on its cluster, and what there is unlike its release.
 
+use futures_util::future::join_all;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::{
     Api, ResourceExt,
     api::{DynamicObject, ListParams},
 };
-use xtask_contract::{Release, Result, ledger::Verified};
+use xtask_contract::{Error, Release, Result, ledger::Verified};
 
 use super::{
-    ApiContext, Kinds, Objects, Site, drift, lease, notes,
-    objects::called,
+    ApiContext, Kinds, Objects, Site,
+    drift::{self, Finding},
+    lease, notes,
+    objects::{called, kind},
+    refusal::take_over,
     seen::{containers, is_ready, process_of, release_of},
 };
 use crate::status::{PodStatus, ProcessStatus, Report};
 
-/// Looks at a deploy; `verified` is the release that it is to be on.
-pub(crate) async fn report(site: &Site<'_>, verified: Option<&Verified>) -> Result<Report> {
+/// Looks at a deploy; `verified` is the release that it is to be on, and `run` the command that runs it.
+pub(crate) async fn report(site: &Site<'_>, verified: Option<&Verified>, run: &str) -> Result<Report> {
     let (witness, receipts, changing, deployments, pods) = tokio::try_join!(
         notes::witness(site),
         notes::receipts(site),
@@ -32,7 +36,7 @@ pub(crate) async fn report(site: &Site<'_>, verified: Option<&Verified>) -> Resu
     report.processes = deployments.iter().map(|one| process(one, &pods)).collect();
     report.since = deployments.iter().filter_map(arrived).max();
     if let Some(verified) = verified.filter(|_| !deployments.is_empty()) {
-        report.drift = drift_of(site, verified, &report.processes).await?;
+        (report.drift, report.next) = drift_of(site, verified, &report.processes, run).await?;
     }
     Ok(report)
 }
@@ -94,34 +98,84 @@ fn pod(pod: &Pod) -> PodStatus {
     }
 }
 
-async fn drift_of(site: &Site<'_>, verified: &Verified, processes: &[ProcessStatus]) -> Result<Vec<String>> {
+/// What there is unlike the release, a line each, and what to do about it.
+async fn drift_of(
+    site: &Site<'_>,
+    verified: &Verified,
+    processes: &[ProcessStatus],
+    run: &str,
+) -> Result<(Vec<String>, Option<String>)> {
     let mut objects = Objects::of(verified)?;
     let kinds = Kinds::of_objects(site.client, &objects).await?;
     kinds.leave_out(&mut objects);
-    let mut drift = Vec::new();
-    let checked = objects.all().filter(|object| super::objects::kind(object) != "Job");
-    let looked =
-        futures_util::future::join_all(checked.map(|object| object_drift(site, &kinds, object))).await;
-    for lines in looked {
-        drift.extend(lines?);
-    }
-    for process in processes {
-        for pod in process.pods.iter().filter(|pod| !pod.ending) {
-            drift.extend(pod_drift(pod, &verified.release));
+    let (mut drift, mut by_hand, mut steps) = (Vec::new(), Vec::new(), Vec::new());
+    let checked: Vec<_> = objects.all().filter(|object| kind(object) != "Job").collect();
+    let looked = join_all(checked.iter().map(|object| object_drift(site, &kinds, object))).await;
+    for (object, found) in checked.iter().zip(looked) {
+        match found? {
+            None => drift.push(format!("{} is not there", called(object))),
+            Some(found) => {
+                drift.extend(found.iter().map(|one| format!("{} {one}", called(object))));
+                by_hand.extend(found.into_iter().filter(Finding::is_foreign).map(|one| one.field));
+            }
         }
     }
-    Ok(drift)
+    if !by_hand.is_empty() {
+        steps.push(format!(
+            "put what was set by hand into the release (k8s/objects or the deploy's file), or take it: `{run} {}`",
+            take_over(by_hand.iter())
+        ));
+    } else if !drift.is_empty() {
+        steps.push(format!("`{run}` brings it back"));
+    }
+    let (pods, step) = unlike(site, &verified.release, processes);
+    drift.extend(pods);
+    steps.extend(step);
+    Ok((drift, (!steps.is_empty()).then(|| steps.join("; "))))
 }
 
-async fn object_drift(site: &Site<'_>, kinds: &Kinds, object: &DynamicObject) -> Result<Vec<String>> {
-    let Ok(api) = kinds.api(site.client, object) else { return Ok(Vec::new()) };
+/// What is not as it is to be in an object; nothing, if it is not there.
+async fn object_drift(
+    site: &Site<'_>,
+    kinds: &Kinds,
+    object: &DynamicObject,
+) -> Result<Option<Vec<Finding>>> {
+    let Ok(api) = kinds.api(site.client, object) else { return Ok(Some(Vec::new())) };
     let live = api.get_opt(&object.name_any()).await.asked(|| format!("reading {}", called(object)))?;
-    Ok(match live {
-        None => vec![format!("{} is not there", called(object))],
-        Some(live) => {
-            drift::by_hand(&live).into_iter().map(|one| format!("{} {one}", called(object))).collect()
+    let found = live.map(|live| drift::findings(object, None, &live));
+    Ok(found.map(|found| found.into_iter().filter(Finding::is_drift).collect()))
+}
+
+/// Refuses if a process of the release that runs is not as that says: no apply changes a pod.
+pub(crate) async fn check_pods(site: &Site<'_>, release: &Release) -> Result<()> {
+    let (deployments, pods) =
+        tokio::try_join!(list::<Deployment>(site, "Deployments"), list::<Pod>(site, "pods"))?;
+    let processes: Vec<_> = deployments.iter().map(|one| process(one, &pods)).collect();
+    match unlike(site, release, &processes) {
+        (_, None) => Ok(()),
+        (lines, Some(step)) => {
+            Err(Error::refused_for(format!("checking {} for {}", site.env, release.id), lines).next(step))
         }
-    })
+    }
+}
+
+/// The pods that are not as the release says, a line for each thing, and what to do about them.
+fn unlike(site: &Site<'_>, release: &Release, processes: &[ProcessStatus]) -> (Vec<String>, Option<String>) {
+    let staying = processes.iter().flat_map(|process| &process.pods).filter(|pod| !pod.ending);
+    let (mut lines, mut names) = (Vec::new(), Vec::new());
+    for pod in staying {
+        let unlike = pod_drift(pod, release);
+        if !unlike.is_empty() {
+            names.push(pod.name.as_str());
+        }
+        lines.extend(unlike);
+    }
+    let step = || {
+        let names = names.join(" ");
+        format!("`kubectl --namespace {} delete pod {names}`: the cluster makes it anew", site.namespace)
+    };
+    let step = (!names.is_empty()).then(step);
+    (lines, step)
 }
 
 fn pod_drift(pod: &PodStatus, release: &Release) -> Vec<String> {

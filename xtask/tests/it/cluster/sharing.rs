@@ -11,6 +11,7 @@ const FIELD: &str = ".spec.template.spec.terminationGracePeriodSeconds";
 pub(crate) fn tell(story: &Story) {
     story.a_dry_run_shows_what_would_change_and_changes_nothing();
     story.a_field_that_somebody_took_is_drift_and_a_conflict();
+    story.what_overrides_the_release_is_drift_and_is_taken_out_again();
     story.the_number_of_processes_belongs_to_whoever_scales();
     story.what_a_release_no_longer_has_is_deleted();
     story.two_runs_come_one_after_the_other();
@@ -40,14 +41,48 @@ impl Story {
         kubectl(&["patch", "deployment", "web", "--patch", &patch.to_string(), "--field-manager=somebody"]);
         let status = self.xtask(["status", "--env", "dev"]).run().exits(3);
         let told = format!("deployment/web {FIELD} was set by somebody, ");
-        assert!(status.stdout.contains(&told), "{}", status.stdout);
+        let step = format!("`cargo xtask run --env dev --take-over '{FIELD}'`");
+        assert!(status.stdout.contains(&told) && status.stdout.contains(&step), "{}", status.stdout);
         let wanted = self.release();
         let before = release_of_pods();
-        let refused = self.run().refused(&format!("deployment/web {FIELD} is owned by somebody"));
-        refused.says(&format!("--take-over '{FIELD}'"));
+        self.run().refused(&told).says(&format!("--take-over '{FIELD}'"));
         assert_eq!(release_of_pods(), before);
         self.xtask(["run", "--env", "dev", "--take-over", FIELD]).run().done();
         assert_eq!(release_of_pods(), wanted.to_string());
+        self.xtask(["status", "--env", "dev"]).run().done();
+    }
+
+    fn what_overrides_the_release_is_drift_and_is_taken_out_again(&self) {
+        let field = r#".spec.template.spec.containers[name="web"].env[name="LOG_LEVEL"]"#;
+        kubectl(&["set", "env", "deployment/web", "LOG_LEVEL=debug", "RELEASE_ID-"]);
+        kubectl(&["rollout", "status", "deployment/web"]);
+        let status = self.xtask(["status", "--env", "dev"]).run().exits(3);
+        let told = format!("deployment/web {field} was added by kubectl");
+        assert!(status.stdout.contains(&told), "{}", status.stdout);
+        self.xtask(["run", "--env", "dev", "--dry-run"]).run().refused(&told);
+        self.run().refused(&told);
+        let vain = ["run", "--env", "dev", "--take-over", field, "--take-over", ".spec.paused"];
+        self.xtask(vain).run().refused("--take-over '.spec.paused' takes nothing");
+        let take = ["run", "--env", "dev", "--take-over", field];
+        self.xtask(take).args(["--dry-run"]).run().exits(5);
+        let taken = self.xtask(take).run().done();
+        taken.says(r#".env[name="RELEASE_ID"] was removed: it is brought back"#);
+        self.xtask(["status", "--env", "dev"]).run().done();
+        let env = "--output=jsonpath={.spec.template.spec.containers[0].env[*].name}";
+        assert_eq!(kubectl(&["get", "deployment", "web", env]), "RELEASE_ID");
+        // What others have set to the release's own value, and notes that override nothing, are no drift.
+        let patch = |seconds: u32| {
+            let spec = json!({ "terminationGracePeriodSeconds": seconds });
+            let patch = json!({ "spec": { "template": { "spec": spec } } }).to_string();
+            kubectl(&["patch", "deployment", "web", "--patch", &patch, "--field-manager=somebody"]);
+        };
+        patch(29);
+        patch(30);
+        kubectl(&["rollout", "restart", "deployment/web"]);
+        kubectl(&["rollout", "status", "deployment/web"]);
+        self.xtask(["status", "--env", "dev"]).run().done();
+        self.release();
+        self.run().done();
         self.xtask(["status", "--env", "dev"]).run().done();
     }
 
