@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use xshell::{Shell, TempDir, cmd};
-use xtask_contract::{Context, Error, Repo, Result};
+use xtask_contract::{Context, Error, Repo, Result, command};
 
 /// A checkout that is gone when this is dropped.
 pub(crate) struct CleanClone {
@@ -40,12 +40,7 @@ fn unknown(doing: String, revision: &str, why: &str) -> Error {
 /// Runs git; if it fails, what it says.
 fn git(sh: &Shell, folder: &Path, args: &[&str]) -> std::result::Result<(), String> {
     let _folder = sh.push_dir(folder);
-    let output = cmd!(sh, "git {args...}").quiet().ignore_status().output();
-    let output = output.map_err(|error| error.to_string())?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+    command::run(&mut cmd!(sh, "git {args...}").quiet().into()).map(drop).map_err(|failure| failure.why())
 }
 
 #[cfg(test)]

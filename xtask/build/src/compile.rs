@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use xtask_contract::{Context, Error, Progress, Repo, Result, service};
+use xtask_contract::{Context, Error, Progress, Repo, Result, command, service};
 
 use crate::{
     crates::{self, Compiled, Graph},
@@ -63,17 +63,14 @@ impl<'a> Cargo<'a> {
 
     /// A package's crates as cargo knows them, down to this depth.
     pub(crate) fn graph(&self, package: &str, depth: &str) -> Result<Graph> {
-        let doing = || format!("asking cargo for the crates of {package}");
         let mut cargo = self.command();
         cargo
             .args(["tree", "--quiet", "--locked", "--package", package, "--target", self.target])
             .args(["--edges", "normal,build", "--depth", depth])
             .args(crates::TREE);
-        let output = cargo.stdin(Stdio::null()).output().doing(doing)?;
-        if output.status.success() {
-            return Ok(crates::graph(&String::from_utf8_lossy(&output.stdout)));
-        }
-        Err(Error::failed(doing(), String::from_utf8_lossy(&output.stderr).trim()))
+        let tree = command::read(cargo.stdin(Stdio::null()));
+        tree.map(|tree| crates::graph(&tree))
+            .map_err(|failure| failure.error(format!("asking cargo for the crates of {package}")))
     }
 
     /// Cargo in an environment in which nothing changes what is compiled.

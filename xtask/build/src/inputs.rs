@@ -9,7 +9,11 @@ use std::{
 };
 
 use xshell::{Shell, cmd};
-use xtask_contract::{Context, Digest, Error, Repo, Result, service};
+use xtask_contract::{
+    Context, Digest, Error, Repo, Result,
+    command::{self, Failure},
+    service,
+};
 
 /// The folders and files that a build reads. Nothing else of the checkout can change an image.
 const INPUTS: [&str; 5] = [service::NAME, "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo"];
@@ -55,25 +59,21 @@ impl Inputs {
 
 fn git(sh: &Shell, args: &[&str]) -> Result<String> {
     let inputs = INPUTS;
-    let output =
-        cmd!(sh, "git -c core.quotePath=false {args...} -- {inputs...}").quiet().ignore_status().output();
-    let output = output.doing(|| "running git")?;
-    if !output.status.success() {
-        let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        if why.contains("does not have any commits") {
-            return Ok(String::new());
-        }
-        return Err(Error::failed(format!("running git {}", args[0]), why).next(
-            "build from a git checkout that git trusts: an image names the commit that it was built from",
-        ));
+    let git = cmd!(sh, "git -c core.quotePath=false {args...} -- {inputs...}").quiet();
+    match command::read(&mut git.into()) {
+        Err(Failure::Ended { said, .. }) if said.contains("does not have any commits") => Ok(String::new()),
+        result => result.map_err(|failure| {
+            failure.error(format!("running git {}", args[0])).next(
+                "build from a git checkout that git trusts: an image names the commit that it was built from",
+            )
+        }),
     }
-    Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }
 
 /// In a shallow clone the oldest commit seems to have touched everything: the revision would be wrong.
 fn refuse_cut_history(sh: &Shell, repo: &Repo, revision: &str) -> Result<()> {
-    let path =
-        cmd!(sh, "git rev-parse --git-path shallow").quiet().read().doing(|| "running git rev-parse")?;
+    let path = command::read(&mut cmd!(sh, "git rev-parse --git-path shallow").quiet().into())
+        .map_err(|failure| failure.error("running git rev-parse"))?;
     let cut = fs::read_to_string(repo.root().join(path)).unwrap_or_default();
     if cut.lines().any(|commit| commit == revision) {
         let why = "this clone's history is cut off, so the last commit that touched an input cannot be known";

@@ -1,10 +1,10 @@
 //! The toolchain of a build: the compiler, the linker and the C library that is linked into the binary.
 //! Each leaves its mark on the bits, so each is part of the build's key and of its record.
 
-use std::{fs, path::PathBuf};
+use std::{fmt::Display, fs, path::PathBuf};
 
 use xshell::{Shell, cmd};
-use xtask_contract::{Context, Digest, Error, Repo, Result};
+use xtask_contract::{Context, Digest, Error, Repo, Result, command};
 
 /// The programs and libraries that a build uses.
 #[derive(Debug)]
@@ -94,9 +94,9 @@ fn rustc(sh: &Shell, chooser: Chooser) -> Result<String> {
     if chooser == Chooser::Checkout {
         rustc = rustc.env_remove(RUSTUP_TOOLCHAIN);
     }
-    rustc
-        .read()
-        .map_err(|error| missing("the Rust compiler", &error, "install Rust with rustup: https://rustup.rs"))
+    command::read(&mut rustc.into()).map_err(|failure| {
+        missing("the Rust compiler", failure.why(), "install Rust with rustup: https://rustup.rs")
+    })
 }
 
 /// What links the program, and the C library in it.
@@ -110,24 +110,24 @@ impl CToolchain {
     fn of_this_machine(sh: &Shell) -> Result<Self> {
         let hint = "install a C compiler: `apt-get install gcc libc6-dev`, or your system's like";
         let (cc, ld) = (first_line(sh, "cc", hint)?, first_line(sh, "ld", hint)?);
-        let path =
-            cmd!(sh, "cc -print-file-name=libc.a").quiet().read().doing(|| "looking for the C library")?;
+        let path = command::read(&mut cmd!(sh, "cc -print-file-name=libc.a").quiet().into())
+            .map_err(|failure| failure.error("looking for the C library"))?;
         let path = PathBuf::from(path);
         let libc = fs::read(&path).map_err(|error| {
-            missing("the static C library, libc.a", &error, "install it: `apt-get install libc6-dev`")
+            missing("the static C library, libc.a", error, "install it: `apt-get install libc6-dev`")
         })?;
         Ok(Self { cc, ld, libc: CLibrary { digest: Digest::of(libc), path } })
     }
 }
 
 fn first_line(sh: &Shell, program: &str, hint: &str) -> Result<String> {
-    let text = cmd!(sh, "{program} --version").quiet().ignore_stderr().read();
-    let text = text.map_err(|error| missing(&format!("`{program}`"), &error, hint))?;
+    let text = command::read(&mut cmd!(sh, "{program} --version").quiet().into());
+    let text = text.map_err(|failure| missing(&format!("`{program}`"), failure.why(), hint))?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
-fn missing(what: &str, error: &dyn std::error::Error, hint: &str) -> Error {
-    Error::failed(format!("looking for {what}"), error).next(hint)
+fn missing(what: &str, why: impl Display, hint: &str) -> Error {
+    Error::failed(format!("looking for {what}"), why).next(hint)
 }
 
 #[cfg(test)]

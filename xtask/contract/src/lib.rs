@@ -11,6 +11,7 @@ pub mod callee;
 pub mod chain;
 pub mod changes;
 pub mod checksums;
+pub mod command;
 pub mod deploy;
 pub mod digest;
 pub mod durable;

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use xtask_contract::{Callee, Context, Error, Progress, Repo, Result};
+use xtask_contract::{Callee, Context, Error, Progress, Repo, Result, command};
 
 use crate::{cli, ui::Ui};
 
@@ -60,8 +60,8 @@ fn ansible(repo: &Repo, ui: &Ui) -> Result<PathBuf> {
     let doing = || "installing ansible-core for this checkout";
     ui.step(doing());
     let run = |command: &mut Command| {
-        succeeds(command.current_dir(repo.root())).map_err(|why| {
-            Error::failed(doing(), why).next(
+        command::run(command.current_dir(repo.root())).map_err(|failure| {
+            failure.error(doing()).next(
                 "`sudo apt-get install python3-venv` brings what it takes, `sudo apt-get install ansible-core` the \
                  system's own; then the same command again",
             )
@@ -72,20 +72,6 @@ fn ansible(repo: &Repo, ui: &Ui) -> Result<PathBuf> {
     let pip = ["install", "--quiet", "--disable-pip-version-check", "--requirement", REQUIREMENTS];
     run(Callee::Ansible.command(own.join("bin/pip")).args(pip))?;
     Ok(program)
-}
-
-/// Runs a command to its good end, or tells the last that it said.
-fn succeeds(command: &mut Command) -> std::result::Result<(), String> {
-    let program = command.get_program().display().to_string();
-    let output =
-        command.stdin(Stdio::null()).output().map_err(|error| format!("running {program}: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8_lossy(&text);
-    let last = text.lines().rev().find(|line| !line.trim().is_empty());
-    Err(last.unwrap_or("it said nothing").to_owned())
 }
 
 fn works(program: &Path) -> bool {

@@ -11,7 +11,11 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Client, config::Kubeconfig};
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, process::Command, time};
-use xtask_contract::{Callee, Context, Error, Progress, Repo, Result, durable};
+use xtask_contract::{
+    Callee, Context, Error, Progress, Repo, Result,
+    command::{self, Failure},
+    durable,
+};
 
 use super::{
     Place,
@@ -180,17 +184,18 @@ pub(super) async fn kind(args: &[&str], input: Option<&str>) -> Result<String> {
     let doing = || format!("running `kind {}`", args.join(" "));
     let mut command = Command::from(Callee::Kind.command("kind"));
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Error::refused(doing(), "the `kind` command is not on this machine")
-            .next("install it: https://kind.sigs.k8s.io/docs/user/quick-start/#installation"),
-        _ => Error::failed(doing(), error),
-    })?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(input.unwrap_or_default().as_bytes()).await.doing(doing)?;
+    let call = async {
+        let mut child = command.spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that ends early closes the pipe; what it said tells why.
+            let _ = stdin.write_all(input.unwrap_or_default().as_bytes()).await;
+        }
+        child.wait_with_output().await
+    };
+    match command::outcome("kind", call.await) {
+        Ok(output) => Ok(String::from_utf8_lossy(&output).into_owned()),
+        Err(missing @ Failure::Missing { .. }) => Err(Error::refused(doing(), missing.why())
+            .next("install it: https://kind.sigs.k8s.io/docs/user/quick-start/#installation")),
+        Err(failure) => Err(failure.error(doing())),
     }
-    let output = child.wait_with_output().await.doing(doing)?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    Err(Error::failed(doing(), format!("it says:\n{}", String::from_utf8_lossy(&output.stderr).trim())))
 }

@@ -4,7 +4,11 @@ use std::{path::Path, process::Stdio};
 
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
-use xtask_contract::{Callee, Repo, error};
+use xtask_contract::{
+    Callee, Repo,
+    command::{self, Failure},
+    error,
+};
 
 use crate::engine::Engine;
 
@@ -127,22 +131,20 @@ impl Tool {
 }
 
 /// The first line that a command prints.
-async fn said(command: &[&str], folder: &Path) -> Result<String, String> {
-    let output = Command::from(Callee::Asked.command(command[0]))
-        .args(&command[1..])
+async fn said(call: &[&str], folder: &Path) -> Result<String, String> {
+    let output = Command::from(Callee::Asked.command(call[0]))
+        .args(&call[1..])
         .current_dir(folder)
         .stdin(Stdio::null())
         .output()
-        .await
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => format!("there is no command `{}`", command[0]),
-            _ => error.to_string(),
-        })?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().to_owned();
-    if output.status.success() {
-        Ok(text(&output.stdout))
-    } else {
-        Err(format!("`{}` failed: {}", command.join(" "), text(&output.stderr)))
+        .await;
+    let first_line = |text: &str| text.lines().next().unwrap_or_default().to_owned();
+    match command::outcome(call[0], output) {
+        Ok(output) => Ok(first_line(&String::from_utf8_lossy(&output))),
+        Err(failure @ Failure::Ended { .. }) => {
+            Err(format!("`{}` failed: {}", call.join(" "), first_line(&failure.why())))
+        }
+        Err(failure) => Err(failure.why()),
     }
 }
 
