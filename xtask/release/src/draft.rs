@@ -53,7 +53,10 @@ impl<'a> Draft<'a> {
         let secrets = SealedSecrets::read(repo, env)?;
         check(repo, env, &service, &deploy, secrets.as_ref(), &image)?;
         let clock = &SystemClock;
-        Ok(Self { repo, clock, env: env.clone(), by: who(), image, service, deploy, secrets })
+        let draft = Self { repo, clock, env: env.clone(), by: who(), image, service, deploy, secrets };
+        // What k8s/objects contradict is told before anything is made.
+        draft.objects(&draft.preview())?;
+        Ok(draft)
     }
 
     /// The same by another clock than this machine's.

@@ -5,7 +5,9 @@ mod again;
 mod ingress;
 mod logging;
 mod network;
+mod own;
 mod postgres;
+mod probes;
 mod process;
 mod workload;
 
@@ -13,7 +15,7 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 use xtask_contract::{
-    Context, EnvName, Logging, Release, Result,
+    Context, EnvName, Error, Logging, Release, Result,
     deploy::{Postgres, Target},
     labels::{self, Part},
     service,
@@ -26,6 +28,7 @@ type Objects = Vec<(Part, Value)>;
 
 /// The objects of a release in the order of application, as YAML documents.
 pub(crate) fn objects(folder: &Path, release: &Release) -> Result<String> {
+    check(folder, release)?;
     let mut objects = read(folder, "namespace", Part::Namespace)?;
     objects.extend(read(folder, "account", Part::Namespace)?);
     objects.push((Part::Config, config_map(release)));
@@ -39,6 +42,20 @@ pub(crate) fn objects(folder: &Path, release: &Release) -> Result<String> {
     }
     objects.extend(ingress::objects(folder, release)?);
     to_yaml(&head(release), &placed(objects, &release.env, &release.target))
+}
+
+/// Refuses what k8s/objects say that the service's description contradicts: pods would be asked for what is not there.
+fn check(folder: &Path, release: &Release) -> Result<()> {
+    let mut problems = Vec::new();
+    for (name, process) in &release.processes {
+        let told = process::contradictions(folder, name, process)?.into_iter();
+        problems.extend(told.map(|problem| format!("k8s/objects/{name}.yaml: {problem}")));
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let next = "correct the file, or what the service says of itself (`describe`), and build";
+    Err(Error::refused_for(format!("releasing {}", release.env), problems).next(next))
 }
 
 /// The objects of a deploy's own PostgreSQL server alone, as they are in each of its releases.
@@ -78,7 +95,7 @@ fn migration(folder: &Path, release: &Release) -> Result<Objects> {
     let mut objects = read(folder, "migrate", Part::Migration)?;
     for (_, object) in &mut objects {
         object["metadata"]["name"] = json!(migration_name(release));
-        workload::patch(object, release, &release.migrate);
+        workload::patch((folder, "migrate"), object, release, &release.migrate)?;
     }
     Ok(objects)
 }

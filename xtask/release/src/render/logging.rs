@@ -8,6 +8,8 @@ use xtask_contract::{
     logging::Destination,
 };
 
+use super::own;
+
 /// The annotation that starts its pods anew when their config has changed.
 const CONFIG: &str = "twelve-factor.dev/config";
 
@@ -51,6 +53,7 @@ fn daemon_set(object: &mut Value, env: &EnvName, deploy: &str, logging: &Logging
     for (label, value) in labels::of(env) {
         template["metadata"]["labels"][label] = json!(value);
     }
+    let place = own::place(template, "logging").unwrap_or_default();
     let pod = &mut template["spec"];
     let volumes = pod["volumes"].as_array_mut().into_iter().flatten();
     for spool in volumes.filter(|volume| volume["name"] == "spool") {
@@ -70,19 +73,19 @@ fn daemon_set(object: &mut Value, env: &EnvName, deploy: &str, logging: &Logging
         }
         Destination::File { folder, name } => {
             variables.push(("PATH", format!("{folder}/{name}")));
-            mount(pod, folder);
+            mount(pod, place, folder);
             "file"
         }
     };
     variables.push(("CONFIG", format!("{CONFIG_FOLDER}/{config}.conf")));
     let variable = |(name, value)| json!({ "name": format!("SHIP_{name}"), "value": value });
-    let container = &mut pod["containers"][0];
+    let container = &mut pod["containers"][place];
     container["image"] = json!(logging.image);
     container["env"] = variables.into_iter().map(variable).collect();
 }
 
 /// Gives the pods a folder of their node to write to.
-fn mount(pod: &mut Value, folder: &str) {
+fn mount(pod: &mut Value, place: usize, folder: &str) {
     let push = |list: &mut Value, item: Value| {
         if let Some(list) = list.as_array_mut() {
             list.push(item);
@@ -90,7 +93,10 @@ fn mount(pod: &mut Value, folder: &str) {
     };
     let path = json!({ "path": folder, "type": "DirectoryOrCreate" });
     push(&mut pod["volumes"], json!({ "name": "destination", "hostPath": path }));
-    push(&mut pod["containers"][0]["volumeMounts"], json!({ "name": "destination", "mountPath": folder }));
+    push(
+        &mut pod["containers"][place]["volumeMounts"],
+        json!({ "name": "destination", "mountPath": folder }),
+    );
 }
 
 #[cfg(test)]

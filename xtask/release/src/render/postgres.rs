@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 use xtask_contract::{EnvName, Error, Result, deploy::Postgres, labels::Part};
 
-use super::{Objects, read};
+use super::{Objects, own, read};
 
 pub(super) fn server(folder: &Path, env: &EnvName, postgres: &Postgres) -> Result<Objects> {
     let image = postgres.image.as_deref().ok_or_else(|| {
@@ -18,7 +18,9 @@ pub(super) fn server(folder: &Path, env: &EnvName, postgres: &Postgres) -> Resul
         match object["kind"].as_str() {
             Some("Service") => object["spec"]["ports"][0]["port"] = json!(port),
             Some("StatefulSet") => {
-                let container = &mut object["spec"]["template"]["spec"]["containers"][0];
+                let template = &mut object["spec"]["template"];
+                let place = own::find(folder, "postgres", template)?;
+                let container = &mut template["spec"]["containers"][place];
                 container["image"] = json!(image);
                 container["args"] = json!(["-p", port.to_string()]);
                 container["ports"][0]["containerPort"] = json!(port);

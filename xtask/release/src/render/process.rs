@@ -9,17 +9,16 @@ use xtask_contract::{
     labels::{self, Part},
     quantity::Quantity,
     release::Process,
-    service,
     settings::{Amounts, Autoscale, Disruption},
 };
 
-use super::{Objects, read, workload};
+use super::{Objects, own, probes, read, workload};
 
 pub(super) fn objects(folder: &Path, release: &Release, name: &str, process: &Process) -> Result<Objects> {
     let mut objects = read(folder, name, Part::Process)?;
     for (_, object) in &mut objects {
         match object["kind"].as_str() {
-            Some("Deployment") => deployment(object, release, name, process),
+            Some("Deployment") => deployment(folder, object, release, name, process)?,
             Some("Service") => service(object, &release.target),
             _ => {}
         }
@@ -43,14 +42,36 @@ fn named(folder: &Path, file: &str, name: &str, patch: impl Fn(&mut Value)) -> R
     Ok(objects)
 }
 
-fn deployment(object: &mut Value, release: &Release, name: &str, process: &Process) {
+/// What k8s/objects say of a process type that contradicts the service's description, a line each.
+pub(super) fn contradictions(folder: &Path, name: &str, process: &Process) -> Result<Vec<String>> {
+    let mut problems = Vec::new();
+    for (_, object) in read(folder, name, Part::Process)? {
+        if object["kind"] == "Service" && process.port.is_none() {
+            problems
+                .push(format!("it has a Service, but the service's description names no `port` for {name}"));
+        }
+        let template = &object["spec"]["template"];
+        if let (true, Some(place)) = (object["kind"] == "Deployment", own::place(template, name)) {
+            problems.extend(probes::contradictions(&template["spec"]["containers"][place], process, name));
+        }
+    }
+    Ok(problems)
+}
+
+fn deployment(
+    folder: &Path,
+    object: &mut Value,
+    release: &Release,
+    name: &str,
+    process: &Process,
+) -> Result<()> {
     object["metadata"]["annotations"][labels::RELEASE] = json!(release.id);
     if let Some(spec) = object["spec"].as_object_mut() {
         // Whoever scales owns it.
         spec.remove("replicas");
         spec.insert("paused".into(), json!(false));
     }
-    workload::patch(object, release, &process.args);
+    let place = workload::patch((folder, name), object, release, &process.args)?;
     let pod = &mut object["spec"]["template"]["spec"];
     if let Some(label) = &process.settings.spread {
         pod["topologySpreadConstraints"] = json!([{
@@ -60,26 +81,17 @@ fn deployment(object: &mut Value, release: &Release, name: &str, process: &Proce
             "labelSelector": { "matchLabels": { labels::COMPONENT: name } },
         }]);
     }
-    let container = &mut pod["containers"][0];
+    let container = &mut pod["containers"][place];
     resources(container, "requests", &process.settings.requests);
     resources(container, "limits", &process.settings.limits);
     if let Some(port) = process.port {
+        if container["ports"].is_null() {
+            container["ports"] = json!([{ "name": "http", "protocol": "TCP" }]);
+        }
         container["ports"][0]["containerPort"] = json!(port);
     }
-    let probe = container.pointer_mut("/livenessProbe/exec/command").and_then(Value::as_array_mut);
-    if let (Some(alive), Some(command)) = (&process.alive, probe) {
-        *command = vec![json!(format!("/{}", service::NAME))];
-        command.extend(alive.iter().map(|argument| json!(argument)));
-    }
-    for (probe, path) in [
-        ("startupProbe", &process.liveness),
-        ("livenessProbe", &process.liveness),
-        ("readinessProbe", &process.readiness),
-    ] {
-        if let (Some(path), false) = (path, container[probe].is_null()) {
-            container[probe]["httpGet"]["path"] = json!(path);
-        }
-    }
+    probes::put(&mut object["spec"], place, process);
+    Ok(())
 }
 
 fn resources(container: &mut Value, kind: &str, amounts: &Amounts) {

@@ -1,5 +1,7 @@
 //! Fields picked from the rendered objects of the real files.
 
+mod probes;
+
 use std::{collections::BTreeMap, path::PathBuf};
 
 use serde_json::{Value, json};
@@ -184,11 +186,11 @@ fn a_process_type_without_a_port_is_asked_by_its_own_program_whether_it_is_alive
     let container = &pod["containers"][0];
     assert_eq!(container["args"], json!(["worker"]));
     assert_eq!(container["env"][0]["name"], "RELEASE_ID");
-    let probe = &container["livenessProbe"];
-    assert_eq!(probe["exec"]["command"], json!(["/todo-api", "worker", "--well"]));
-    assert!(
-        probe["httpGet"].is_null() && container["ports"].is_null() && container["readinessProbe"].is_null()
-    );
+    for probe in ["startupProbe", "livenessProbe"] {
+        assert_eq!(container[probe]["exec"]["command"], json!(["/todo-api", "worker", "--well"]));
+        assert!(container[probe]["httpGet"].is_null());
+    }
+    assert!(container["ports"].is_null() && container["readinessProbe"].is_null());
     // All else is as with those that serve.
     let web = &rendered(&release(json!({})))["Deployment/web"]["spec"];
     let mut others = [spec.clone(), web.clone()];
@@ -200,6 +202,11 @@ fn a_process_type_without_a_port_is_asked_by_its_own_program_whether_it_is_alive
         for labels in ["/selector/matchLabels", "/template/metadata/labels"] {
             spec.pointer_mut(labels).unwrap().as_object_mut().unwrap().remove(labels::COMPONENT).unwrap();
         }
+        spec["template"]["metadata"]["annotations"]
+            .as_object_mut()
+            .unwrap()
+            .remove(labels::OWN_CONTAINER)
+            .unwrap();
     }
     assert_eq!(others[0], others[1]);
 }

@@ -1,0 +1,101 @@
+//! The probes of a process's container: what they ask is in the service's description, how often is in k8s/objects.
+
+use serde_json::{Map, Value, json};
+use xtask_contract::{release::Process, service, settings::UP_BY_RUNNING};
+
+/// The probes, each with how it is asked where k8s/objects do not say.
+const PROBES: [(&str, &str, [(&str, u8); 3]); 3] = [
+    ("startupProbe", "liveness", [("periodSeconds", 1), ("timeoutSeconds", 2), ("failureThreshold", 30)]),
+    ("readinessProbe", "readiness", [("periodSeconds", 1), ("timeoutSeconds", 2), ("failureThreshold", 2)]),
+    ("livenessProbe", "liveness", [("periodSeconds", 10), ("timeoutSeconds", 5), ("failureThreshold", 3)]),
+];
+const HANDLERS: [&str; 4] = ["httpGet", "exec", "tcpSocket", "grpc"];
+
+/// Gives the container the probes that the description names. Without any that says whether the process is up, it has to
+/// run for a while before it counts as up.
+pub(super) fn put(spec: &mut Value, place: usize, process: &Process) {
+    let container = &mut spec["template"]["spec"]["containers"][place];
+    for (probe, word, timing) in PROBES {
+        let Some((handler, what)) = asks(process, word, &container[probe]) else { continue };
+        let mut whole = container[probe].as_object().cloned().unwrap_or_else(|| defaults(timing));
+        whole.retain(|key, _| !HANDLERS.contains(&key.as_str()));
+        whole.insert(handler.to_owned(), what);
+        container[probe] = Value::Object(whole);
+    }
+    let asked = ["startupProbe", "readinessProbe"].iter().any(|probe| !container[*probe].is_null());
+    if !asked && spec["minReadySeconds"].is_null() {
+        spec["minReadySeconds"] = json!(UP_BY_RUNNING);
+    }
+}
+
+fn defaults(timing: [(&str, u8); 3]) -> Map<String, Value> {
+    timing.into_iter().map(|(key, number)| (key.to_owned(), json!(number))).collect()
+}
+
+/// What a probe does by the description: a kind of handler and its fields.
+fn asks(process: &Process, word: &str, probe: &Value) -> Option<(&'static str, Value)> {
+    let path = if word == "readiness" { &process.readiness } else { &process.liveness };
+    if let (Some(path), Some(port)) = (path, process.port) {
+        let mut get = probe.get("httpGet").cloned().unwrap_or_else(|| json!({ "port": port }));
+        get["path"] = json!(path);
+        return Some(("httpGet", get));
+    }
+    let alive = process.alive.as_ref().filter(|_| process.port.is_none() && word == "liveness")?;
+    let program = [format!("/{}", service::NAME)];
+    let command: Vec<&String> = program.iter().chain(alive).collect();
+    Some(("exec", json!({ "command": command })))
+}
+
+/// What a container of k8s/objects has that contradicts the description, or that its image cannot do.
+pub(super) fn contradictions(container: &Value, process: &Process, name: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (probe, word, _) in PROBES {
+        let given = &container[probe];
+        if given.is_null() || asks(process, word, given).is_some() {
+            continue;
+        }
+        let lacks = |what: &str| format!("but the service's description names no {what} for {name}");
+        if let Some(command) = given.pointer("/exec/command") {
+            let is_own = command[0] == program();
+            if word == "liveness" {
+                problems.push(format!("its {probe} runs {}, {}", line(command), lacks("`alive`")));
+            } else if !is_own {
+                problems.push(format!("its {probe} runs {}, {}", line(command), no_program()));
+            }
+        } else if let Some(path) = given.pointer("/httpGet/path") {
+            problems.push(format!("its {probe} asks for {}, {}", text(path), lacks(&format!("`{word}`"))));
+        } else if process.port.is_none() {
+            problems.push(format!("its {probe} connects to a port, {}", lacks("`port`")));
+        }
+    }
+    if process.port.is_none() && !container["ports"].is_null() {
+        problems.push(format!("it has ports, but the service's description names no `port` for {name}"));
+    }
+    if !container["command"].is_null() && container["command"][0] != program() {
+        problems.push(format!("its command is {}, {}", line(&container["command"]), no_program()));
+    }
+    for hook in ["postStart", "preStop"] {
+        let command = &container["lifecycle"][hook]["exec"]["command"];
+        if !command.is_null() && command[0] != program() {
+            problems.push(format!("its {hook} hook runs {}, {}", line(command), no_program()));
+        }
+    }
+    problems
+}
+
+fn program() -> String {
+    format!("/{}", service::NAME)
+}
+
+fn no_program() -> String {
+    format!("but its image holds no program but {}", program())
+}
+
+fn line(command: &Value) -> String {
+    let words: Vec<String> = command.as_array().into_iter().flatten().map(text).collect();
+    format!("`{}`", words.join(" "))
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

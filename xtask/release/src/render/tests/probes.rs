@@ -1,0 +1,136 @@
+//! What a process type is asked by, and what cannot be asked of it.
+
+use std::fs;
+
+use super::*;
+
+/// The objects that are rendered for one process type, `task`, from this file.
+fn of_task(process: Value, file: &str) -> Result<BTreeMap<String, Value>> {
+    let own = tempfile::tempdir().unwrap();
+    for name in ["namespace", "account", "migrate"] {
+        fs::copy(folder().join(format!("{name}.yaml")), own.path().join(format!("{name}.yaml"))).unwrap();
+    }
+    fs::write(own.path().join("task.yaml"), file).unwrap();
+    let release = release(json!({ "processes": { "task": process } }));
+    objects(own.path(), &release).map(|text| by_name(&text))
+}
+
+fn file(name: &str) -> String {
+    fs::read_to_string(folder().join(format!("{name}.yaml"))).unwrap()
+}
+
+/// A copy of a process type's file for another one.
+fn copied(name: &str) -> String {
+    file(name).replace(&format!(": {name}"), ": task")
+}
+
+fn container(objects: &BTreeMap<String, Value>) -> Value {
+    objects["Deployment/task"]["spec"]["template"]["spec"]["containers"][0].clone()
+}
+
+const BARE: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: task}\nspec: {template: {spec: {containers: [{name: task}]}}}\n";
+
+#[test]
+fn what_the_service_says_of_itself_is_asked_also_where_the_file_says_nothing() {
+    let task = json!({ "args": ["task"], "count": 1, "alive": ["task", "--well"] });
+    for text in [BARE, &copied("worker")] {
+        let objects = of_task(task.clone(), text).unwrap();
+        let container = container(&objects);
+        for probe in ["startupProbe", "livenessProbe"] {
+            assert_eq!(
+                container[probe]["exec"]["command"],
+                json!(["/todo-api", "task", "--well"]),
+                "{container}"
+            );
+        }
+        assert_eq!(
+            (&container["startupProbe"]["periodSeconds"], &container["startupProbe"]["failureThreshold"]),
+            (&json!(1), &json!(30))
+        );
+        assert!(objects["Deployment/task"]["spec"]["minReadySeconds"].is_null());
+    }
+    let serves = json!({ "args": ["task"], "count": 1, "port": 81, "readiness": "/r", "liveness": "/l" });
+    let container = container(&of_task(serves, BARE).unwrap());
+    let asks = |probe: &str| container[probe]["httpGet"].clone();
+    assert_eq!(asks("readinessProbe"), json!({ "port": 81, "path": "/r" }));
+    assert_eq!(
+        (asks("startupProbe"), asks("livenessProbe")),
+        (json!({ "port": 81, "path": "/l" }), asks("startupProbe"))
+    );
+}
+
+#[test]
+fn a_process_type_that_cannot_be_asked_has_to_run_for_a_while() {
+    let task = json!({ "args": ["task"], "count": 1 });
+    let objects = of_task(task, BARE).unwrap();
+    assert_eq!(objects["Deployment/task"]["spec"]["minReadySeconds"], 3);
+    let container = container(&objects);
+    assert!(container.as_object().unwrap().keys().all(|key| !key.ends_with("Probe")), "{container}");
+}
+
+#[test]
+fn what_contradicts_the_description_is_refused_all_at_once() {
+    let task = || json!({ "args": ["task"], "count": 1 });
+    let refused = |process, text: &str| of_task(process, text).unwrap_err();
+    let copy = refused(task(), &copied("worker"));
+    assert_eq!(copy.exit, xtask_contract::Exit::Refused);
+    let not_alive = "/todo-api worker --alive`, but the service's description names no `alive` for task";
+    let file = "k8s/objects/task.yaml: its";
+    assert_eq!(
+        copy.why,
+        [format!("{file} startupProbe runs `{not_alive}"), format!("{file} livenessProbe runs `{not_alive}")]
+    );
+    let names = |word: &str| format!("but the service's description names no `{word}` for task");
+    assert_eq!(
+        refused(task(), &copied("web")).why,
+        [
+            format!("k8s/objects/task.yaml: it has a Service, {}", names("port")),
+            format!("{file} startupProbe asks for /livez, {}", names("liveness")),
+            format!("{file} readinessProbe asks for /readyz, {}", names("readiness")),
+            format!("{file} livenessProbe asks for /livez, {}", names("liveness")),
+            format!("k8s/objects/task.yaml: it has ports, {}", names("port")),
+        ]
+    );
+}
+
+#[test]
+fn a_program_that_is_not_in_the_image_is_refused() {
+    let with = |more: &str| {
+        let text = BARE.replace("{name: task}]", &format!("{{name: task, {more}}}]"));
+        of_task(json!({ "args": ["task"], "count": 1, "port": 81 }), &text)
+    };
+    for more in [
+        "command: [sh, -c, task]",
+        "lifecycle: {preStop: {exec: {command: [sleep, '5']}}}",
+        "readinessProbe: {exec: {command: [curl, localhost]}}",
+    ] {
+        let why = with(more).unwrap_err().why;
+        assert!(why.len() == 1 && why[0].ends_with("its image holds no program but /todo-api"), "{why:?}");
+    }
+    for more in [
+        "command: [/todo-api]",
+        "lifecycle: {preStop: {exec: {command: [/todo-api, wait]}}}",
+        "readinessProbe: {exec: {command: [/todo-api, check]}}",
+        "readinessProbe: {tcpSocket: {port: 81}}",
+        "lifecycle: {preStop: {sleep: {seconds: 5}}}",
+    ] {
+        assert!(with(more).is_ok(), "{more}");
+    }
+}
+
+#[test]
+fn the_container_of_the_program_is_the_one_with_the_name_of_its_type() {
+    let with = |containers: &str| {
+        let text = BARE.replace("[{name: task}]", containers);
+        of_task(json!({ "args": ["task"], "count": 1 }), &text)
+    };
+    let objects = with("[{name: aside, image: aside}, {name: task}]").unwrap();
+    let template = &objects["Deployment/task"]["spec"]["template"];
+    let containers = &template["spec"]["containers"];
+    assert_eq!((&containers[0]["image"], &containers[1]["args"]), (&json!("aside"), &json!(["task"])));
+    assert_eq!(template["metadata"]["annotations"][labels::OWN_CONTAINER], "task");
+    let only = with("[{name: other}]").unwrap();
+    assert_eq!(container(&only)["args"], json!(["task"]));
+    let unclear = with("[{name: one}, {name: other}]").unwrap_err();
+    assert_eq!(unclear.why, ["none of its pod's containers has the name task"]);
+}
