@@ -10,32 +10,41 @@ use std::{
     thread,
 };
 
-use xtask_contract::{Context, Error, Progress, Repo, Result, command, service};
+use xtask_contract::{Callee, Context, Error, Progress, Repo, Result, service};
 
 use crate::{
+    cargo_home::{CargoHome, PLACE, config_file},
     crates::{self, Compiled, Graph},
-    toolchain::{Chooser, RUSTUP_TOOLCHAIN},
+    dep_info,
+    toolchain::{Chooser, RUSTUP_TOOLCHAIN, rust_folder},
 };
 
-/// Cargo, for one checkout and one target triple.
+/// Cargo, for one checkout and one target triple. It sees the repository's configuration alone, and downloads only
+/// while it runs nothing that was downloaded.
 pub(crate) struct Cargo<'a> {
-    repo: &'a Repo,
+    root: PathBuf,
     target: &'a str,
     target_dir: PathBuf,
-    chooser: Chooser,
+    home: CargoHome,
+    /// The toolchain's folder, for rustup: where cargo is called, no rust-toolchain.toml is found.
+    rust: String,
 }
 
 impl<'a> Cargo<'a> {
     /// As the caller would use it: what was compiled earlier, in the target folder that they chose, is used.
-    pub(crate) fn of_caller(repo: &'a Repo, target: &'a str) -> Self {
-        let target_dir = env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| repo.root().join("target"), |folder| repo.root().join(folder));
-        Self { repo, target, target_dir, chooser: Chooser::Caller }
+    pub(crate) fn of_caller(repo: &'a Repo, target: &'a str) -> Result<Self> {
+        Self::of(repo, target, &callers_target_dir(repo), Chooser::Caller)
     }
 
     /// With nothing but what is in the checkout.
-    pub(crate) fn of_checkout(repo: &'a Repo, target: &'a str) -> Self {
-        Self { repo, target, target_dir: repo.root().join("target"), chooser: Chooser::Checkout }
+    pub(crate) fn of_checkout(repo: &'a Repo, target: &'a str) -> Result<Self> {
+        Self::of(repo, target, Path::new("target"), Chooser::Checkout)
+    }
+
+    fn of(repo: &Repo, target: &'a str, target_dir: &Path, chooser: Chooser) -> Result<Self> {
+        let root = repo.root().canonicalize().doing(|| "looking for the checkout")?;
+        let target_dir = root.join(target_dir);
+        Ok(Self { root, target, target_dir, home: CargoHome::of(repo)?, rust: rust_folder(repo, chooser)? })
     }
 
     /// The target triple that it compiles for.
@@ -45,102 +54,103 @@ impl<'a> Cargo<'a> {
 
     /// Where the service's program is left.
     pub(crate) fn program(&self) -> PathBuf {
-        self.target_dir.join(self.target).join("release").join(service::NAME)
+        program(&self.target_dir, self.target)
     }
 
-    /// Compiles the service, and tells of which crates.
-    pub(crate) fn compile(&self, progress: &dyn Progress) -> Result<Compiled> {
-        let mut cargo = self.command();
+    /// Where all that it makes is left.
+    pub(crate) fn target_dir(&self) -> &Path {
+        &self.target_dir
+    }
+
+    /// The service's crates as cargo knows them. Those that are not on this machine are downloaded.
+    pub(crate) fn graph(&self) -> Result<Graph> {
+        let doing = || format!("asking cargo for the crates of {}", service::NAME);
+        let mut cargo = self.command(Callee::Downloads, "tree");
         cargo
-            .args(["build", "--locked", "--release", "--package", service::NAME, "--bin", service::NAME])
+            .args(["--quiet", "--package", service::NAME, "--target", self.target])
+            .args(["--edges", "normal,build"])
+            .args(crates::TREE);
+        let output = cargo.stdin(Stdio::null()).output().doing(doing)?;
+        if output.status.success() {
+            return Ok(crates::graph(&String::from_utf8_lossy(&output.stdout)));
+        }
+        Err(Error::failed(
+            doing(),
+            format!("cargo says:\n{}", String::from_utf8_lossy(&output.stderr).trim()),
+        )
+        .next("mend what cargo names and run the same command again"))
+    }
+
+    /// Compiles the service, and tells of which crates. All of them must be on this machine.
+    pub(crate) fn compile(&self, progress: &dyn Progress) -> Result<Compiled> {
+        let mut cargo = self.command(Callee::Compiles, "build");
+        cargo
+            .args(["--offline", "--release", "--package", service::NAME, "--bin", service::NAME])
             .args(["--target", self.target, "--message-format", "json-render-diagnostics"])
             .arg("--target-dir")
             .arg(&self.target_dir)
-            .env("CARGO_ENCODED_RUSTFLAGS", flags(self.repo, &self.target_dir))
-            .env(linker_variable(self.target), "cc");
+            .arg("--config")
+            .arg(format!("target.{}.linker='cc'", self.target))
+            .env("CARGO_ENCODED_RUSTFLAGS", self.flags());
         run(cargo, self.target, progress)
     }
 
-    /// A package's crates as cargo knows them, down to this depth.
-    pub(crate) fn graph(&self, package: &str, depth: &str) -> Result<Graph> {
-        let mut cargo = self.command();
-        cargo
-            .args(["tree", "--quiet", "--locked", "--package", package, "--target", self.target])
-            .args(["--edges", "normal,build", "--depth", depth])
-            .args(crates::TREE);
-        let tree = command::read(cargo.stdin(Stdio::null()));
-        tree.map(|tree| crates::graph(&tree))
-            .map_err(|failure| failure.error(format!("asking cargo for the crates of {package}")))
+    /// The files of the repository that the last compile has read.
+    pub(crate) fn read(&self) -> Result<Vec<PathBuf>> {
+        dep_info::read_for(&self.program(), &self.root)
     }
 
-    /// Cargo in an environment in which nothing changes what is compiled.
-    fn command(&self) -> Command {
-        let mut cargo = Command::new("cargo");
+    /// Cargo, with no configuration but the repository's.
+    fn command(&self, callee: Callee, verb: &str) -> Command {
+        let mut cargo = callee.command("cargo");
         cargo
-            .current_dir(self.repo.root())
-            .env_clear()
-            .envs(env::vars_os().filter(|(name, _)| passes(&name.to_string_lossy())))
+            .current_dir(PLACE)
+            .args([verb, "--locked", "--manifest-path"])
+            .arg(self.root.join("Cargo.toml"));
+        if let Some(config) = config_file(&self.root.join(".cargo")) {
+            cargo.arg("--config").arg(config);
+        }
+        cargo
+            .env("CARGO_HOME", self.home.folder())
+            // What the user's own cargo would miss is not for this one to clear away.
+            .env("CARGO_CACHE_AUTO_CLEAN_FREQUENCY", "never")
             .env("CARGO_TERM_PROGRESS_WHEN", "never")
-            .env("LC_ALL", "C");
-        if self.chooser == Chooser::Checkout {
-            cargo.env_remove(RUSTUP_TOOLCHAIN);
-        }
+            .env("LC_ALL", "C")
+            .env(RUSTUP_TOOLCHAIN, &self.rust);
         cargo
     }
-}
 
-/// The compiler's flags: a static binary, and no folder of this machine in its bits (panic messages name
-/// source files: those of dependencies below cargo's home, generated ones below the target folder).
-fn flags(repo: &Repo, target_dir: &Path) -> OsString {
-    let home = env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| env::home_dir().map(|home| home.join(".cargo")))
-        .unwrap_or_default();
-    let mut flags = OsString::from("-Ctarget-feature=+crt-static");
-    // The last one that fits wins, so the inner folders come last.
-    for (from, to) in [(home.as_path(), "/cargo"), (repo.root(), "/source"), (target_dir, "/target")] {
-        let real = fs::canonicalize(from).unwrap_or_else(|_| from.to_owned());
-        for folder in [from, real.as_path()] {
-            flags.push("\u{1f}--remap-path-prefix=");
-            flags.push(folder);
-            flags.push(format!("={to}"));
+    /// The compiler's flags: a static binary, and no folder of this machine in its bits (panic messages name
+    /// source files: those of dependencies below cargo's home, generated ones below the target folder).
+    fn flags(&self) -> OsString {
+        let [users, own] = self.home.folders();
+        let mut flags = OsString::from("-Ctarget-feature=+crt-static");
+        // The last one that fits wins, so the inner folders come last.
+        let names =
+            [(users, "/cargo"), (&self.root, "/source"), (&self.target_dir, "/target"), (own, "/cargo")];
+        for (from, to) in names {
+            let real = fs::canonicalize(from).unwrap_or_else(|_| from.to_owned());
+            for folder in [from, real.as_path()] {
+                flags.push("\u{1f}--remap-path-prefix=");
+                flags.push(folder);
+                flags.push(format!("={to}"));
+            }
         }
+        flags
     }
-    flags
 }
 
-/// Whether a variable of the caller's environment may reach the compiler: not if it changes what is
-/// compiled. What it takes to find and fetch things (rustup, registries, proxies, certificates) may.
-fn passes(name: &str) -> bool {
-    const COMPILERS: [&str; 13] = [
-        "CC",
-        "CXX",
-        "AR",
-        "AS",
-        "LD",
-        "NM",
-        "RANLIB",
-        "CFLAGS",
-        "CXXFLAGS",
-        "CPPFLAGS",
-        "LDFLAGS",
-        "CPATH",
-        "LIBRARY_PATH",
-    ];
-    const FETCHING: [&str; 5] =
-        ["CARGO_HOME", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_TERM_COLOR"];
-    let bare = name.trim_start_matches("HOST_").trim_start_matches("TARGET_");
-    let compiler = COMPILERS
-        .iter()
-        .any(|tool| bare.strip_prefix(tool).is_some_and(|rest| rest.is_empty() || rest.starts_with('_')));
-    let cargo = name.starts_with("CARGO") && !FETCHING.iter().any(|prefix| name.starts_with(prefix));
-    let rustc = name.starts_with("RUST") && !name.starts_with("RUSTUP_");
-    let lang = name.starts_with("LC_") || name == "LANG" || name == "TZ" || name == "SOURCE_DATE_EPOCH";
-    !(compiler || cargo || rustc || lang)
+/// Where the caller's cargo leaves the service's program.
+pub(crate) fn callers_program(repo: &Repo, target: &str) -> PathBuf {
+    program(&callers_target_dir(repo), target)
 }
 
-fn linker_variable(target: &str) -> String {
-    format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"))
+fn callers_target_dir(repo: &Repo) -> PathBuf {
+    repo.root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+}
+
+fn program(target_dir: &Path, target: &str) -> PathBuf {
+    target_dir.join(target).join("release").join(service::NAME)
 }
 
 /// Runs cargo, telling each crate as it is compiled, and keeps what it said for the case that it fails.
@@ -183,43 +193,4 @@ fn listen(stderr: impl BufRead, progress: &dyn Progress) -> String {
         }
     }
     said
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_changes_the_bits_does_not_reach_the_compiler() {
-        for name in [
-            "RUSTFLAGS",
-            "CARGO_ENCODED_RUSTFLAGS",
-            "CARGO_PROFILE_RELEASE_LTO",
-            "CARGO_INCREMENTAL",
-            "RUSTC_WRAPPER",
-            "CFLAGS",
-            "CFLAGS_x86_64_unknown_linux_gnu",
-            "HOST_CC",
-            "CC",
-            "LC_ALL",
-            "TZ",
-        ] {
-            assert!(!passes(name), "{name}");
-        }
-        for name in [
-            "PATH",
-            "HOME",
-            "CARGO_HOME",
-            "CARGO_HTTP_PROXY",
-            "CARGO_NET_OFFLINE",
-            "RUSTUP_HOME",
-            "RUSTUP_TOOLCHAIN",
-            "https_proxy",
-            "SSL_CERT_FILE",
-            "TMPDIR",
-            "ASDF_DIR",
-        ] {
-            assert!(passes(name), "{name}");
-        }
-    }
 }

@@ -108,6 +108,8 @@ pub(crate) struct Known {
     pub(crate) licence: String,
     /// The crates that it uses, with the features of this build.
     pub(crate) dependencies: BTreeSet<Package>,
+    /// Its folder, if it is a package by path: nothing but what is in that folder says what it is.
+    pub(crate) folder: Option<PathBuf>,
 }
 
 /// How [`graph`] wants `cargo tree` to write: depth, crate, licence.
@@ -126,9 +128,12 @@ pub(crate) fn graph(tree: &str) -> Graph {
         };
         let mut words = package.split(' ');
         let (Some(name), Some(version)) = (words.next(), words.next()) else { continue };
+        let folder = folder(package);
         let package = Package { name: name.to_owned(), version: version.trim_start_matches('v').to_owned() };
+        let known = graph.entry(package.clone()).or_default();
         // What stands below a crate that was shown before is not shown again.
-        licence.trim_end_matches(" (*)").clone_into(&mut graph.entry(package.clone()).or_default().licence);
+        licence.trim_end_matches(" (*)").clone_into(&mut known.licence);
+        known.folder = folder;
         above.truncate(depth);
         if let Some(parent) = above.last().and_then(|parent| graph.get_mut(parent)) {
             parent.dependencies.insert(package.clone());
@@ -136,6 +141,12 @@ pub(crate) fn graph(tree: &str) -> Graph {
         above.push(package);
     }
     graph
+}
+
+/// The folder in `NAME vVERSION (proc-macro) (/FOLDER)`. Of a crate from elsewhere a URL stands there, or nothing.
+fn folder(package: &str) -> Option<PathBuf> {
+    let (_, folder) = package.split_once(" (/")?;
+    Some(Path::new("/").join(folder.strip_suffix(')')?))
 }
 
 #[cfg(test)]
@@ -178,6 +189,19 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn only_a_package_by_path_has_a_folder() {
+        for (package, expected) in [
+            ("greeting v0.1.0 (/a b (c)/greeting)", Some("/a b (c)/greeting")),
+            ("derive v0.1.0 (proc-macro) (/src/derive)", Some("/src/derive")),
+            ("forked v1.0.0 (https://example.org/forked?rev=1#01234567)", None),
+            ("serde_derive v1.0.229 (proc-macro)", None),
+            ("axum v0.8.9", None),
+        ] {
+            assert_eq!(folder(package).as_deref(), expected.map(Path::new), "{package}");
+        }
+    }
+
+    #[test]
     fn the_graph_has_an_edge_wherever_the_tree_has_one() {
         let tree = "0\ttodo-api v0.1.0 (/a b/todo-api)\tMIT\n\
                     1\taxum v0.8.9\tMIT\n\
@@ -194,5 +218,7 @@ pub(crate) mod tests {
         assert_eq!(of("axum", "0.8.9"), ["bytes@1.12.2"]);
         assert_eq!(of("serde", "1.0.229"), ["serde_derive@1.0.229"]);
         assert_eq!(graph[&package("axum", "0.8.9")].licence, "MIT");
+        assert_eq!(graph[&package("todo-api", "0.1.0")].folder, Some(PathBuf::from("/a b/todo-api")));
+        assert_eq!(graph[&package("axum", "0.8.9")].folder, None);
     }
 }

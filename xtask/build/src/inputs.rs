@@ -1,118 +1,175 @@
-//! What goes into a build: the files below [`INPUTS`], as they are in the work tree, and the last commit
-//! that touched them.
+//! What goes into a build: the content of all files that cargo reads, and the last commit that touched one of them.
 
 use std::{
+    collections::{BTreeMap, btree_map::Entry::Vacant},
     fmt::Write,
-    fs,
-    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
-    path::Path,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    thread,
 };
 
-use xshell::{Shell, cmd};
-use xtask_contract::{
-    Context, Digest, Error, Repo, Result,
-    command::{self, Failure},
-    service,
-};
+use xtask_contract::{Context, Digest, Error, Result};
 
-/// The folders and files that a build reads. Nothing else of the checkout can change an image.
-const INPUTS: [&str; 5] = [service::NAME, "Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo"];
+use crate::{
+    sources::Sources,
+    work_tree::{Change, Entries, Kind, WorkTree},
+};
 
 /// The inputs of one build.
 #[derive(Debug)]
 pub(crate) struct Inputs {
-    /// The digest of every input's path, mode and content.
+    /// The digest of every input's path, kind and content.
     pub(crate) content: Digest,
     /// The last commit that touched an input.
     pub(crate) revision: String,
-    /// Whether the work tree's inputs differ from that commit's.
-    pub(crate) dirty: bool,
+    /// The inputs that are not, byte for byte, as in the commit that is checked out.
+    changes: Vec<(PathBuf, Change)>,
+    files: BTreeMap<PathBuf, (Kind, Digest)>,
 }
 
 impl Inputs {
-    /// The inputs as they are now. Uncommitted ones are refused unless `allow_dirty`.
-    pub(crate) fn of_work_tree(repo: &Repo, allow_dirty: bool) -> Result<Self> {
-        let doing = || "asking git for the build's inputs";
-        let sh = Shell::new().doing(doing)?;
-        sh.change_dir(repo.root());
-        let git = |args: &[&str]| git(&sh, args);
+    /// The inputs as they are now.
+    pub(crate) fn of(tree: &WorkTree, sources: &Sources) -> Result<Self> {
+        let paths = sources.paths(tree);
+        let (entries, revision) = thread::scope(|scope| {
+            let revision = scope.spawn(|| revision(tree, &paths));
+            let entries = entries(tree, sources, &paths);
+            (entries, revision.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        let (entries, revision) = (entries?, revision?);
+        let changes =
+            entries.iter().filter_map(|(path, entry)| Some((path.clone(), entry.change()?))).collect();
+        let files: BTreeMap<_, _> =
+            entries.iter().filter_map(|(path, entry)| Some((path.clone(), entry.found()?))).collect();
+        Ok(Self { content: content(&files), revision, changes, files })
+    }
 
-        let changed = git(&["status", "--porcelain=v1", "--untracked-files=all"])?;
-        let changed: Vec<&str> = changed.lines().collect();
-        if !changed.is_empty() && !allow_dirty {
-            return Err(uncommitted(&changed));
+    /// Whether the image is not what its revision says.
+    pub(crate) fn dirty(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// Refuses inputs that are not committed.
+    pub(crate) fn refuse_uncommitted(&self, tree: &WorkTree) -> Result<()> {
+        if !self.dirty() {
+            return Ok(());
         }
-        let revision = git(&["log", "-1", "--format=%H"])?;
-        if revision.is_empty() {
-            return Err(Error::refused(
-                "looking for the commit to build",
-                "no commit has any of the build's inputs",
-            )
+        let paths: Vec<PathBuf> = self.changes.iter().map(|(path, _)| path.clone()).collect();
+        let shown = tree.shown_by_git(&paths).unwrap_or_default();
+        let mut why = "inputs differ from the last commit:".to_owned();
+        why += &listed(&self.changes, |(path, change)| format!("{}: {}", word(*change), path.display()));
+        let hidden: Vec<&PathBuf> = paths.iter().filter(|path| !shown.contains(*path)).collect();
+        if !hidden.is_empty() {
+            why += "\n  `git status` does not show all of them: line ends or a filter change a file at checkout \
+                    (core.autocrlf, .gitattributes), an ignore file hides it, or git was told to take it for \
+                    unchanged (`git ls-files -v`):";
+            why += &listed(&hidden, |path| path.display().to_string());
+        }
+        Err(Error::refused("building the image", why)
+            .next("commit them, or build with `--allow-dirty`: the image is then marked as dirty"))
+    }
+
+    /// Refuses inputs that are others than before: the compiler may have read some of these and some of those.
+    pub(crate) fn refuse_changed_since(&self, before: &Self) -> Result<()> {
+        let changed: Vec<&PathBuf> = before
+            .files
+            .keys()
+            .chain(self.files.keys().filter(|path| before.files.contains_key(*path)))
+            .filter(|path| before.files.get(*path) != self.files.get(*path))
+            .collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let why = "inputs changed while the compiler read them:".to_owned();
+        let why = why + &listed(&changed, |path| path.display().to_string());
+        Err(Error::failed("compiling the service", why).next("run the same command again"))
+    }
+
+    /// Whether a path is among them.
+    pub(crate) fn have(&self, path: &Path) -> bool {
+        self.files.contains_key(path)
+    }
+}
+
+#[cfg(test)]
+impl Inputs {
+    /// None at all, of this commit.
+    pub(crate) fn clean(revision: &str) -> Self {
+        let (changes, files) = (Vec::new(), BTreeMap::new());
+        Self { content: content(&files), revision: revision.to_owned(), changes, files }
+    }
+}
+
+#[cfg(test)]
+mod tests;
+
+/// All inputs, and what else was read although no list of git's has it.
+fn entries(tree: &WorkTree, sources: &Sources, paths: &[PathBuf]) -> Result<Entries> {
+    let mut entries = tree.entries(paths)?;
+    for path in &sources.also_read {
+        for file in files_below(tree.top(), path).doing(|| format!("reading {}", path.display()))? {
+            if let Vacant(place) = entries.entry(file) {
+                let entry = tree.uncommitted(place.key())?;
+                place.insert(entry);
+            }
+        }
+    }
+    Ok(entries)
+}
+
+/// The path itself, or all files below it if it is a folder, whatever git thinks of them.
+fn files_below(top: &Path, path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let full = top.join(path);
+    if full.is_symlink() || !full.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = Vec::new();
+    for entry in full.read_dir()? {
+        let name = entry?.file_name();
+        if name != ".git" {
+            found.extend(files_below(top, &path.join(name))?);
+        }
+    }
+    Ok(found)
+}
+
+fn revision(tree: &WorkTree, paths: &[PathBuf]) -> Result<String> {
+    let doing = "looking for the commit to build";
+    let last = tree.last_commit(paths).map_err(|failure| failure.doing(doing))?;
+    let Some(revision) = last else {
+        return Err(Error::refused(doing, "no commit has any of the build's inputs")
             .next("commit them: an image names the commit that it was built from"));
-        }
-        refuse_cut_history(&sh, repo, &revision)?;
-        let files = git(&["ls-files", "-z", "--cached", "--others", "--exclude-standard"])?;
-        let content = content(repo.root(), &files)?;
-        Ok(Self { content, revision, dirty: !changed.is_empty() })
-    }
-}
-
-fn git(sh: &Shell, args: &[&str]) -> Result<String> {
-    let inputs = INPUTS;
-    let git = cmd!(sh, "git -c core.quotePath=false {args...} -- {inputs...}").quiet();
-    match command::read(&mut git.into()) {
-        Err(Failure::Ended { said, .. }) if said.contains("does not have any commits") => Ok(String::new()),
-        result => result.map_err(|failure| {
-            failure.error(format!("running git {}", args[0])).next(
-                "build from a git checkout that git trusts: an image names the commit that it was built from",
-            )
-        }),
-    }
-}
-
-/// In a shallow clone the oldest commit seems to have touched everything: the revision would be wrong.
-fn refuse_cut_history(sh: &Shell, repo: &Repo, revision: &str) -> Result<()> {
-    let path = command::read(&mut cmd!(sh, "git rev-parse --git-path shallow").quiet().into())
-        .map_err(|failure| failure.error("running git rev-parse"))?;
-    let cut = fs::read_to_string(repo.root().join(path)).unwrap_or_default();
-    if cut.lines().any(|commit| commit == revision) {
+    };
+    if tree.is_cut_off_at(&revision) {
         let why = "this clone's history is cut off, so the last commit that touched an input cannot be known";
-        return Err(
-            Error::refused("looking for the commit to build", why).next("run `git fetch --unshallow`")
-        );
+        return Err(Error::refused(doing, why).next("run `git fetch --unshallow`"));
     }
-    Ok(())
+    Ok(revision)
 }
 
-fn content(root: &Path, files: &str) -> Result<Digest> {
-    let mut list = String::new();
-    let mut names: Vec<&str> = files.split('\0').filter(|name| !name.is_empty()).collect();
-    names.sort_unstable();
-    names.dedup();
-    for name in names {
-        let path = root.join(name);
-        let doing = || format!("reading the build's input {name}");
-        let Ok(file) = path.symlink_metadata() else { continue }; // deleted in the work tree
-        let content = if file.is_symlink() {
-            Digest::of(fs::read_link(&path).doing(doing)?.as_os_str().as_bytes())
-        } else {
-            Digest::of(fs::read(&path).doing(doing)?)
-        };
-        let executable = file.permissions().mode() & 0o100 != 0;
-        let _ = writeln!(list, "{name}\0{executable}\0{}\0{content}", file.is_symlink());
+fn content(files: &BTreeMap<PathBuf, (Kind, Digest)>) -> Digest {
+    let mut list = Vec::new();
+    for (path, (kind, digest)) in files {
+        list.extend_from_slice(path.as_os_str().as_bytes());
+        list.extend_from_slice(format!("\0{kind:?}\0{digest}\0").as_bytes());
     }
-    Ok(Digest::of(list))
+    Digest::of(list)
 }
 
-fn uncommitted(changed: &[&str]) -> Error {
+fn word(change: Change) -> &'static str {
+    match change {
+        Change::New => "new",
+        Change::Changed => "changed",
+        Change::Deleted => "deleted",
+    }
+}
+
+/// The first few, each in a line.
+fn listed<T>(all: &[T], words: impl Fn(&T) -> String) -> String {
     const SHOWN: usize = 5;
-    let mut why = "inputs differ from the last commit:".to_owned();
-    for line in changed.iter().take(SHOWN) {
-        let _ = write!(why, "\n    {line}");
+    let mut text = all.iter().take(SHOWN).fold(String::new(), |text, one| text + "\n    " + &words(one));
+    if all.len() > SHOWN {
+        let _ = write!(text, "\n    … and {} more", all.len() - SHOWN);
     }
-    if changed.len() > SHOWN {
-        let _ = write!(why, "\n    … and {} more", changed.len() - SHOWN);
-    }
-    Error::refused("building the image", why)
-        .next("commit them, or build with `--allow-dirty`: the image is then marked as dirty")
+    text
 }

@@ -3,9 +3,12 @@
 //! Architecture invariants: the image is a function of its inputs (see [`inputs`]), the toolchain and this
 //! crate, of nothing else; nothing here knows any deploy.
 
+mod authorities;
+mod cargo_home;
 mod clone;
 mod compile;
 mod crates;
+mod dep_info;
 mod difference;
 mod documents;
 mod image;
@@ -15,8 +18,13 @@ mod origin;
 mod provenance;
 mod root_files;
 mod sbom;
+mod source;
+mod sources;
+#[cfg(test)]
+mod test_repository;
 mod toolchain;
 mod verify;
+mod work_tree;
 
 use std::{path::PathBuf, thread, time::Instant};
 
@@ -29,12 +37,14 @@ use xtask_contract::{
 };
 
 use compile::Cargo;
-use crates::Compiled;
 use documents::Work;
 pub use image::{Image, Origin, assemble};
 use inputs::Inputs;
+use source::{Compile, Source};
+use sources::Sources;
 use toolchain::{Chooser, Toolchain};
 pub use verify::{Claim, Made, verify};
+use work_tree::WorkTree;
 
 /// All source files that decide what an image and the documents about it look like for given inputs: a change
 /// to one of them makes earlier builds stale.
@@ -42,6 +52,8 @@ const RECIPE: &str = concat!(
     include_str!("../../contract/src/archive.rs"),
     include_str!("../../contract/src/image.rs"),
     include_str!("../../contract/src/referrers.rs"),
+    include_str!("authorities.rs"),
+    include_str!("cargo_home.rs"),
     include_str!("compile.rs"),
     include_str!("crates.rs"),
     include_str!("documents.rs"),
@@ -82,22 +94,30 @@ pub struct Elapsed {
 /// Builds the image of the checkout's service, unless that was done before.
 pub fn build(repo: &Repo, allow_dirty: bool, progress: &dyn Progress) -> Result<Built> {
     let (started, started_at) = (Instant::now(), Utc::now());
-    let (inputs, toolchain) = look(repo, allow_dirty, Chooser::Caller)?;
-    let key = key(&inputs, &toolchain);
-    let cargo = Cargo::of_caller(repo, &toolchain.target);
-    let program = cargo.program();
-    let layout = Layout::at(repo.images());
-    let known = BuildRecord::with_inputs(repo, &key).filter(|known| is_whole(&layout, known));
-    let mut elapsed = Elapsed { inputs: millis(started), ..Elapsed::default() };
-    if let Some(record) = known {
-        record.make_newest(repo)?;
-        return Ok(Built { record, program, reused: true, elapsed });
+    let (toolchain, last) = thread::scope(|scope| {
+        let toolchain = scope.spawn(|| Toolchain::of_this_machine(repo, Chooser::Caller));
+        let last = inputs_of_last_build(repo);
+        (toolchain.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), last)
+    });
+    let (toolchain, last) = (toolchain?, last?);
+    let known = |inputs: &Inputs| known(repo, &key(inputs, &toolchain));
+    if let Some(record) = last.filter(|inputs| allow_dirty || !inputs.dirty()).and_then(|last| known(&last)) {
+        return reuse(repo, record, &toolchain, started);
+    }
+    let cargo = Cargo::of_caller(repo, &toolchain.target)?;
+    let source = Source::of(repo, &cargo, allow_dirty)?;
+    if let Some(record) = known(&source.inputs) {
+        source.sources.save(repo)?;
+        return reuse(repo, record, &toolchain, started);
     }
 
-    let (image, compiled) = make(&layout, &inputs, &cargo, &mut elapsed, progress)?;
+    let mut elapsed = Elapsed { inputs: millis(started), ..Elapsed::default() };
+    let Compile { source, compiled } = source.compile(&cargo, &mut elapsed, progress)?;
+    let layout = Layout::at(repo.images());
+    let image = make_image(&layout, &source.inputs, &cargo, &mut elapsed, progress)?;
     progress.step("writing down what is in the image");
     let started = Instant::now();
-    let work = Work { repo, inputs: &inputs, toolchain: &toolchain, cargo: &cargo, started: started_at };
+    let work = Work { repo, source: &source, toolchain: &toolchain, started: started_at };
     let (sbom, provenance) = work.documents(&image.digest, &compiled)?;
     let record = BuildRecord {
         schema: Schema,
@@ -106,25 +126,41 @@ pub fn build(repo: &Repo, allow_dirty: bool, progress: &dyn Progress) -> Result<
         size: image.size,
         sbom: layout.attach(&image.digest, SBOM, &sbom)?,
         provenance: layout.attach(&image.digest, PROVENANCE, &provenance)?,
-        revision: inputs.revision,
-        dirty: inputs.dirty,
-        inputs: key,
+        dirty: source.inputs.dirty(),
+        inputs: key(&source.inputs, &toolchain),
+        revision: source.inputs.revision,
         toolchain: toolchain.lines,
         built_at: Utc::now(),
     };
     record.save(repo)?;
+    source.sources.save(repo)?;
     elapsed.documents = millis(started);
-    Ok(Built { record, program, reused: false, elapsed })
+    Ok(Built { record, program: cargo.program(), reused: false, elapsed })
 }
 
-/// Looks at what there is to build, and with what.
-fn look(repo: &Repo, allow_dirty: bool, chooser: Chooser) -> Result<(Inputs, Toolchain)> {
-    let (inputs, toolchain) = thread::scope(|scope| {
-        let toolchain = scope.spawn(|| Toolchain::of_this_machine(repo, chooser));
-        let inputs = Inputs::of_work_tree(repo, allow_dirty);
-        (inputs, toolchain.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    });
-    Ok((inputs?, toolchain?))
+/// What was built before is the newest build again.
+fn reuse(repo: &Repo, record: BuildRecord, toolchain: &Toolchain, started: Instant) -> Result<Built> {
+    record.make_newest(repo)?;
+    let elapsed = Elapsed { inputs: millis(started), ..Elapsed::default() };
+    let program = compile::callers_program(repo, &toolchain.target);
+    Ok(Built { record, program, reused: true, elapsed })
+}
+
+/// What the last build was made of, as it is now: enough to find out whether anything has changed, without asking cargo.
+fn inputs_of_last_build(repo: &Repo) -> Result<Option<Inputs>> {
+    let Some(sources) = Sources::of_last_build(repo) else { return Ok(None) };
+    let tree = work_tree_of(repo)?;
+    Inputs::of(&tree, &sources).map(Some)
+}
+
+fn work_tree_of(repo: &Repo) -> Result<WorkTree> {
+    WorkTree::around(repo.root()).map_err(|failure| failure.doing("asking git for the build's inputs"))
+}
+
+/// An earlier build from just these inputs, if it is still whole.
+fn known(repo: &Repo, key: &Digest) -> Option<BuildRecord> {
+    let layout = Layout::at(repo.images());
+    BuildRecord::with_inputs(repo, key).filter(|known| is_whole(&layout, known))
 }
 
 /// Whether an image and the documents about it are all there, unharmed.
@@ -135,30 +171,26 @@ fn is_whole(layout: &Layout, record: &BuildRecord) -> bool {
         && layout.check_attached(image, PROVENANCE, &record.provenance).is_ok()
 }
 
-/// Compiles the service and makes its image.
-fn make(
+/// Makes the image of what was compiled.
+fn make_image(
     layout: &Layout,
     inputs: &Inputs,
     cargo: &Cargo<'_>,
     elapsed: &mut Elapsed,
     progress: &dyn Progress,
-) -> Result<(Image, Compiled)> {
-    progress.step("compiling the service");
-    let started = Instant::now();
-    let compiled = cargo.compile(progress)?;
-    elapsed.compile = millis(started);
-
+) -> Result<Image> {
     progress.step("making the image");
     let started = Instant::now();
-    let origin = Origin { revision: &inputs.revision, dirty: inputs.dirty, target: cargo.target() };
+    let origin = Origin { revision: &inputs.revision, dirty: inputs.dirty(), target: cargo.target() };
     let image = assemble(layout, &cargo.program(), origin)?;
     elapsed.image = millis(started);
-    Ok((image, compiled))
+    Ok(image)
 }
 
 fn key(inputs: &Inputs, toolchain: &Toolchain) -> Digest {
-    let Inputs { content, revision, dirty } = inputs;
-    Digest::of(format!("{content}\n{revision}\n{dirty}\n{}\n{RECIPE}", toolchain.lines.join("\n")))
+    let (content, revision, dirty) = (&inputs.content, &inputs.revision, inputs.dirty());
+    let lines = toolchain.lines.join("\n");
+    Digest::of(format!("{content}\n{revision}\n{dirty}\n{lines}\n{}\n{RECIPE}", authorities::entry()))
 }
 
 fn millis(since: Instant) -> u64 {

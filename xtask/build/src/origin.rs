@@ -1,18 +1,12 @@
 //! Where the source comes from, as far as others may know.
 
 use url::Url;
-use xshell::{Shell, cmd};
-use xtask_contract::{Context, Repo, Result};
+use xtask_contract::{Git, Repo};
 
 /// The address of the repository that the checkout was cloned from, if that is one that others can reach.
-pub(crate) fn origin(repo: &Repo) -> Result<Option<String>> {
-    let doing = || "asking git for the source's origin";
-    let sh = Shell::new().doing(doing)?;
-    sh.change_dir(repo.root());
-    // There need not be any: then git prints nothing.
-    let output =
-        cmd!(sh, "git config --get remote.origin.url").quiet().ignore_status().output().doing(doing)?;
-    Ok(public(String::from_utf8_lossy(&output.stdout).trim()))
+pub(crate) fn origin(repo: &Repo) -> Option<String> {
+    // There need not be any: then git fails and says nothing.
+    public(&Git::at(repo.root()).line(["config", "--get", "remote.origin.url"]).ok()?)
 }
 
 /// The address without user name, password and all else that is for one user alone. A path of this machine is

@@ -74,7 +74,7 @@ impl Making<'_> {
             "predicate": {
                 "buildDefinition": {
                     "buildType": BUILD_TYPE,
-                    "externalParameters": { "revision": self.inputs.revision, "dirty": self.inputs.dirty },
+                    "externalParameters": { "revision": self.inputs.revision, "dirty": self.inputs.dirty() },
                     // The same lines as in the build's record: those without a digest are nowhere else.
                     "internalParameters": { "target": self.toolchain.target, "toolchain": self.toolchain.lines },
                     "resolvedDependencies": self.dependencies(),
@@ -125,7 +125,7 @@ mod tests {
         let at = |text: &str| text.parse().unwrap();
         let making = Making {
             image: &Digest::of("image"),
-            inputs: &Inputs { content: Digest::of(""), revision: REVISION.into(), dirty: false },
+            inputs: &Inputs::clean(REVISION),
             lock: &Digest::of("lock"),
             origin: origin.map(str::to_owned),
             toolchain: &toolchain(),

@@ -9,6 +9,7 @@ use xtask_contract::{Context, Result, service};
 
 use self::cyclonedx::{Component, Dependency, Document, Hash, Licence, Lifecycle, Metadata};
 use crate::{
+    authorities,
     crates::{Compiled, Graph, Package, Role},
     lock::Lock,
     toolchain::Toolchain,
@@ -20,8 +21,6 @@ pub(crate) struct Materials<'a> {
     pub(crate) compiled: &'a Compiled,
     /// The service's crates, as cargo knows them.
     pub(crate) graph: &'a Graph,
-    /// The crate whose list of certificate authorities is in the image, and maybe others.
-    pub(crate) authorities: &'a Graph,
     /// Where crates come from.
     pub(crate) lock: &'a Lock,
     /// What else is linked into the program.
@@ -30,17 +29,15 @@ pub(crate) struct Materials<'a> {
     pub(crate) banner: Option<String>,
 }
 
-/// The crate whose content, not code, is in the image.
-const AUTHORITIES: &str = "webpki-root-certs";
-
 impl Materials<'_> {
     /// The document's bytes.
     pub(crate) fn document(&self) -> Result<Vec<u8>> {
         let service = self.compiled.keys().find(|package| package.name == service::NAME);
-        let authorities = self.authorities.keys().find(|package| package.name == AUTHORITIES);
+        let authorities = authorities();
         let native = [self.standard_library(), self.c_library()];
         let beside = native.iter().map(|library| library.bom_ref.clone());
-        let beside: Vec<String> = beside.chain(authorities.map(|package| self.reference(package))).collect();
+        let beside: Vec<String> =
+            beside.chain(authorities.as_ref().map(|component| component.bom_ref.clone())).collect();
 
         let mut dependencies: Vec<Dependency> =
             self.compiled.keys().map(|of| self.dependencies(of)).collect();
@@ -52,22 +49,13 @@ impl Materials<'_> {
 
         let crates = self.compiled.iter().filter(|(package, _)| Some(*package) != service);
         let mut components: Vec<Component> = crates
-            .map(|(package, role)| Component {
-                scope: Some(scope(*role)),
-                ..self.library(package, self.graph)
-            })
+            .map(|(package, role)| Component { scope: Some(scope(*role)), ..self.library(package) })
             .chain(native)
-            .chain(authorities.map(|package| Component {
-                kind: "data",
-                description: Some("Mozilla's certificate authorities, in etc/ssl/certs".into()),
-                scope: Some(scope(Role::Linked)),
-                ..self.library(package, self.authorities)
-            }))
+            .chain(authorities)
             .collect();
         components.sort_by(|a, b| a.bom_ref.cmp(&b.bom_ref));
         dependencies.sort_by(|a, b| a.of.cmp(&b.of));
-        let application =
-            service.map(|service| Component { kind: "application", ..self.library(service, self.graph) });
+        let application = service.map(|service| Component { kind: "application", ..self.library(service) });
         let document = Document {
             bom_format: "CycloneDX",
             spec_version: "1.6",
@@ -82,20 +70,16 @@ impl Materials<'_> {
         serde_json::to_vec(&document).doing(|| "writing the SBOM")
     }
 
-    fn library(&self, package: &Package, graph: &Graph) -> Component {
-        let licence = graph.get(package).map(|known| &known.licence).filter(|licence| !licence.is_empty());
-        let licence = licence.map(|licence| Licence {
-            // What cargo took for an "or" before it took SPDX expressions.
-            expression: licence.replace('/', " OR "),
-            acknowledgement: "declared",
-        });
+    fn library(&self, package: &Package) -> Component {
+        let licence =
+            self.graph.get(package).map(|known| &known.licence).filter(|licence| !licence.is_empty());
         Component {
             kind: "library",
             bom_ref: self.reference(package),
             name: package.name.clone(),
             version: Some(package.version.clone()),
             hashes: self.lock.checksum(package).map(sha256).into_iter().collect(),
-            licenses: licence.into_iter().collect(),
+            licenses: licence.map(|licence| declared(licence)).into_iter().collect(),
             purl: self.purl(package),
             ..Component::default()
         }
@@ -108,7 +92,7 @@ impl Materials<'_> {
 
     /// A crate's package URL. Only crates.io's crates have one that says no less than all.
     fn purl(&self, package: &Package) -> Option<String> {
-        self.lock.checksum(package).map(|_| format!("pkg:cargo/{}", package.to_string().replace('+', "%2B")))
+        self.lock.checksum(package).map(|_| of_crates_io(package))
     }
 
     fn dependencies(&self, of: &Package) -> Dependency {
@@ -148,6 +132,33 @@ impl Materials<'_> {
             ..Component::default()
         }
     }
+}
+
+/// The list of certificate authorities that is in the image.
+fn authorities() -> Option<Component> {
+    let (package, checksum) = authorities::package()?;
+    let purl = of_crates_io(&package);
+    Some(Component {
+        kind: "data",
+        bom_ref: purl.clone(),
+        name: package.name,
+        version: Some(package.version),
+        description: Some("Mozilla's certificate authorities, in etc/ssl/certs".into()),
+        scope: Some(scope(Role::Linked)),
+        hashes: vec![sha256(&checksum)],
+        licenses: vec![declared(authorities::LICENCE)],
+        purl: Some(purl),
+    })
+}
+
+/// The package URL of a crate from crates.io.
+fn of_crates_io(package: &Package) -> String {
+    format!("pkg:cargo/{}", package.to_string().replace('+', "%2B"))
+}
+
+fn declared(licence: &str) -> Licence {
+    // What cargo took for an "or" before it took SPDX expressions.
+    Licence { expression: licence.replace('/', " OR "), acknowledgement: "declared" }
 }
 
 fn scope(role: Role) -> &'static str {
@@ -200,12 +211,6 @@ checksum = "bbbb"
 [[package]]
 name = "todo-api"
 version = "0.1.0"
-
-[[package]]
-name = "webpki-root-certs"
-version = "1.0.11"
-source = "registry+https://github.com/rust-lang/crates.io-index"
-checksum = "cccc"
 "#;
     const TREE: &str = "0\ttodo-api v0.1.0 (/here/todo-api)\tApache-2.0 OR MIT\n\
                         1\taxum v0.8.9\tMIT\n\
@@ -223,9 +228,6 @@ checksum = "cccc"
         let materials = Materials {
             compiled: &compiled,
             graph: &graph(TREE),
-            authorities: &graph(
-                "0\txtask-build v0.1.0\tMIT\n1\twebpki-root-certs v1.0.11\tCDLA-Permissive-2.0\n",
-            ),
             lock: &Lock::parse(LOCK).unwrap(),
             toolchain: &toolchain(),
             banner: Some("GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.".into()),
@@ -237,6 +239,7 @@ checksum = "cccc"
     fn every_component_says_what_it_is_and_where_it_comes_from() {
         let licence = |expression| json!([{ "expression": expression, "acknowledgement": "declared" }]);
         let hash = |content: &str| json!([{ "alg": "SHA-256", "content": content }]);
+        let (list, checksum) = authorities::package().unwrap();
         let expected = json!([
             { "type": "library", "bom-ref": "forked@1.0.0", "name": "forked", "version": "1.0.0", "scope": "required" },
             { "type": "library", "bom-ref": "glibc@2.36", "name": "glibc", "version": "2.36", "scope": "required",
@@ -247,10 +250,10 @@ checksum = "cccc"
             { "type": "library", "bom-ref": "pkg:cargo/macros@2.0.0%2Bspec-1", "name": "macros",
               "version": "2.0.0+spec-1", "scope": "excluded", "hashes": hash("bbbb"),
               "licenses": licence("MIT OR Apache-2.0"), "purl": "pkg:cargo/macros@2.0.0%2Bspec-1" },
-            { "type": "data", "bom-ref": "pkg:cargo/webpki-root-certs@1.0.11", "name": "webpki-root-certs",
-              "version": "1.0.11", "description": "Mozilla's certificate authorities, in etc/ssl/certs",
-              "scope": "required", "hashes": hash("cccc"), "licenses": licence("CDLA-Permissive-2.0"),
-              "purl": "pkg:cargo/webpki-root-certs@1.0.11" },
+            { "type": "data", "bom-ref": of_crates_io(&list), "name": "webpki-root-certs",
+              "version": list.version, "description": "Mozilla's certificate authorities, in etc/ssl/certs",
+              "scope": "required", "hashes": hash(&checksum), "licenses": licence("CDLA-Permissive-2.0"),
+              "purl": of_crates_io(&list) },
             { "type": "library", "bom-ref": "rust-std@1.95.0", "name": "rust-std", "version": "1.95.0",
               "description": "the Rust standard library, as it comes with the compiler", "scope": "required" },
         ]);
@@ -274,7 +277,7 @@ checksum = "cccc"
 
     #[test]
     fn the_graph_is_that_of_what_was_compiled() {
-        let authorities = "pkg:cargo/webpki-root-certs@1.0.11";
+        let authorities = of_crates_io(&authorities::package().unwrap().0);
         let (axum, macros) = ("pkg:cargo/axum@0.8.9", "pkg:cargo/macros@2.0.0%2Bspec-1");
         let expected = json!([
             { "ref": "forked@1.0.0", "dependsOn": [] },

@@ -1,10 +1,14 @@
 //! The toolchain of a build: the compiler, the linker and the C library that is linked into the binary.
 //! Each leaves its mark on the bits, so each is part of the build's key and of its record.
 
-use std::{fmt::Display, fs, path::PathBuf};
+use std::{
+    fmt::Display,
+    fs,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
-use xshell::{Shell, cmd};
-use xtask_contract::{Context, Digest, Error, Repo, Result, command};
+use xtask_contract::{Callee, Digest, Error, Repo, Result};
 
 /// The programs and libraries that a build uses.
 #[derive(Debug)]
@@ -59,18 +63,11 @@ pub(crate) const RUSTUP_TOOLCHAIN: &str = "RUSTUP_TOOLCHAIN";
 impl Toolchain {
     /// The toolchain that `cargo build` would use here.
     pub(crate) fn of_this_machine(repo: &Repo, chooser: Chooser) -> Result<Self> {
-        let shell = || -> Result<Shell> {
-            let sh = Shell::new().doing(|| "looking for the compiler")?;
-            sh.change_dir(repo.root());
-            Ok(sh)
-        };
         // Asking rustup's rustc for its version takes as long as all the rest together.
         let (rustc, c) = std::thread::scope(|scope| {
-            let c = scope.spawn(|| CToolchain::of_this_machine(&shell()?));
-            (
-                shell().and_then(|sh| rustc(&sh, chooser)),
-                c.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            )
+            let c = scope.spawn(|| CToolchain::of_this_machine(repo));
+            let rustc = rustc(repo, chooser, &["-vV"]);
+            (rustc, c.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
         let (rustc, c) = (rustc?, c?);
         let field = |name: &str| rustc.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
@@ -89,14 +86,27 @@ impl Toolchain {
     }
 }
 
-fn rustc(sh: &Shell, chooser: Chooser) -> Result<String> {
-    let mut rustc = cmd!(sh, "rustc -vV").quiet();
+fn rustc(repo: &Repo, chooser: Chooser, args: &[&str]) -> Result<String> {
+    let mut rustc = Callee::Compiler.command("rustc");
     if chooser == Chooser::Checkout {
-        rustc = rustc.env_remove(RUSTUP_TOOLCHAIN);
+        rustc.env_remove(RUSTUP_TOOLCHAIN);
     }
-    command::read(&mut rustc.into()).map_err(|failure| {
-        missing("the Rust compiler", failure.why(), "install Rust with rustup: https://rustup.rs")
-    })
+    said(rustc.args(args).current_dir(repo.root()))
+        .map_err(|why| missing("the Rust compiler", why, "install Rust with rustup: https://rustup.rs"))
+}
+
+/// The folder of the Rust toolchain that is used in a checkout.
+pub(crate) fn rust_folder(repo: &Repo, chooser: Chooser) -> Result<String> {
+    rustc(repo, chooser, &["--print", "sysroot"])
+}
+
+/// What a program prints, or why it does not.
+fn said(program: &mut Command) -> std::result::Result<String, String> {
+    let output = program.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
 }
 
 /// What links the program, and the C library in it.
@@ -107,23 +117,22 @@ struct CToolchain {
 }
 
 impl CToolchain {
-    fn of_this_machine(sh: &Shell) -> Result<Self> {
-        let hint = "install a C compiler: `apt-get install gcc libc6-dev`, or your system's like";
-        let (cc, ld) = (first_line(sh, "cc", hint)?, first_line(sh, "ld", hint)?);
-        let path = command::read(&mut cmd!(sh, "cc -print-file-name=libc.a").quiet().into())
-            .map_err(|failure| failure.error("looking for the C library"))?;
-        let path = PathBuf::from(path);
+    fn of_this_machine(repo: &Repo) -> Result<Self> {
+        let says = |program: &str, arg: &str| {
+            let said = said(Callee::Compiler.command(program).arg(arg).current_dir(repo.root()));
+            let hint = "install a C compiler: `apt-get install gcc libc6-dev`, or your system's like";
+            said.map_err(|why| missing(&format!("`{program}`"), why, hint))
+        };
+        let version = |program: &str| -> Result<String> {
+            Ok(says(program, "--version")?.lines().next().unwrap_or_default().to_owned())
+        };
+        let (cc, ld) = (version("cc")?, version("ld")?);
+        let path = PathBuf::from(says("cc", "-print-file-name=libc.a")?);
         let libc = fs::read(&path).map_err(|error| {
             missing("the static C library, libc.a", error, "install it: `apt-get install libc6-dev`")
         })?;
         Ok(Self { cc, ld, libc: CLibrary { digest: Digest::of(libc), path } })
     }
-}
-
-fn first_line(sh: &Shell, program: &str, hint: &str) -> Result<String> {
-    let text = command::read(&mut cmd!(sh, "{program} --version").quiet().into());
-    let text = text.map_err(|failure| missing(&format!("`{program}`"), failure.why(), hint))?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
 fn missing(what: &str, why: impl Display, hint: &str) -> Error {

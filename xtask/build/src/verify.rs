@@ -9,8 +9,9 @@ use crate::{
     clone::CleanClone,
     compile::Cargo,
     difference::{Found, differences},
-    key, look, make, millis,
-    toolchain::Chooser,
+    key, make_image, millis,
+    source::{Compile, Source},
+    toolchain::{Chooser, Toolchain},
 };
 
 /// What is said of an image: that it was built from this.
@@ -57,11 +58,13 @@ pub fn verify(repo: &Repo, claim: &Claim, progress: &dyn Progress) -> Result<Ela
     progress.step("cloning the source");
     let started = Instant::now();
     let clone = CleanClone::of(repo, &claim.revision)?;
-    let (inputs, toolchain) = look(&clone.repo, false, Chooser::Checkout)?;
+    let toolchain = Toolchain::of_this_machine(&clone.repo, Chooser::Checkout)?;
     let layout = Layout::at(clone.repo.images());
-    let cargo = Cargo::of_checkout(&clone.repo, &toolchain.target);
+    let cargo = Cargo::of_checkout(&clone.repo, &toolchain.target)?;
+    let source = Source::of(&clone.repo, &cargo, false)?;
     let mut elapsed = Elapsed { inputs: millis(started), ..Elapsed::default() };
-    let (image, _) = make(&layout, &inputs, &cargo, &mut elapsed, progress)?;
+    let Compile { source, .. } = source.compile(&cargo, &mut elapsed, progress)?;
+    let image = make_image(&layout, &source.inputs, &cargo, &mut elapsed, progress)?;
     if image.digest == claim.image {
         return Ok(elapsed);
     }
@@ -69,7 +72,7 @@ pub fn verify(repo: &Repo, claim: &Claim, progress: &dyn Progress) -> Result<Ela
     let mut why = vec![format!("a clean clone of {} gives {}", claim.revision, image.digest)];
     if let Some(made) = &claim.made {
         let tools = tools(&made.toolchain, &toolchain.lines);
-        if tools.is_empty() && made.inputs != key(&inputs, &toolchain) {
+        if tools.is_empty() && made.inputs != key(&source.inputs, &toolchain) {
             why.push("the inputs or this toolchain's way to make images are others than recorded".into());
         }
         why.extend(tools);

@@ -63,9 +63,42 @@ fn only_build_calls_a_compiler() {
 #[test]
 fn a_call_of_a_compiler_would_be_found() {
     let found = calls(&manifest_folder().join("build/src/compile.rs"));
-    assert!(found.iter().any(|call| call.contains("Command::new(\"cargo\")")), "{found:?}");
+    assert!(found.iter().any(|call| call.contains("command(\"cargo\")")), "{found:?}");
     let found = calls(&manifest_folder().join("build/src/toolchain.rs"));
-    assert!(found.iter().any(|call| call.contains("cmd!(sh, \"rustc")), "{found:?}");
+    assert!(found.iter().any(|call| call.contains("command(\"rustc\")")), "{found:?}");
+}
+
+/// Where a program is started otherwise, with an environment of its own that holds nothing of the caller's.
+const STARTS: [&str; 4] = [
+    "contract/src/callee.rs",
+    // A release's config is the whole environment of its processes.
+    "run/src/local/admin.rs",
+    "run/src/local/child.rs",
+    // The checks of a developer, who sees to their environment.
+    "src/verb/test.rs",
+];
+
+#[test]
+fn what_a_program_gets_of_the_environment_is_said_in_one_place() {
+    let folders = ["contract", "build", "release", "run", "lines", ""];
+    let folders = folders.map(|stage| manifest_folder().join(stage).join("src"));
+    let found: BTreeSet<String> = folders
+        .iter()
+        .flat_map(|folder| files(folder))
+        .filter(|file| starts_a_program(file))
+        .map(|file| file.strip_prefix(manifest_folder()).unwrap().display().to_string())
+        .collect();
+    // The bench measures programs of its own, as whoever calls it would start them.
+    let found: BTreeSet<&str> =
+        found.iter().map(String::as_str).filter(|file| !file.starts_with("src/verb/bench")).collect();
+    assert_eq!(found, BTreeSet::from(STARTS));
+}
+
+/// Whether a program is started here with the whole environment, outside of tests.
+fn starts_a_program(file: &Path) -> bool {
+    let text = fs::read_to_string(file).unwrap();
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    !file.ends_with("tests.rs") && ["Command::new(", "Shell::new("].iter().any(|start| code.contains(start))
 }
 
 /// The lines of a source file in which a program is named as one names it to start it: `cargo`, `rustc`, `cc`.
@@ -74,7 +107,7 @@ fn calls(file: &Path) -> Vec<String> {
     let starts = |line: &str| {
         names.iter().any(|name| {
             line.contains(&format!("Command::new(\"{name}\""))
-                || line.contains(&format!("cmd!(sh, \"{name} "))
+                || line.contains(&format!("command(\"{name}\""))
         })
     };
     let text = fs::read_to_string(file).unwrap();
