@@ -2,83 +2,74 @@
 //! other settings; and it holds nothing of whoever built it.
 
 mod elsewhere;
+mod hooks;
+mod inputs;
+mod reproducing;
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::support::{
     checkout::Checkout,
     command::{PROGRAM, tool_home},
     git::git,
     image::{Image, holds},
+    template::shared_target,
+    tiny::Tiny,
 };
-use elsewhere::{Elsewhere, entries};
+use elsewhere::Elsewhere;
 use xtask_contract::{
     Layout,
     image::{DIRTY, REVISION, SERVICE},
     referrers::{PROVENANCE, SBOM},
 };
 
+/// The one compile of the whole service beside the template's.
 #[test]
-fn the_digest_is_the_same_from_elsewhere_for_somebody_else_under_other_settings() {
+fn a_clean_clone_gives_somebody_else_elsewhere_under_other_settings_the_same_image() {
     let here = Checkout::built();
-    let there = Elsewhere::lock();
     let built = here.xtask(["build", "--json"]).run().done();
-    assert_eq!(built.text("digest"), there.built.text("digest"));
-    assert_eq!(there.built.json()["reused"], false, "it was really compiled");
-    assert_eq!(built.text("sbom"), there.built.text("sbom"), "it lists the same");
-    assert_ne!(built.text("provenance"), there.built.text("provenance"), "it was made at another time");
-}
-
-#[test]
-fn a_clean_clone_in_which_nothing_was_ever_built_gives_the_same_image() {
-    let there = Elsewhere::lock();
-    let verified = there.place.build(&["--verify"]).done();
-    assert_eq!(verified.text("digest"), there.built.text("digest"));
-    assert_eq!(verified.text("revision"), there.built.text("revision"));
+    let there = Elsewhere::make();
+    let verified = there.xtask(&["build", "--verify", "--json"]).done();
+    assert_eq!(verified.text("digest"), built.text("digest"));
+    assert_eq!(verified.text("revision"), built.text("revision"));
     assert_eq!(verified.json()["verified"], true);
-    assert_eq!(entries(&there.place.temporary()), [] as [PathBuf; 0], "the clone was cleared away");
+    assert_eq!(fs::read_dir(there.temporary()).unwrap().count(), 0, "the clone was cleared away");
 }
 
-#[test]
-fn what_is_missing_or_damaged_beside_an_image_is_mended() {
-    let there = Elsewhere::lock();
-    let (place, image) = (&there.place, there.built.text("digest"));
-    let (layout, digest) = (Layout::at(place.repo().images()), image.parse().unwrap());
-    let harm = |harm: &dyn Fn(&Path)| {
-        let before = layout.referrers(&digest).unwrap();
-        harm(&layout.blob_path(&before[0].document));
-        let again = place.build(&[]).done();
-        assert_eq!((again.text("digest"), again.json()["reused"].clone()), (image.clone(), false.into()));
-        let after = layout.referrers(&digest).unwrap();
-        let types: BTreeSet<_> = after.iter().map(|found| found.artifact_type.as_str()).collect();
-        assert_eq!((after.len(), types), (2, BTreeSet::from([SBOM, PROVENANCE])));
-        assert_eq!(place.build(&[]).done().json()["reused"], true);
-    };
-    harm(&|document| fs::remove_file(document).unwrap());
-    harm(&|document| fs::write(document, "{}").unwrap());
-}
-
+/// Of whoever has it verified there can be nothing in it, either: it came out the same for them.
 #[test]
 fn the_image_holds_nothing_of_its_builder() {
-    let there = Elsewhere::lock();
-    let image = Image::read(&there.place.repo(), &there.built.text("digest"));
+    let checkout = Checkout::built();
+    let built = checkout.xtask(["build", "--json"]).run().done();
+    let image = Image::read(&checkout.repo(), &built.text("digest"));
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    let place = &there.place;
-    let theirs = [&place.folder, &place.root, &place.target(), &place.home, &place.cargo_home()];
-    let real = [tool_home("CARGO_HOME", ".cargo"), tool_home("RUSTUP_HOME", ".rustup")];
-    let folders = theirs.into_iter().chain(&real).map(|path| path.display().to_string());
-    let names = [elsewhere::USER, elsewhere::CANARY].map(str::to_owned);
-    let mut traces: Vec<String> = folders.chain(names).collect();
+    let folders = [shared_target(), tool_home("CARGO_HOME", ".cargo"), tool_home("RUSTUP_HOME", ".rustup")];
+    let mut traces: Vec<String> = folders.iter().map(|path| path.display().to_string()).collect();
     // A short name may be part of any word.
     traces.extend(Some(host.trim().to_owned()).filter(|host| host.len() > 8));
     for trace in traces {
         assert!(!image.holds(&trace), "{trace} is in the image");
     }
     assert!(image.holds("/cargo/registry/"), "panic messages still tell where in which dependency");
+}
+
+#[test]
+fn what_is_missing_or_damaged_beside_an_image_is_mended() {
+    let tiny = Tiny::new();
+    let image = tiny.build(&[]).done().text("digest");
+    let (layout, digest) = (Layout::at(tiny.repo().images()), image.parse().unwrap());
+    let harm = |harm: &dyn Fn(&Path)| {
+        let before = layout.referrers(&digest).unwrap();
+        harm(&layout.blob_path(&before[0].document));
+        let again = tiny.build(&[]).done();
+        assert_eq!((again.text("digest"), again.json()["reused"].clone()), (image.clone(), false.into()));
+        let after = layout.referrers(&digest).unwrap();
+        let types: BTreeSet<_> = after.iter().map(|found| found.artifact_type.as_str()).collect();
+        assert_eq!((after.len(), types), (2, BTreeSet::from([SBOM, PROVENANCE])));
+        assert_eq!(tiny.build(&[]).done().json()["reused"], true);
+    };
+    harm(&|document| fs::remove_file(document).unwrap());
+    harm(&|document| fs::write(document, "{}").unwrap());
 }
 
 #[test]
@@ -159,21 +150,20 @@ fn a_damaged_image_is_noticed_and_not_released() {
 
 #[test]
 fn an_image_of_uncommitted_inputs_is_marked_and_another_one() {
-    let there = Elsewhere::lock();
+    let tiny = Tiny::new();
+    let built = tiny.build(&[]).done();
     // Not read by the compiler: only the mark and the record differ.
-    let (place, built) = (&there.place, &there.built);
-    let notes = place.root.join("todo-api/NOTES");
-    fs::write(&notes, "not committed").unwrap();
-    place.build(&[]).exits(3).says("todo-api/NOTES");
-    let dirty = place.build(&["--allow-dirty"]).done();
-    fs::remove_file(&notes).unwrap();
+    tiny.write("service/NOTES", "not committed");
+    tiny.build(&[]).exits(3).says("new: service/NOTES");
+    let dirty = tiny.build(&["--allow-dirty"]).done();
+    fs::remove_file(tiny.root.join("service/NOTES")).unwrap();
     assert_eq!(dirty.json()["dirty"], true);
     let verify = ["--verify", &dirty.text("digest")];
-    place.build(&verify).refused("built with uncommitted changes").says("next: commit the changes");
+    tiny.build(&verify).refused("built with uncommitted changes").says("next: commit the changes");
     assert_ne!(dirty.text("digest"), built.text("digest"));
-    assert_eq!(Image::read(&place.repo(), &dirty.text("digest")).config.config.labels[DIRTY], "true");
+    assert_eq!(Image::read(&tiny.repo(), &dirty.text("digest")).config.config.labels[DIRTY], "true");
 
-    let clean = place.build(&[]).done();
+    let clean = tiny.build(&[]).done();
     assert_eq!(clean.text("digest"), built.text("digest"));
     assert_eq!(clean.json()["reused"], true);
 }

@@ -10,6 +10,7 @@ use crate::support::{
     image::holds,
     processes::Tree,
     template::shared_target,
+    tiny::{Tiny, WAIT},
 };
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
@@ -150,16 +151,23 @@ fn a_released_image_is_verified_by_its_release_where_no_build_is_known() {
 
 #[test]
 fn ctrl_c_ends_a_verification_and_leaves_nothing() {
-    let checkout = Checkout::built();
-    let temporary = checkout.around().join("tmp");
+    let tiny = Tiny::new();
+    tiny.build(&[]).done();
+    let temporary = tiny.around().join("tmp");
     fs::create_dir(&temporary).unwrap();
-    let mut verifying = checkout.xtask(["build", "--verify"]).env("TMPDIR", &temporary).start();
+    // The clone's build script waits for as long as this is there.
+    fs::write(tiny.home.join(WAIT), "").unwrap();
+    let mut verifying = tiny.xtask(&["build", "--verify"]).env("TMPDIR", &temporary).start();
     verifying.says("compiling the service");
-    let mut trees = repeat_with(|| Tree::of(verifying.pid())).take(10_000);
-    let cargo = trees.find_map(|tree| tree.finds("cargo build")).expect("cargo is called");
+    let mut trees = repeat_with(|| Tree::of(verifying.pid())).take(100_000);
+    let waits =
+        |tree: &Tree| tree.finds("build-script-build").filter(|_| tree.finds("cargo build").is_some());
+    let (tree, script) =
+        trees.find_map(|tree| waits(&tree).map(|script| (tree, script))).expect("it is compiled");
     // As the terminal does: to all at once.
-    verifying.signal(Signal::INT);
-    kill_process(cargo, Signal::INT).unwrap();
+    for process in [verifying.pid(), tree.find("cargo build"), script] {
+        kill_process(process, Signal::INT).unwrap();
+    }
     verifying.ends_within(PATIENCE).exits(1).says("cargo was stopped");
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
 }

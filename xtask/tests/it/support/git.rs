@@ -3,9 +3,11 @@
 
 use std::{path::Path, process::Command};
 
+use xtask_contract::Callee;
+
 /// Git in this folder.
 pub(crate) fn git(folder: &Path) -> Git {
-    let mut command = Command::new("git");
+    let mut command = Callee::Git.command("git");
     command.current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
     for who in ["AUTHOR", "COMMITTER"] {
         command

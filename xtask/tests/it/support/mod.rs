@@ -23,6 +23,7 @@ pub(crate) mod relay;
 pub(crate) mod syslog;
 pub(crate) mod template;
 pub(crate) mod terminal;
+pub(crate) mod tiny;
 
 use std::time::Duration;
 

@@ -38,19 +38,8 @@ impl Template {
     pub(crate) fn copy_build_to(&self, folder: &Path) {
         self.build();
         fs::create_dir_all(folder.join("target/xtask")).unwrap();
-        for part in ["images", "builds"] {
+        for part in ["images", "builds", "sources.toml"] {
             copy(&self.root.join("target/xtask").join(part), &folder.join("target/xtask"));
-        }
-    }
-
-    /// Builds its image, if that was not done before, and copies what the compiler left into a folder.
-    pub(crate) fn copy_leftovers_to(&self, folder: &Path) {
-        self.build();
-        fs::create_dir_all(folder).unwrap();
-        for entry in fs::read_dir(shared_target()).unwrap().map(|entry| entry.unwrap().path()) {
-            if entry.ends_with("release") || entry.join("release").is_dir() {
-                copy(&entry, folder);
-            }
         }
     }
 
