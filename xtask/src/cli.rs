@@ -211,7 +211,7 @@ pub(crate) struct Admin {
 
 #[derive(Debug, Args)]
 pub(crate) struct Rollback {
-    /// The release to go back to, if not the one before the newest
+    /// The release to go back to, if not the last one that ran before the one that runs
     pub(crate) id: Option<ReleaseId>,
 
     /// The deploy
@@ -221,6 +221,10 @@ pub(crate) struct Rollback {
     /// Only make the release
     #[arg(long)]
     pub(crate) no_run: bool,
+
+    /// Do not ask which release, where none is named
+    #[arg(long)]
+    pub(crate) yes: bool,
 
     #[command(flatten)]
     pub(crate) how: How,

@@ -46,6 +46,28 @@ impl Verified {
         Link { id: self.release.id, digest: self.digest }
     }
 
+    /// Whether another release runs the same: the same image, config, secrets and objects, whoever made it and when.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let content = |verified: &Self| {
+            let Release { id, image, .. } = &verified.release;
+            let under = |text: &String| text.replace(&id.to_string(), "ID").replace(&id.as_name(), "ID");
+            let objects = verified.objects.as_ref().map(under);
+            let release = Release {
+                id: other.release.id,
+                sequence: 0,
+                by: String::new(),
+                previous: None,
+                rollback_to: None,
+                image: Image { revision: String::new(), dirty: false, ..image.clone() },
+                // Sealing a value again makes it no other one.
+                secrets: None,
+                ..verified.release.clone()
+            };
+            (release, verified.release.secret_name(), objects)
+        };
+        content(self) == content(other)
+    }
+
     /// Which of these has signed the release.
     pub fn signer<'a>(&self, signers: &'a [Signer]) -> Option<&'a Signer> {
         let signature = self.signature.as_ref()?;

@@ -6,23 +6,18 @@ use xtask_contract::{
 
 use crate::{SystemClock, draft::allow, ledger, render, signing, who};
 
-/// Makes a release like an earlier one, the one before the newest if none is named. `record` is what the deploy has run,
-/// `ran` are the images that have run in the deploys which this one's policy promotes from. The image must be in the
-/// layout, if one is given.
+/// Makes a release like an earlier one. `record` is what the deploy has run, `ran` are the images that have run in the
+/// deploys which this one's policy promotes from. The image must be in the layout, if one is given.
 pub fn rollback(
     repo: &Repo,
     env: &EnvName,
-    to: Option<ReleaseId>,
+    to: ReleaseId,
     record: &Record,
     ran: &[Digest],
     layout: Option<&Layout>,
 ) -> Result<Verified> {
     let vouched = Vouched::of(repo, env, record)?;
     let newest = vouched.ledger().newest()?;
-    let to = match to {
-        Some(id) => id,
-        None => before(&vouched, newest)?,
-    };
     if to == newest {
         let why = "it is the newest release already";
         return Err(Error::refused(format!("rolling {env} back to {to}"), why)
@@ -42,13 +37,5 @@ pub fn rollback(
             Release { id, sequence, by: who(), previous, rollback_to: Some(to), ..earlier.release.clone() };
         let objects = earlier.objects.as_ref().map(|text| render::again(text, &release)).transpose()?;
         Ok((release, objects))
-    })
-}
-
-fn before(vouched: &Vouched, newest: ReleaseId) -> Result<ReleaseId> {
-    let previous = vouched.entry(newest)?.release.previous;
-    previous.map(|previous| previous.id).ok_or_else(|| {
-        let why = format!("{newest} is its first release: there is none to go back to");
-        Error::refused(format!("rolling {} back", vouched.ledger().env()), why)
     })
 }

@@ -31,8 +31,13 @@ pub(crate) struct Job<'a> {
 impl Job<'_> {
     /// Refuses a release that does not continue what the deploy has run, if it has run anything.
     pub(crate) fn check_witness(&self, witness: Option<&Witness>) -> Result<()> {
-        self.vouched.check_again(&Record::Known(witness.cloned()))?;
+        self.check_history(witness)?;
         witness.map_or(Ok(()), |witness| witness.check_order(self.env, self.verified.release.id))
+    }
+
+    /// Refuses a ledger that does not hold what the deploy has run.
+    pub(crate) fn check_history(&self, witness: Option<&Witness>) -> Result<()> {
+        self.vouched.check_again(&Record::Known(witness.cloned()))
     }
 
     pub(crate) fn witness(&self, before: Option<&Witness>) -> Witness {

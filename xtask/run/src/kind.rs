@@ -70,6 +70,16 @@ pub(crate) async fn preflight(cluster: &str, engine: &impl Nodes) -> Result<()> 
     cluster::kind(&["version"], None).await.map(drop)
 }
 
+/// Refuses what could not run now. A cluster that is yet to be made or started has nothing against it.
+pub(crate) async fn could_run(job: &Job<'_>, place: &Place<'_>, engine: &impl Nodes) -> Result<()> {
+    let nodes = engine.of_cluster(place.cluster).await?;
+    if nodes.is_empty() || nodes.iter().any(|node| !node.running) {
+        return Ok(());
+    }
+    let client = cluster::client(job.repo, place).await?;
+    kubernetes::could_run(job, &place.site(&client, job.env)).await
+}
+
 /// Brings the deploy to the release.
 pub(crate) async fn run(job: &Job<'_>, place: &Place<'_>, engine: &impl Nodes) -> Result<Ran> {
     let Cluster { client, nodes } = Cluster::ready(job.repo, place, engine, job.progress).await?;

@@ -6,6 +6,7 @@
 mod admin;
 mod api_error;
 mod apply;
+mod beforehand;
 mod changes;
 mod checks;
 mod conflict;
@@ -40,6 +41,7 @@ use crate::{Job, Standing};
 pub(crate) use admin::admin;
 pub(crate) use api_error::ApiContext;
 pub(crate) use apply::Applier;
+pub(crate) use beforehand::could_run;
 pub use changes::Change;
 pub(crate) use changes::changes;
 pub(crate) use connect::{SILENCE, client as connect};
@@ -89,12 +91,13 @@ pub(crate) trait Hosting {
 
 /// Where a deploy stands on its cluster. It runs a release if all of its Deployments are on that one.
 pub(crate) async fn standing(site: &Site<'_>) -> Result<Standing> {
-    let (witness, on) = tokio::try_join!(notes::witness(site), releases(site))?;
+    let (witness, history, on) =
+        tokio::try_join!(notes::witness(site), notes::history(site), releases(site))?;
     let running = match on.as_slice() {
         [(_, only), rest @ ..] if rest.iter().all(|(_, id)| id == only) => Some(*only),
         _ => None,
     };
-    Ok(Standing { witness, running })
+    Ok(Standing { witness, running, history })
 }
 
 /// The releases that the deploy's Deployments are on, by name.

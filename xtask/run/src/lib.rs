@@ -7,6 +7,7 @@
 #![expect(clippy::large_futures, reason = "one command, one future: its size does not matter")]
 
 mod admin;
+mod history;
 mod http;
 mod job;
 mod kind;
@@ -34,6 +35,7 @@ use xtask_contract::{
 };
 
 pub use admin::{Console, admin};
+pub use history::{Fate, History};
 use job::Job;
 pub use kind::images::load as load_into_node;
 pub use kind::nodes::{ExecOutput, Node, Nodes};
@@ -139,6 +141,24 @@ pub async fn changes(
     let client = reach.client_at_hand(repo).await?;
     let site = client.as_ref().map(|client| reach.site(client, env));
     kubernetes::changes(&wanted.job(repo, env, options, &Silent), site.as_ref()).await
+}
+
+/// Refuses if a release like this one could not run now: what `run` looks at before it does anything. Nothing is changed
+/// or started.
+pub async fn could_run(
+    repo: &Repo,
+    env: &EnvName,
+    id: ReleaseId,
+    options: &Options,
+    nodes: &impl Nodes,
+) -> Result<()> {
+    let wanted = Wanted::check(repo, env, id, &standing::record(repo, env).await)?;
+    let job = wanted.job(repo, env, options, &Silent);
+    match Reach::of(&wanted.verified.release.target) {
+        None => local::could_run(&job),
+        Some(Reach::Kind(place)) => kind::could_run(&job, &place, nodes).await,
+        Some(Reach::Remote(place)) => remote::could_run(&job, &place).await,
+    }
 }
 
 /// Looks for all that would keep a release of this deploy from running, before the work of making one.

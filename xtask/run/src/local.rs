@@ -166,11 +166,16 @@ pub(crate) async fn down(repo: &Repo, env: &EnvName, data: bool, progress: &dyn 
     Ok(ran || served)
 }
 
+/// Refuses what could not run now.
+pub(crate) fn could_run(job: &Job<'_>) -> Result<()> {
+    job.check_history(lock::witness(job.repo, job.env)?.as_ref())
+}
+
 /// Where a deploy of this machine stands.
 pub(crate) async fn standing(repo: &Repo, env: &EnvName) -> Result<Standing> {
-    let witness = lock::witness(repo, env)?;
+    let (witness, history) = (lock::witness(repo, env)?, lock::history(repo, env)?);
     let running = client::state(repo, env).await?.and_then(|state| state.release);
-    Ok(Standing { witness, running })
+    Ok(Standing { witness, running, history })
 }
 
 /// Changes how many processes there are, by way of the `run` that is up, or from the next one on.

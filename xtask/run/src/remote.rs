@@ -126,6 +126,12 @@ pub(crate) async fn preflight(place: &Place<'_>) -> Result<()> {
     client.apiserver_version().await.map(drop).asked(doing)
 }
 
+/// Refuses what could not run now.
+pub(crate) async fn could_run(job: &Job<'_>, place: &Place<'_>) -> Result<()> {
+    let client = place.client().await?;
+    kubernetes::could_run(job, &place.site(&client, job.env)).await
+}
+
 /// Brings the deploy to the release.
 pub(crate) async fn run(job: &Job<'_>, place: &Place<'_>) -> Result<Ran> {
     let client = place.client().await?;

@@ -8,7 +8,7 @@ use xtask_contract::{
     Deploy, EnvName, Error, Ledger, Record, ReleaseId, Repo, Result, deploy::Target, witness::Witness,
 };
 
-use crate::{kubernetes, local, reach::Reach};
+use crate::{History, kubernetes, local, reach::Reach};
 
 /// How long a deploy may take to tell where it stands.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -20,6 +20,8 @@ pub struct Standing {
     pub witness: Option<Witness>,
     /// The release that runs now, if one does.
     pub running: Option<ReleaseId>,
+    /// What befell the releases so far.
+    pub history: History,
 }
 
 /// Asks where a deploy stands: this machine for `local`, its cluster otherwise. A cluster that this machine has

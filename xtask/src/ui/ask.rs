@@ -33,6 +33,17 @@ impl Ui {
         Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 
+    /// Asks for one of so many things, which were shown with numbers from 1; an empty answer is the first one, and any
+    /// other answer is none.
+    pub(crate) fn pick(&self, question: &str, of: usize) -> Result<Option<usize>> {
+        let doing = || format!("asking {question:?}");
+        self.finish_step();
+        prompt(&format!("{question} [1] ")).doing(doing)?;
+        let mut answer = String::new();
+        let length = io::stdin().lock().read_line(&mut answer).doing(doing)?;
+        Ok(if length == 0 { None } else { picked(&answer, of) })
+    }
+
     /// Reads a secret: from the terminal, without showing it, or the whole of standard input without the newline
     /// at its end.
     pub(crate) fn secret(&self, name: &str) -> Result<Secret> {
@@ -43,6 +54,14 @@ impl Ui {
         }
         let text = io::read_to_string(io::stdin()).doing(doing)?;
         Ok(Secret::new(text.strip_suffix('\n').unwrap_or(&text)))
+    }
+}
+
+/// The place that an answer names, from 0.
+fn picked(answer: &str, of: usize) -> Option<usize> {
+    match answer.trim() {
+        "" => Some(0),
+        number => number.parse::<usize>().ok()?.checked_sub(1).filter(|place| *place < of),
     }
 }
 
@@ -99,4 +118,17 @@ fn prompt(question: &str) -> io::Result<()> {
     let mut stderr = io::stderr();
     write!(stderr, "{question}")?;
     stderr.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::picked;
+
+    #[test]
+    fn nothing_is_the_first_and_what_is_not_there_is_none() {
+        assert_eq!((picked("\n", 2), picked(" 2 \n", 2)), (Some(0), Some(1)));
+        for answer in ["0", "3", "n", "-1", "1x"] {
+            assert_eq!(picked(answer, 2), None, "{answer}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod show;
 mod verify;
 
 pub(super) use diff::words as diff_words;
+pub(super) use list::ago;
 
 use std::path::Path;
 

@@ -3,6 +3,7 @@
 mod admin;
 mod dying;
 mod falling_back;
+mod going_back;
 mod interrupting;
 mod logging;
 mod refusing;

@@ -13,7 +13,7 @@ use super::{
     run::{RETURN, Run},
     secrets, watch,
 };
-use crate::Receipt;
+use crate::{Receipt, history::Outcome};
 
 /// How long the pods of a failed release may take to end; more than their grace period.
 const GRACE: Duration = Duration::from_secs(90);
@@ -113,8 +113,13 @@ fn open<H: Hosting>(run: &Run<'_, H>, verified: &Verified) -> Result<BTreeMap<St
 
 /// A receipt that cannot be written is no reason to fail for: the failure itself is shown anyhow.
 async fn write_receipt<H: Hosting>(run: &Run<'_, H>, error: &Error, back_on: Option<ReleaseId>) {
-    let receipt = Receipt::of(run.job.verified.release.id, error, back_on);
-    if let Err(error) = notes::add_receipt(&run.site, receipt).await {
+    let id = run.job.verified.release.id;
+    let receipt = Receipt::of(id, error, back_on);
+    let noted = async {
+        notes::add_to_record(&run.site, id, Outcome::Failed).await?;
+        notes::add_receipt(&run.site, receipt).await
+    };
+    if let Err(error) = noted.await {
         run.job.progress.note(&format!("no receipt of the failure is kept: {error}"));
     }
 }

@@ -7,18 +7,19 @@ use kube::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
-use xtask_contract::{Context, Result, labels, witness::Witness};
+use xtask_contract::{Context, ReleaseId, Result, labels, witness::Witness};
 
 use super::{
     Site,
     api_error::ApiContext,
     apply::{MANAGER, delete},
 };
-use crate::Receipt;
+use crate::{History, Receipt, history::Outcome};
 
 /// The names of the documents' objects.
 const WITNESS: &str = "release-witness";
 const FAILED: &str = "failed-releases";
+const HISTORY: &str = "release-history";
 
 /// How many failed releases are remembered.
 const MOST_FAILED: usize = 10;
@@ -31,6 +32,22 @@ pub(crate) async fn witness(site: &Site<'_>) -> Result<Option<Witness>> {
 /// Notes that a release runs.
 pub(crate) async fn write_witness(site: &Site<'_>, witness: &Witness) -> Result<()> {
     write(site, WITNESS, "witness.json", witness).await
+}
+
+/// What befell the deploy's releases.
+pub(crate) async fn history(site: &Site<'_>) -> Result<History> {
+    match read(site, HISTORY, "history.json").await? {
+        Some(history) => Ok(history),
+        None => Ok(History::begun_by(witness(site).await?.as_ref())),
+    }
+}
+
+/// Notes that a release has run, or failed to.
+pub(crate) async fn add_to_record(site: &Site<'_>, release: ReleaseId, outcome: Outcome) -> Result<()> {
+    let before = history(site).await?;
+    let mut after = before.clone();
+    after.add(release, outcome);
+    if after == before { Ok(()) } else { write(site, HISTORY, "history.json", &after).await }
 }
 
 /// The releases that failed, the newest last.
@@ -49,7 +66,7 @@ pub(crate) async fn add_receipt(site: &Site<'_>, receipt: Receipt) -> Result<()>
 /// Forgets what ran here, for a deploy that starts over.
 pub(crate) async fn forget(site: &Site<'_>) -> Result<()> {
     let api: Api<ConfigMap> = Api::namespaced(site.client.clone(), site.namespace);
-    for name in [WITNESS, FAILED] {
+    for name in [WITNESS, FAILED, HISTORY] {
         delete(&api, name, &format!("the ConfigMap {name}")).await?;
     }
     Ok(())

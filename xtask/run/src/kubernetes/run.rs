@@ -19,6 +19,7 @@ use super::{
     Hosting, Kinds, Objects, Site,
     api_error::ApiContext,
     apply::Applier,
+    beforehand::Beforehand,
     checks,
     failure::{Cause, Failure},
     fall_back, judge,
@@ -28,7 +29,7 @@ use super::{
     prune::{self, Keep},
     scale, secrets, start_service, stateful, status, watch,
 };
-use crate::{Job, Ran, Status, postgres_url::PostgresUrl};
+use crate::{Job, Ran, Status, history::Outcome, postgres_url::PostgresUrl};
 
 /// A release on its way to a cluster.
 pub(super) struct Run<'a, H> {
@@ -47,23 +48,16 @@ pub(super) struct Run<'a, H> {
 pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, hosting: &impl Hosting) -> Result<Ran> {
     let deadline = Instant::now() + job.options.deadline;
     let id = job.verified.release.id;
-    let mut objects = Objects::of(job.verified)?;
-    let kinds = Kinds::of_objects(site.client, &objects).await?;
-    for line in kinds.leave_out(&mut objects) {
+    let Beforehand { objects, kinds, left_out, has_namespace } = Beforehand::look(job, &site).await?;
+    for line in left_out {
         job.progress.note(&line);
     }
-    let there = checks::has_namespace(site.client, site.namespace).await?;
-    if there {
+    if has_namespace {
         job.check_witness(notes::witness(&site).await?.as_ref())?;
-    }
-    let mut problems = kinds.problems(&objects);
-    problems.extend(checks::permissions(&site, &kinds, &objects, there).await?);
-    if !problems.is_empty() {
-        return Err(Error::refused_for(format!("checking {} for {id}", site.env), problems));
     }
     let applier =
         Applier { client: site.client, kinds: &kinds, take_over: &job.options.take_over, before: None };
-    if !there {
+    if !has_namespace {
         applier.apply_all(&objects.namespace).await?;
     }
     let lock = Lock::take(&site, id, job.options.if_busy, job.progress).await?;
@@ -119,6 +113,8 @@ impl<H: Hosting> Run<'_, H> {
         if let Err(error) = self.change(&before).await {
             return Err(fall_back::after_the_change(self, error, was_on).await);
         }
+        // In this order: the history of a deploy that has kept none begins with the witness of before.
+        notes::add_to_record(site, job.verified.release.id, Outcome::Ran).await?;
         notes::write_witness(site, &job.witness(witness.as_ref())).await?;
         self.prune().await?;
         let status = if unchanged && mended.is_empty() { Status::Unchanged } else { Status::Started };

@@ -10,17 +10,20 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::time;
-use xtask_contract::{Context, EnvName, Error, Progress, Repo, Result, durable, witness::Witness};
+use xtask_contract::{Context, EnvName, Error, Progress, ReleaseId, Repo, Result, durable, witness::Witness};
 
 use super::scale;
-use crate::Receipt;
+use crate::{History, Receipt, history::Outcome};
 
 /// How long processes that were told to stop may take: longer than the service's own deadline.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The file that notes the newest release that ran.
 const WITNESS: &str = "witness.toml";
+/// The file that notes what befell the releases.
+const HISTORY: &str = "history.toml";
 
 /// The right to run a deploy, for as long as it is held.
 #[derive(Debug)]
@@ -79,14 +82,28 @@ impl Lock {
 
     /// Notes which release runs.
     pub(super) fn remember(&self, witness: &Witness) -> Result<()> {
-        let path = self.folder.join(WITNESS);
+        // In this order: the history of a deploy that has kept none begins with the witness of before.
+        self.note(witness.id, Outcome::Ran)?;
+        self.write(WITNESS, witness)
+    }
+
+    /// Notes that a release has run, or failed to.
+    pub(super) fn note(&self, release: ReleaseId, outcome: Outcome) -> Result<()> {
+        let mut history = read_history(&self.folder)?;
+        history.add(release, outcome);
+        self.write(HISTORY, &history)
+    }
+
+    fn write(&self, name: &str, document: &impl Serialize) -> Result<()> {
+        let path = self.folder.join(name);
         let doing = || format!("writing {}", path.display());
-        durable::replace(&path, toml::to_string(witness).doing(doing)?.as_bytes(), 0o644).doing(doing)
+        durable::replace(&path, toml::to_string(document).doing(doing)?.as_bytes(), 0o644).doing(doing)
     }
 
     /// Forgets it, and all else that outlives a run.
     pub(super) fn forget(&self) -> Result<()> {
         scale::remove(&self.folder.join(WITNESS))?;
+        scale::remove(&self.folder.join(HISTORY))?;
         Receipt::forget(&self.folder)?;
         scale::forget(&self.folder)
     }
@@ -97,10 +114,25 @@ pub(super) fn witness(repo: &Repo, env: &EnvName) -> Result<Option<Witness>> {
     read_witness(&folder(repo, env))
 }
 
+/// What befell the releases of a deploy on this machine.
+pub(super) fn history(repo: &Repo, env: &EnvName) -> Result<History> {
+    read_history(&folder(repo, env))
+}
+
+fn read_history(folder: &Path) -> Result<History> {
+    match read(&folder.join(HISTORY))? {
+        Some(history) => Ok(history),
+        None => Ok(History::begun_by(read_witness(folder)?.as_ref())),
+    }
+}
+
 fn read_witness(folder: &Path) -> Result<Option<Witness>> {
-    let path = folder.join(WITNESS);
+    read(&folder.join(WITNESS))
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     let doing = || format!("reading {}", path.display());
-    match fs::read_to_string(&path) {
+    match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::failed(doing(), error)),
         Ok(text) => toml::from_str(&text).map(Some).doing(doing),

@@ -34,6 +34,7 @@ use super::{
 };
 use crate::{
     Amount, Job, Ran, Receipt, Status,
+    history::Outcome,
     scale::{in_words, resolve},
 };
 
@@ -203,7 +204,10 @@ impl<'a> Supervisor<'a> {
         Ok(job.ran(Status::Started, url(job), last, migration))
     }
 
-    fn fall_back(&self, job: &Job<'_>, error: Error) -> Error {
+    fn fall_back(&self, job: &Job<'_>, mut error: Error) -> Error {
+        if let Err(unkept) = self.lock.note(job.verified.release.id, Outcome::Failed) {
+            error.why.push(unkept.to_string());
+        }
         let Some(before) = self.formation.borrow().as_ref().map(|before| before.plan.release) else {
             return error;
         };

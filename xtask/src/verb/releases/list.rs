@@ -1,11 +1,13 @@
 //! `cargo xtask releases`: the list, newest first.
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use indicatif::HumanDuration;
 use serde::Serialize;
 use xtask_contract::{
     Changes, Deploy, Digest, EnvName, Ledger, Progress, ReleaseId, Repo, Result, ledger::Verified,
 };
+
+use xtask_run::Fate;
 
 use crate::{ui::Ui, verb::runtime};
 
@@ -20,6 +22,8 @@ struct Row {
     changes: Vec<String>,
     /// Whether this is what the deploy runs now; null if that could not be found out.
     running: Option<bool>,
+    /// What became of it so far; null if that could not be found out.
+    fate: Option<Fate>,
 }
 
 pub(super) fn list(repo: &Repo, env: &EnvName, number: usize, ui: &Ui) -> Result<()> {
@@ -45,6 +49,7 @@ pub(super) fn list(repo: &Repo, env: &EnvName, number: usize, ui: &Ui) -> Result
             Ok(standing) => {
                 for row in &mut rows {
                     row.running = Some(standing.running == Some(row.id));
+                    row.fate = Some(standing.history.fate(row.id));
                 }
             }
             Err(error) => ui.note(&format!("which of these runs is not known: {error}")),
@@ -70,18 +75,35 @@ fn row(verified: &Verified, before: Option<&Verified>) -> Row {
             None => vec!["first release".to_owned()],
         },
         running: None,
+        fate: None,
     }
 }
 
-/// `* ID  age  revision  who  changes`; the star marks what runs.
+/// `* ID  age  revision  who  what became of it  changes`; the star marks what runs.
 fn words(row: &Row) -> String {
     let mark = if row.running == Some(true) { '*' } else { ' ' };
     let changes = if row.changes.is_empty() { "nothing new".to_owned() } else { row.changes.join("; ") };
     let revision = row.revision.get(..10).unwrap_or(&row.revision);
-    format!("{mark} {}  {:>10}  {revision}  {}  {changes}", row.id, age(row.id), row.by)
+    let fate = fate(row);
+    format!("{mark} {}  {:>10}  {revision}  {}  {fate:<9}  {changes}", row.id, age(row.id), row.by)
+}
+
+fn fate(row: &Row) -> &'static str {
+    match row.fate {
+        _ if row.running == Some(true) => "runs",
+        Some(Fate::Ran) => "ran",
+        Some(Fate::Failed) => "failed",
+        Some(Fate::Never) => "never ran",
+        Some(Fate::Unknown) | None => "",
+    }
+}
+
+/// How long ago that was, roughly: `3 minutes`.
+pub(in crate::verb) fn ago(time: DateTime<Utc>) -> String {
+    HumanDuration((Utc::now() - time).to_std().unwrap_or_default()).to_string()
 }
 
 /// How long ago a release was made, roughly: `3 minutes`.
 pub(super) fn age(id: ReleaseId) -> String {
-    HumanDuration((Utc::now() - id.time()).to_std().unwrap_or_default()).to_string()
+    ago(id.time())
 }

@@ -12,7 +12,8 @@ fn a_rollback_is_a_new_release_with_the_image_and_the_config_of_before() {
     checkout.configure("local", "LOG_LEVEL", "debug");
     checkout.xtask(RELEASE).run().done();
     checkout.configure("local", "LOG_LEVEL", "warn");
-    let made = checkout.xtask(["rollback", "--no-run", "--json"]).run().done();
+    let first = checkout.ids("local")[0].to_string();
+    let made = checkout.xtask(["rollback", &first, "--no-run", "--json"]).run().done();
 
     let releases: Vec<_> = checkout.releases("local").into_iter().map(|verified| verified.release).collect();
     let [first, second, third] = &releases[..] else { panic!("{releases:?}") };
@@ -31,7 +32,7 @@ fn a_rollback_is_a_new_release_with_the_image_and_the_config_of_before() {
 #[test]
 fn there_is_no_going_back_to_nothing_or_to_what_is_newest() {
     let checkout = Checkout::released();
-    checkout.xtask(["rollback", "--no-run"]).run().refused("there is none to go back to");
+    checkout.xtask(["rollback", "--no-run"]).run().refused("none of its releases has run here");
     let newest = checkout.ids("local")[0].to_string();
     checkout.xtask(["rollback", "--no-run", &newest]).run().refused("it is the newest release already");
     assert_eq!(checkout.ids("local").len(), 1);
@@ -44,7 +45,8 @@ fn an_objects_file_of_a_rollback_is_that_of_before_under_a_new_id() {
         checkout.configure("dev", "LOG_LEVEL", level);
         checkout.xtask(["release", "--env", "dev"]).run().done();
     }
-    checkout.xtask(["rollback", "--env", "dev", "--no-run"]).run().done();
+    let first = checkout.ids("dev")[0].to_string();
+    checkout.xtask(["rollback", &first, "--env", "dev", "--no-run"]).run().done();
     let [first, _, third] = &checkout.releases("dev")[..] else { panic!("three releases were made") };
     let under = |verified: &Verified| {
         let id = verified.release.id;

@@ -47,7 +47,8 @@ fn only_what_has_run_is_promoted() {
     assert_eq!(prod.config["LOG_LEVEL"], "warn", "it has its own config");
     // What was run there may be released here by the usual way, too, and brought back.
     checkout.xtask(["release", "--env", "prod"]).run().done();
-    checkout.xtask(["rollback", "--env", "prod", "--no-run"]).run().done();
+    let first = checkout.ids("prod")[0].to_string();
+    checkout.xtask(["rollback", &first, "--env", "prod", "--no-run"]).run().done();
     assert_is_a_chain(&checkout.releases("prod"));
 }
 
@@ -80,6 +81,8 @@ fn a_dirty_build_is_not_promoted_or_brought_back() {
     checkout.xtask(PROMOTE).args(["--yes"]).run().done();
     checkout.xtask(PROMOTE).args(["--yes"]).run().done();
     checkout.edit_deploy("prod", |deploy| deploy.policy.dirty = false);
-    checkout.xtask(["rollback", "--env", "prod", "--no-run"]).run().refused("built from uncommitted inputs");
+    let first = checkout.ids("prod")[0].to_string();
+    let back = ["rollback", &first, "--env", "prod", "--no-run"];
+    checkout.xtask(back).run().refused("built from uncommitted inputs");
     assert_eq!(checkout.ids("prod").len(), 2);
 }

@@ -13,7 +13,8 @@ fn three() -> Checkout {
     let checkout = Checkout::released();
     checkout.configure("local", "LOG_LEVEL", "debug");
     checkout.xtask(RELEASE).run().done();
-    checkout.xtask(["rollback", "--no-run"]).run().done();
+    let first = checkout.ids("local")[0].to_string();
+    checkout.xtask(["rollback", &first, "--no-run"]).run().done();
     checkout
 }
 
@@ -21,32 +22,34 @@ fn three() -> Checkout {
 fn the_list_says_what_changed_who_did_it_and_what_runs() {
     let checkout = three();
     let ids: Vec<String> = checkout.ids("local").iter().map(ToString::to_string).collect();
-    let row = |place: usize, changes: Value, running: bool| {
+    let row = |place: usize, changes: Value, running: bool, fate: &str| {
         let verified = &checkout.releases("local")[place];
         json!({
             "id": ids[place], "sequence": place + 1, "digest": verified.digest,
             "image": verified.release.image.digest, "revision": verified.release.image.revision,
-            "by": verified.release.by, "changes": changes, "running": running,
+            "by": verified.release.by, "changes": changes, "running": running, "fate": fate,
         })
     };
     let list = |args: &[&str]| checkout.xtask(["releases", "--json"]).args(args).run().done().json();
-    let third = |running| row(2, json!([format!("rollback to {}", ids[0]), "config: LOG_LEVEL"]), running);
-    let second = row(1, json!(["config: LOG_LEVEL"]), false);
-    assert_eq!(list(&[]), json!([third(false), second, row(0, json!(["first release"]), false)]));
-    assert_eq!(list(&["-n", "2"]), json!([third(false), second]));
+    let changes = json!([format!("rollback to {}", ids[0]), "config: LOG_LEVEL"]);
+    let third = |running, fate| row(2, changes.clone(), running, fate);
+    let second = row(1, json!(["config: LOG_LEVEL"]), false, "never");
+    let first = row(0, json!(["first release"]), false, "never");
+    assert_eq!(list(&[]), json!([third(false, "never"), second, first]));
+    assert_eq!(list(&["-n", "2"]), json!([third(false, "never"), second]));
 
     let words = checkout.xtask(["releases", "-n", "1"]).run().done().stdout;
     let words: Vec<&str> = words.split_whitespace().collect();
     assert_eq!((words[0], words[2].trim_end_matches('s')), (ids[2].as_str(), "second"), "{words:?}");
-    assert!(words.join(" ").ends_with(&format!("rollback to {}; config: LOG_LEVEL", ids[0])));
+    assert!(words.join(" ").ends_with(&format!("never ran rollback to {}; config: LOG_LEVEL", ids[0])));
 
     let mut run = checkout.xtask(["run", "--json"]).start();
     run.announces();
-    assert_eq!(list(&["-n", "1"]), json!([third(true)]));
+    assert_eq!(list(&["-n", "1"]), json!([third(true, "ran")]));
     let words = checkout.xtask(["releases", "-n", "1"]).run().done().stdout;
     assert!(words.starts_with(&format!("* {}", ids[2])), "{words}");
     run.stops().done();
-    assert_eq!(list(&["-n", "1"]), json!([third(false)]));
+    assert_eq!(list(&["-n", "1"]), json!([third(false, "ran")]));
 }
 
 #[test]

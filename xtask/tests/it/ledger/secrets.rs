@@ -101,7 +101,7 @@ fn a_canary_is_found_in_no_file_git_object_log_error_or_output() {
             call(&["releases", reading, "--env", env, "--json"]);
         }
         call(&["releases", "export", "--env", env, "--output", &format!("{env}.tar")]);
-        call(&["rollback", "--env", env, "--no-run"]);
+        call(&["rollback", &checkout.ids(env)[0].to_string(), "--env", env, "--no-run"]);
     }
     assert!(outcomes.iter().all(|outcome| outcome.status.success()), "{outcomes:#?}");
     let mut run = checkout.xtask(["run"]).start();
