@@ -10,6 +10,10 @@ pub const RELEASE: &str = "twelve-factor.dev/release";
 /// The annotation of objects whose kind a cluster may lack: then the deploy runs without them.
 pub const OPTIONAL: &str = "twelve-factor.dev/optional";
 
+/// The annotation of a pod that says which of its containers runs the deploy's program (kubectl's own). Others may be
+/// put beside it, before or behind it.
+pub const OWN_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+
 /// The label that says which [`Part`] of the deploy an object is.
 pub const PART: &str = "twelve-factor.dev/part";
 

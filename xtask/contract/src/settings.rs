@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::quantity::Quantity;
 
+/// How long a process must have run before it counts as up, in seconds, where nobody can be asked whether it is.
+pub const UP_BY_RUNNING: u8 = 3;
+
 /// How a cluster is to treat the processes of one type. What is not said here is as in k8s/objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

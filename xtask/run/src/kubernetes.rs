@@ -11,6 +11,7 @@ mod changes;
 mod checks;
 mod conflict;
 mod connect;
+mod containers;
 mod down;
 mod drift;
 mod failure;

@@ -21,7 +21,7 @@ use kube::{
         watcher::{Config, watcher},
     },
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{self, Instant};
 use xtask_contract::{
     Context, Error, Progress, Release, Result,
@@ -36,8 +36,9 @@ use self::{
 use super::{
     ApiContext, Objects, Site,
     api_error::{code, words},
+    containers::own,
     judge::{self, Verdict},
-    seen::{Seen, containers},
+    seen::Seen,
     watch,
 };
 use crate::Console;
@@ -142,9 +143,12 @@ fn job(site: &Site<'_>, verified: &Verified, args: &[String], console: &dyn Cons
     let migration = objects.migration.first().and_then(|job| job.data.pointer("/spec/template"));
     let mut template =
         migration.cloned().ok_or_else(|| Error::failed(doing(), "it has no migration to be like"))?;
+    let place =
+        place_of_own(&template).ok_or_else(|| Error::failed(doing(), "its migration has no container"))?;
     template["metadata"]["labels"][labels::COMPONENT] = json!(NAME);
     template["spec"]["restartPolicy"] = json!("Never");
-    let container = &mut template["spec"]["containers"][0];
+    template["metadata"]["annotations"][labels::OWN_CONTAINER] = json!(NAME);
+    let container = &mut template["spec"]["containers"][place];
     container["name"] = json!(NAME);
     container["args"] = json!(args);
     let terminal = console.terminal();
@@ -167,6 +171,13 @@ fn job(site: &Site<'_>, verified: &Verified, args: &[String], console: &dyn Cons
         "spec": { "backoffLimit": 0, "ttlSecondsAfterFinished": CLEAN_UP, "template": template },
     });
     serde_json::from_value(job).doing(doing)
+}
+
+/// Where the container of the program is among those of a pod's template.
+fn place_of_own(template: &Value) -> Option<usize> {
+    let pod: Pod = serde_json::from_value(template.clone()).ok()?;
+    let name = own(&pod)?.name().to_owned();
+    pod.spec?.containers.iter().position(|container| container.name == name)
 }
 
 /// Stays with the process until it has ended.
@@ -199,13 +210,11 @@ async fn started(site: &Site<'_>, pods: &Api<Pod>, job: &str) -> Result<String> 
     loop {
         let mut look_again = deadline;
         for (name, pod) in &seen.pods {
-            if containers(pod).iter().any(|one| {
-                one.state.as_ref().is_some_and(|state| state.running.is_some() || state.terminated.is_some())
-            }) {
+            if own(pod).is_some_and(|own| own.is_running() || own.ended().is_some()) {
                 return Ok(name.clone());
             }
             let now = Instant::now();
-            match judge::pod_verdict(&seen, pod, now.into_std()) {
+            match judge::start_verdict(&seen, pod, now.into_std()) {
                 Verdict::Failed(failure) => return Err(failure.error(doing())),
                 Verdict::Going(Some(after)) => look_again = look_again.min(now + after),
                 Verdict::Going(None) | Verdict::Arrived => {}

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use xtask_contract::{Error, Exit};
 
+use super::containers::Name;
+
 /// The causes for which a rollout ends before its time, by the names that they have in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -78,7 +80,7 @@ pub(crate) struct Failure {
     /// The pod that shows it, if one does.
     pub(crate) pod: Option<String>,
     /// Which of its containers.
-    pub(crate) container: Option<String>,
+    pub(crate) container: Option<Name>,
     /// In words.
     pub(crate) reason: String,
     /// What the cluster noted about the pod, the newest last.
@@ -102,7 +104,11 @@ impl Failure {
 
     /// The failure as the command line shows it.
     pub(crate) fn error(&self, doing: impl Into<String>) -> Error {
-        let pod = self.pod.as_ref().map_or_else(String::new, |pod| format!("pod {pod}: "));
+        let place = match (&self.pod, &self.container) {
+            (Some(pod), Some(container)) => format!("pod {pod}, {container}: "),
+            (Some(pod), None) => format!("pod {pod}: "),
+            (None, _) => String::new(),
+        };
         let below = |head: &str, lines: &[String]| {
             lines
                 .iter()
@@ -111,7 +117,7 @@ impl Failure {
                 })
         };
         let why = format!(
-            "{pod}{}{}{}",
+            "{place}{}{}{}",
             self.reason,
             below("the cluster noted:", &self.events),
             below("its last output:", &self.log)

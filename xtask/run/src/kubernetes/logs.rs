@@ -15,7 +15,8 @@ use xtask_contract::{Error, Result};
 use super::{
     Site,
     api_error::{ApiContext, code},
-    seen::{containers, process_of, release_of},
+    containers::own,
+    seen::{has_ended, process_of, release_of},
 };
 use crate::logs::{Line, Query, Select, Sink};
 use follow::Followed;
@@ -68,17 +69,15 @@ impl Source {
     /// A pod of the deploy's own processes. (Its backing services are of no release.)
     fn of(pod: &Pod) -> Option<Self> {
         let release = release_of(pod).to_owned();
-        let container = pod.spec.as_ref()?.containers.first()?.name.clone();
+        let own = own(pod)?;
+        let container = own.name().to_owned();
         let (name, kind) = (pod.name_any(), process_of(pod)?);
         let end = name.rsplit('-').next().unwrap_or(&name);
         let process = format!("{kind}.{end}");
-        let status = containers(pod).iter().find(|status| status.name == container);
-        let state = status.and_then(|status| status.state.as_ref());
-        let running = state.is_some_and(|state| state.running.is_some());
-        let begun = running || state.is_some_and(|state| state.terminated.is_some());
-        let restarts = status.map(|status| status.restart_count).filter(|restarts| begun || *restarts > 0);
-        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-        let ended = matches!(phase, Some("Succeeded" | "Failed"));
+        let running = own.is_running();
+        let begun = running || own.ended().is_some();
+        let restarts = Some(own.restarts()).filter(|restarts| begun || *restarts > 0);
+        let ended = has_ended(pod);
         let place = Place::default();
         let source = Self { name, container, release, process, restarts, running, ended, place };
         (!source.release.is_empty()).then_some(source)

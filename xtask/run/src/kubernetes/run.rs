@@ -194,9 +194,13 @@ impl<H: Hosting> Run<'_, H> {
             let jobs: Api<v1::Job> = Api::namespaced(self.site.client.clone(), self.site.namespace);
             let known = jobs.get_opt(&name).await.asked(|| format!("reading {}", called(object)))?;
             // A Job cannot be started again: one that failed makes way for a new one.
-            if known
-                .is_some_and(|job| watch::has(&job, "Failed") || job.metadata.deletion_timestamp.is_some())
-            {
+            let has_failed = match &known {
+                Some(job) => {
+                    job.metadata.deletion_timestamp.is_some() || watch::has_failed(&self.site, job).await
+                }
+                None => false,
+            };
+            if has_failed {
                 applier.delete(object).await?;
                 stateful::gone(jobs, &name).await?;
             }

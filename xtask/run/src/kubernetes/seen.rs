@@ -7,10 +7,12 @@ use std::{
 
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{ContainerStatus, Event, Pod},
+    core::v1::{Event, Pod},
 };
 use kube::{ResourceExt, runtime::watcher};
 use xtask_contract::labels;
+
+use super::containers::{Container, containers};
 
 /// Events that are remembered, of all pods together.
 const NOTES: usize = 200;
@@ -21,10 +23,14 @@ pub(crate) struct Seen {
     pub(crate) deployments: BTreeMap<String, Deployment>,
     pub(crate) pods: BTreeMap<String, Pod>,
     pub(crate) notes: VecDeque<Note>,
-    /// Pods that were ready at some time.
-    pub(crate) ever_ready: BTreeSet<String>,
+    /// Containers that were ready at some time, by pod.
+    ever_ready: BTreeSet<(String, String)>,
+    /// How often the containers of a pod had been restarted that was ready when it was first seen.
+    settled: BTreeMap<String, BTreeMap<String, i32>>,
     /// Since when a pod is in a state that it should leave, by a clock of our own.
     since: BTreeMap<String, (String, Instant)>,
+    /// Whether pods were listed once; a watch that breaks off lists them again.
+    listed: bool,
     /// Whether the lists of Deployments and pods are complete.
     pub(crate) complete: (bool, bool),
 }
@@ -33,6 +39,8 @@ pub(crate) struct Seen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Note {
     pub(crate) pod: String,
+    /// The container that it is about, if it is about one.
+    container: Option<String>,
     pub(crate) reason: String,
     pub(crate) message: String,
 }
@@ -43,11 +51,19 @@ impl Seen {
     }
 
     pub(crate) fn pod(&mut self, event: watcher::Event<Pod>, now: Instant) {
+        let first_list = matches!(event, watcher::Event::InitApply(_)) && !self.listed;
+        self.listed |= matches!(event, watcher::Event::InitDone);
+        if let watcher::Event::InitApply(pod) = &event
+            && first_list
+            && is_ready(pod)
+        {
+            let restarts = containers(pod).map(|one| (one.name().to_owned(), one.restarts()));
+            self.settled.insert(pod.name_any(), restarts.collect());
+        }
         take(&mut self.pods, &mut self.complete.1, event);
         for (name, pod) in &self.pods {
-            if is_ready(pod) {
-                self.ever_ready.insert(name.clone());
-            }
+            let ready = containers(pod).filter(Container::is_ready);
+            self.ever_ready.extend(ready.map(|container| (name.clone(), container.name().to_owned())));
             let state = state(pod);
             if self.since.get(name).is_none_or(|(known, _)| *known != state) {
                 self.since.insert(name.clone(), (state, now));
@@ -59,13 +75,15 @@ impl Seen {
 
     pub(crate) fn event(&mut self, event: watcher::Event<Event>) {
         let (watcher::Event::Apply(event) | watcher::Event::InitApply(event)) = event else { return };
+        let container = event.involved_object.field_path.as_deref().and_then(container_of).map(str::to_owned);
         let (Some(pod), Some(reason), Some(message)) =
             (event.involved_object.name, event.reason, event.message)
         else {
             return;
         };
-        self.notes.retain(|note| note.pod != pod || note.reason != reason || note.message != message);
-        self.notes.push_back(Note { pod, reason, message });
+        let note = Note { pod, container, reason, message };
+        self.notes.retain(|known| *known != note);
+        self.notes.push_back(note);
         if self.notes.len() > NOTES {
             self.notes.pop_front();
         }
@@ -76,6 +94,48 @@ impl Seen {
         self.since.get(pod).map_or(Duration::ZERO, |(_, since)| now.saturating_duration_since(*since))
     }
 
+    /// Whether a container of a pod was ready at some time.
+    pub(crate) fn was_ready(&self, pod: &str, container: &str) -> bool {
+        self.ever_ready.contains(&(pod.to_owned(), container.to_owned()))
+    }
+
+    /// Whether all that ever befell a container had done so before anybody looked: its pod was ready then and is now,
+    /// and it has not been started again since.
+    pub(crate) fn is_old_news(&self, pod: &Pod, container: &Container<'_>) -> bool {
+        let known = self.settled.get(&pod.name_any()).and_then(|all| all.get(container.name()));
+        is_ready(pod) && known == Some(&container.restarts())
+    }
+
+    /// The newest note that a container is stopped because a probe failed.
+    pub(crate) fn probe_failure(&self, pod: &str, container: &str) -> Option<&Note> {
+        let of_it = self.of_container(pod, container, "Killing");
+        of_it.rev().find(|note| note.message.contains("probe"))
+    }
+
+    /// Whether a container's image could not be pulled, and is not tried again for a while.
+    pub(crate) fn backs_off_pulling(&self, pod: &str, container: &str) -> bool {
+        self.of_container(pod, container, "BackOff").any(|note| note.message.contains("pulling"))
+    }
+
+    /// What a container's probe said last when it failed.
+    pub(crate) fn unhealthy(&self, pod: &str, container: &str) -> Option<&str> {
+        let newest = self.of_container(pod, container, "Unhealthy").next_back();
+        newest.map(|note| note.message.trim().trim_end_matches(':'))
+    }
+
+    fn of_container(
+        &self,
+        pod: &str,
+        container: &str,
+        reason: &str,
+    ) -> impl DoubleEndedIterator<Item = &Note> {
+        self.notes.iter().filter(move |note| {
+            note.pod == pod
+                && note.container.as_deref().is_none_or(|known| known == container)
+                && note.reason == reason
+        })
+    }
+
     /// The newest notes about a pod that matter, the newest last.
     pub(crate) fn notes_of(&self, pod: &str, most: usize) -> Vec<String> {
         let of_pod: Vec<&Note> =
@@ -84,10 +144,9 @@ impl Seen {
         newest.iter().map(|note| format!("{}: {}", note.reason, note.message.trim())).collect()
     }
 
-    /// The pods of a process type that are not on their way out.
+    /// The pods of a process type that are there to stay.
     pub(crate) fn pods_of<'a>(&'a self, process: &'a str) -> impl Iterator<Item = &'a Pod> + use<'a> {
-        let is_of =
-            move |pod: &&Pod| process_of(pod) == Some(process) && pod.metadata.deletion_timestamp.is_none();
+        let is_of = move |pod: &&Pod| process_of(pod) == Some(process) && stage(pod) == Stage::Here;
         self.pods.values().filter(is_of)
     }
 }
@@ -123,6 +182,33 @@ pub(crate) fn release_of(pod: &Pod) -> &str {
     pod.annotations().get(labels::RELEASE).map_or("", String::as_str)
 }
 
+/// What a pod still is to its deploy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Here,
+    /// It was deleted, and is not gone yet.
+    Leaving,
+    /// Nothing of it runs any more, and nobody has deleted it: a Job's pod, or one that its node has given up.
+    Ended,
+}
+
+/// A deletion timestamp decides: a pod that is deleted may turn failed before it is removed.
+pub(crate) fn stage(pod: &Pod) -> Stage {
+    if pod.metadata.deletion_timestamp.is_some() {
+        Stage::Leaving
+    } else if has_ended(pod) {
+        Stage::Ended
+    } else {
+        Stage::Here
+    }
+}
+
+/// Whether all containers of a pod have ended for good.
+pub(crate) fn has_ended(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
 /// Whether a pod takes requests, or would if it took any.
 pub(crate) fn is_ready(pod: &Pod) -> bool {
     condition(pod, "Ready").is_some_and(|(status, ..)| status == "True")
@@ -136,17 +222,14 @@ pub(crate) fn condition<'a>(pod: &'a Pod, name: &str) -> Option<(&'a str, &'a st
     Some((&found.status, text(&found.reason), text(&found.message)))
 }
 
-/// The states of a pod's containers.
-pub(crate) fn containers(pod: &Pod) -> &[ContainerStatus] {
-    pod.status.as_ref().and_then(|status| status.container_statuses.as_deref()).unwrap_or_default()
-}
-
 /// What a pod is at; as long as this text is the same, it is not getting on.
 fn state(pod: &Pod) -> String {
     let scheduled = condition(pod, "PodScheduled").map_or("", |(status, ..)| status);
-    let running = containers(pod).iter().map(|container| {
-        let running = container.state.as_ref().is_some_and(|state| state.running.is_some());
-        format!("{}{running}{}", container.ready, container.restart_count)
-    });
-    running.fold(scheduled.to_owned(), |text, one| text + " " + &one)
+    let each = containers(pod).map(|one| (one.is_ready(), one.is_running(), one.is_well(), one.restarts()));
+    each.fold(scheduled.to_owned(), |text, one| format!("{text} {one:?}"))
+}
+
+/// The container in an event's field path: `spec.containers{web}`.
+pub(crate) fn container_of(path: &str) -> Option<&str> {
+    path.strip_suffix('}')?.split_once('{').map(|(_, name)| name)
 }

@@ -9,7 +9,7 @@ use std::{
 use futures_util::StreamExt;
 use k8s_openapi::api::{
     apps::v1::{DaemonSet, StatefulSet},
-    core::v1::{ContainerStatus, Event, Pod},
+    core::v1::{Event, Pod},
 };
 use kube::{
     Api, ResourceExt,
@@ -27,8 +27,9 @@ use xtask_contract::{Error, Result, labels};
 use super::{
     Site,
     api_error::ApiContext,
+    containers::{Container, containers},
     judge::{self, Verdict},
-    seen::{Seen, containers},
+    seen::Seen,
 };
 
 /// The last resort: no backing service takes longer.
@@ -38,14 +39,12 @@ const DEADLINE: Duration = Duration::from_mins(5);
 pub(crate) async fn start_over(site: &Site<'_>, component: &str) -> Result<()> {
     let doing = || format!("looking at the pods of {component}");
     let api: Api<Pod> = Api::namespaced(site.client.clone(), site.namespace);
-    let waits = |container: &ContainerStatus| {
-        let waiting = container.state.as_ref().and_then(|state| state.waiting.as_ref());
-        waiting.is_some_and(|waiting| {
-            !matches!(waiting.reason.as_deref(), Some("ContainerCreating" | "PodInitializing") | None)
-        })
+    let waits = |container: &Container<'_>| {
+        let starting = ["ContainerCreating", "PodInitializing", ""];
+        container.waits_for().is_some_and(|(reason, _)| !starting.contains(&reason))
     };
     for pod in api.list(&ListParams::default().labels(&of(component))).await.asked(doing)? {
-        if containers(&pod).iter().any(|container| waits(container) || container.restart_count > 0) {
+        if containers(&pod).any(|container| waits(&container) || container.restarts() > 0) {
             api.delete(&pod.name_any(), &DeleteParams::default()).await.asked(doing)?;
         }
     }

@@ -10,11 +10,12 @@ use xtask_contract::{Error, Release, Result, ledger::Verified};
 
 use super::{
     ApiContext, Kinds, Objects, Site,
+    containers::own,
     drift::{self, Finding},
     lease, notes,
     objects::{called, kind},
     refusal::take_over,
-    seen::{containers, is_ready, process_of, release_of},
+    seen::{Stage, is_ready, process_of, release_of, stage},
 };
 use crate::status::{PodStatus, ProcessStatus, Report};
 
@@ -63,7 +64,7 @@ where
 
 fn process(deployment: &Deployment, pods: &[Pod]) -> ProcessStatus {
     let name = deployment.name_any();
-    let of_it = pods.iter().filter(|pod| process_of(pod) == Some(&name));
+    let of_it = pods.iter().filter(|pod| process_of(pod) == Some(&name) && stage(pod) != Stage::Ended);
     let pods: Vec<PodStatus> = of_it.map(pod).collect();
     ProcessStatus {
         wanted: deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1).unsigned_abs(),
@@ -76,12 +77,10 @@ fn process(deployment: &Deployment, pods: &[Pod]) -> ProcessStatus {
 
 /// A pod by what it reports itself: the image that its container was made from, and the config that it was given.
 fn pod(pod: &Pod) -> PodStatus {
-    let statuses = containers(pod);
-    let image = statuses
-        .first()
-        .map(|one| one.image_id.rsplit_once('@').map_or(one.image_id.as_str(), |(_, digest)| digest));
-    let sources =
-        pod.spec.iter().flat_map(|spec| &spec.containers).flat_map(|one| one.env_from.iter().flatten());
+    let own = own(pod);
+    let image = own.and_then(|own| own.image_id());
+    let image = image.map(|id| id.rsplit_once('@').map_or(id, |(_, digest)| digest));
+    let sources = own.iter().flat_map(|own| own.spec().env_from.iter().flatten());
     let names = sources.filter_map(|source| {
         let map = source.config_map_ref.as_ref().map(|map| map.name.clone());
         map.or_else(|| source.secret_ref.as_ref().map(|secret| secret.name.clone()))
@@ -92,8 +91,8 @@ fn pod(pod: &Pod) -> PodStatus {
         image: image.unwrap_or_default().to_owned(),
         config: names.collect(),
         ready: is_ready(pod),
-        restarts: statuses.iter().map(|one| one.restart_count.unsigned_abs()).sum(),
-        ending: pod.metadata.deletion_timestamp.is_some(),
+        restarts: own.map_or(0, |own| own.restarts().unsigned_abs()),
+        ending: stage(pod) == Stage::Leaving,
         since: pod.status.as_ref().and_then(|status| Some(status.start_time.as_ref()?.0.to_string())),
     }
 }

@@ -13,7 +13,7 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, ResourceExt,
-    api::LogParams,
+    api::{ListParams, LogParams},
     runtime::{
         WatchStreamExt,
         watcher::{Config, watch_object, watcher},
@@ -25,9 +25,9 @@ use xtask_contract::Progress;
 use super::{
     Site,
     api_error::words,
-    failure::{Cause, Failure},
+    failure::Failure,
     judge::{self, Verdict},
-    seen::{Seen, containers, release_of},
+    seen::{Seen, Stage, release_of, stage},
 };
 
 /// Lines of output that a failure shows.
@@ -63,8 +63,7 @@ pub(crate) async fn rollout(
         };
         show(&seen, names, release, progress);
         if now >= deadline {
-            let failure = overdue(&seen, names, release);
-            return Err(with_log(&pods, failure).await);
+            return Err(with_log(&pods, judge::overdue(&seen, names, release)).await);
         }
         tokio::select! {
             Some(event) = deployment_events.next() => told(event, progress, |event| seen.deployment(event)),
@@ -89,40 +88,49 @@ pub(crate) async fn job(
     let mut pod_events = pin!(watcher(pods.clone(), its).default_backoff());
     let mut notes = pin!(events(site));
     let mut seen = Seen::default();
+    let mut state = None;
+    let mut listed = false;
     loop {
         let now = Instant::now();
-        let mut look_again = deadline;
-        for pod in seen.pods.values().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
-            match judge::pod_verdict(&seen, pod, now) {
-                Verdict::Failed(failure) => return Err(with_log(&pods, failure).await),
-                Verdict::Going(Some(after)) => look_again = look_again.min(now + after),
-                Verdict::Going(None) | Verdict::Arrived => {}
+        let verdict = state.as_ref().map_or(Verdict::Going(None), |job| judge::job(&seen, job, now));
+        let look_again = match verdict {
+            Verdict::Arrived => {
+                let left = state.as_ref().and_then(|job| judge::job_left(&seen, job));
+                left.inspect(|left| progress.note(left));
+                return Ok(());
             }
-        }
+            // The pod that failed may not have been told of yet.
+            Verdict::Failed(Failure { pod: None, .. }) if !listed => {
+                listed = true;
+                for pod in pods_of_job(&pods, name).await {
+                    seen.pods.insert(pod.name_any(), pod);
+                }
+                continue;
+            }
+            Verdict::Failed(failure) => return Err(with_log(&pods, failure).await),
+            Verdict::Going(after) => after.map_or(deadline, |after| deadline.min(now + after)),
+        };
         if now >= deadline {
-            let why = "it is not done before the deadline";
-            return Err(with_log(&pods, of_job(&seen, Cause::DeadlineExceeded, name, why)).await);
+            return Err(with_log(&pods, judge::job_overdue(&seen, name)).await);
         }
         tokio::select! {
-            biased;
-            Some(state) = states.next() => match state {
-                Ok(Some(job)) if has(&job, "Complete") => return Ok(()),
-                Ok(Some(job)) if has(&job, "Failed") => {
-                    // The pod that failed may not have been told of yet.
-                    let listed = pods.list(&kube::api::ListParams::default().labels(&format!("job-name={name}"))).await;
-                    for pod in listed.map(|list| list.items).unwrap_or_default() {
-                        seen.pods.insert(pod.name_any(), pod);
-                    }
-                    return Err(with_log(&pods, of_job(&seen, Cause::MigrationFailed, name, "it failed")).await);
-                }
-                Ok(_) => {}
-                Err(error) => progress.detail(&words_of(&error)),
-            },
+            Some(event) = states.next() => told(event, progress, |job| state = job),
             Some(event) = pod_events.next() => told(event, progress, |event| seen.pod(event, Instant::now())),
             Some(event) = notes.next() => told(event, progress, |event| seen.event(event)),
             () = time::sleep_until(look_again.into()) => {}
         }
     }
+}
+
+/// Whether a Job that is there has failed.
+pub(crate) async fn has_failed(site: &Site<'_>, job: &Job) -> bool {
+    let pods: Api<Pod> = Api::namespaced(site.client.clone(), site.namespace);
+    judge::has_failed(job, &pods_of_job(&pods, &job.name_any()).await)
+}
+
+async fn pods_of_job(pods: &Api<Pod>, name: &str) -> Vec<Pod> {
+    let its = ListParams::default().labels(&format!("job-name={name}"));
+    pods.list(&its).await.map(|list| list.items).unwrap_or_default()
 }
 
 /// Waits until no pod of a release is left, not even one on its way out.
@@ -136,19 +144,13 @@ pub(crate) async fn pods_gone(site: &Site<'_>, release: &str, patience: Duration
             if let Ok(event) = event {
                 seen.pod(event, Instant::now());
             }
-            let left = |pod: &Pod| release_of(pod) == release && !is_over(pod);
+            let left = |pod: &Pod| release_of(pod) == release && stage(pod) != Stage::Ended;
             if seen.complete.1 && !seen.pods.values().any(left) {
                 return;
             }
         }
     };
     time::timeout(patience, gone).await.is_ok()
-}
-
-/// Whether nothing of a pod runs any more: a Job's pod stays after its end.
-fn is_over(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    matches!(phase, Some("Succeeded" | "Failed"))
 }
 
 /// What the cluster notes about the pods.
@@ -184,51 +186,13 @@ fn show(seen: &Seen, names: &[String], release: &str, progress: &dyn Progress) {
     }
 }
 
-/// The last resort: whatever is not there by now.
-fn overdue(seen: &Seen, names: &[String], release: &str) -> Failure {
-    let late = names.iter().find(|name| {
-        let state = judge::progress(seen, name, release);
-        state.updated < state.wanted || state.ready < state.wanted || state.old > 0
-    });
-    let name = late.or(names.first()).cloned().unwrap_or_default();
-    let state = judge::progress(seen, &name, release);
-    let pod = seen.pods_of(&name).find(|pod| release_of(pod) == release).map(ResourceExt::name_any);
-    let events = pod.as_ref().map_or_else(Vec::new, |pod| seen.notes_of(pod, 5));
-    let why = format!("it has not arrived before the deadline: {state}");
-    Failure { events, ..Failure::new(Cause::DeadlineExceeded, &name, pod.as_deref(), why) }
-}
-
-/// What failed is the Job's newest pod.
-fn of_job(seen: &Seen, cause: Cause, name: &str, why: &str) -> Failure {
-    let newest = seen.pods.values().max_by_key(|pod| pod.metadata.creation_timestamp.clone());
-    let end = newest.and_then(|pod| {
-        let state = containers(pod).first()?.state.as_ref()?;
-        state.terminated.clone()
-    });
-    let pod = newest.map(ResourceExt::name_any);
-    let (cause, why) = match &end {
-        Some(end) if end.reason.as_deref() == Some("OOMKilled") => {
-            (Cause::OutOfMemory, "it needed more memory than it may have".to_owned())
-        }
-        Some(end) => (cause, format!("{why}, with exit code {}", end.exit_code)),
-        None => (cause, why.to_owned()),
-    };
-    let events = pod.as_ref().map_or_else(Vec::new, |pod| seen.notes_of(pod, 5));
-    Failure { events, ..Failure::new(cause, name, pod.as_deref(), why) }
-}
-
-pub(crate) fn has(job: &Job, name: &str) -> bool {
-    let conditions = job.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.is_some_and(|all| all.iter().any(|one| one.type_ == name && one.status == "True"))
-}
-
 /// Adds the last lines of the pod's output: of the container before, if it was restarted.
 async fn with_log(pods: &Api<Pod>, failure: Failure) -> Failure {
     let Some(pod) = &failure.pod else { return failure };
     let last = |previous| LogParams {
         tail_lines: Some(TAIL),
         previous,
-        container: failure.container.clone(),
+        container: failure.container.as_ref().map(|container| container.name.clone()),
         ..LogParams::default()
     };
     // While a container is being exchanged, neither may be there to be read from for a moment.

@@ -17,7 +17,10 @@ use tokio::{
 };
 use xtask_contract::{Context, Error, Result};
 
-use super::output::{BUFFER, ended, follow};
+use super::{
+    NAME,
+    output::{BUFFER, ended, follow},
+};
 use crate::{Console, kubernetes::ApiContext};
 
 /// How long a terminal's first output may take to arrive that was written before anybody listened.
@@ -28,7 +31,7 @@ const ENDING: Duration = Duration::from_secs(5);
 /// Gives the process its input, whatever it makes of it, and then waits for ever.
 pub(super) async fn feed(pods: &Api<Pod>, pod: &str, mut input: Receiver<Vec<u8>>) -> Result<Infallible> {
     let params = AttachParams { stdin: true, stdout: false, stderr: false, ..AttachParams::default() };
-    if let Some(mut attached) = attach(pods, pod, &params).await? {
+    if let Some(mut attached) = attach(pods, pod, params).await? {
         if let Some(mut stdin) = attached.stdin() {
             while let Some(bytes) = input.recv().await {
                 if stdin.write_all(&bytes).await.is_err() {
@@ -44,9 +47,10 @@ pub(super) async fn feed(pods: &Api<Pod>, pod: &str, mut input: Receiver<Vec<u8>
 }
 
 /// A connection to the process, unless that has ended: which the cluster may tell later than it refuses to connect.
-async fn attach(pods: &Api<Pod>, pod: &str, params: &AttachParams) -> Result<Option<AttachedProcess>> {
+async fn attach(pods: &Api<Pod>, pod: &str, params: AttachParams) -> Result<Option<AttachedProcess>> {
     let doing = || format!("connecting to {pod}");
-    match pods.attach(pod, params).await {
+    let params = AttachParams { container: Some(NAME.into()), ..params };
+    match pods.attach(pod, &params).await {
         Ok(attached) => Ok(Some(attached)),
         Err(error) => match time::timeout(ENDING, ended(pods, pod)).await {
             Ok(Ok(_)) => Ok(None),
@@ -58,7 +62,7 @@ async fn attach(pods: &Api<Pod>, pod: &str, params: &AttachParams) -> Result<Opt
 /// Connects the terminal here with the one of the process.
 pub(super) async fn at_terminal(pods: &Api<Pod>, pod: &str, console: &mut dyn Console) -> Result<()> {
     let doing = || format!("connecting to the terminal of {pod}");
-    let Some(mut attached) = attach(pods, pod, &AttachParams::interactive_tty()).await? else {
+    let Some(mut attached) = attach(pods, pod, AttachParams::interactive_tty()).await? else {
         return follow(pods, pod, console).await;
     };
     let (Some(mut stdin), Some(mut stdout), Some(mut sizes)) =
@@ -93,7 +97,8 @@ pub(super) async fn at_terminal(pods: &Api<Pod>, pod: &str, console: &mut dyn Co
 /// What was written until now, whether or not anybody listened: some of it is in the log, some comes over the
 /// connection, and some does both.
 async fn first_output(pods: &Api<Pod>, pod: &str, stdout: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
-    let log = pods.logs(pod, &LogParams::default()).await.unwrap_or_default();
+    let params = LogParams { container: Some(NAME.into()), ..LogParams::default() };
+    let log = pods.logs(pod, &params).await.unwrap_or_default();
     let mut connection = Vec::new();
     let gather = async { while let Ok(1..) = stdout.read_buf(&mut connection).await {} };
     let _ = time::timeout(GATHER, gather).await;

@@ -14,7 +14,8 @@ use kube::{
 use tokio::time::{self, Instant};
 use xtask_contract::{Context, Error, Result};
 
-use crate::{Console, kubernetes::seen::containers};
+use super::NAME;
+use crate::{Console, kubernetes::containers::own};
 
 /// How long the cluster may not answer, and how long to wait before it is asked again.
 const LOST: Duration = Duration::from_mins(1);
@@ -52,7 +53,8 @@ async fn read_log(
     shown: &mut usize,
     console: &mut dyn Console,
 ) -> io::Result<bool> {
-    let Ok(log) = pods.log_stream(pod, &LogParams { follow: true, ..LogParams::default() }).await else {
+    let params = LogParams { follow: true, container: Some(NAME.into()), ..LogParams::default() };
+    let Ok(log) = pods.log_stream(pod, &params).await else {
         return Ok(false);
     };
     let (mut log, mut known, mut buffer) = (pin!(log), *shown, vec![0; BUFFER]);
@@ -83,5 +85,5 @@ pub(super) async fn ended(pods: &Api<Pod>, pod: &str) -> Result<ContainerStateTe
 }
 
 fn termination(pod: &Pod) -> Option<&ContainerStateTerminated> {
-    containers(pod).first()?.state.as_ref()?.terminated.as_ref()
+    own(pod)?.ended()
 }

@@ -2,10 +2,13 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "values are written where they are used")]
 
+mod containers;
+mod jobs;
+
 use kube::runtime::watcher::Event;
 use serde_json::{Value, from_value, json};
 
-use super::*;
+use super::{pod::UNSCHEDULABLE, *};
 
 const RELEASE: &str = "2011-04-06-20:32:17";
 const BEFORE: &str = "2011-04-05-20:32:17";
@@ -68,7 +71,7 @@ fn pod(name: &str, release: &str, container: Value) -> Value {
             "annotations": { "twelve-factor.dev/release": release },
             "labels": { "app.kubernetes.io/component": "web" },
         },
-        "spec": { "containers": [{ "name": "web", "startupProbe": probe(30), "readinessProbe": probe(2) }] },
+        "spec": { "containers": [{ "name": "web", "image": "todo-api", "startupProbe": probe(30), "readinessProbe": probe(2) }] },
         "status": {
             "conditions": [{ "type": "Ready", "status": ready }, { "type": "PodScheduled", "status": "True" }],
             "containerStatuses": [container],
@@ -122,7 +125,7 @@ fn none_have_arrived_where_none_are_wanted() {
 }
 
 #[test]
-fn one_without_probes_has_arrived_once_it_runs() {
+fn one_without_probes_has_arrived_once_it_has_run_for_a_while() {
     let bare = |container| {
         let mut bare = pod("new", RELEASE, container);
         bare["spec"]["containers"][0] = json!({ "name": "web", "image": "todo-api" });
@@ -130,7 +133,13 @@ fn one_without_probes_has_arrived_once_it_runs() {
     };
     let starting = Cluster::with(deployment(1, 1, 1)).pod(bare(starting()));
     assert_eq!(starting.after(600), Verdict::Going(None));
-    assert_eq!(Cluster::with(deployment(1, 1, 1)).pod(bare(up())).after(0), Verdict::Arrived);
+    let up = Cluster::with(deployment(1, 1, 1)).pod(bare(up()));
+    assert_eq!(up.after(1), Verdict::Going(Some(Duration::from_secs(2))));
+    assert_eq!(up.after(3), Verdict::Arrived);
+    // Each start begins it anew.
+    let again = container(true, 1, json!({ "running": {} }), ended(1, "Error"));
+    let again = Cluster { start: up.start + Duration::from_secs(2), ..up }.pod(bare(again));
+    assert_eq!(again.after(2), Verdict::Going(Some(Duration::from_secs(1))));
 }
 
 #[test]
