@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Digest, Release,
+        Release,
         checksums::checksums,
         test_ledger::{IDS, Three, write},
     };

@@ -64,6 +64,9 @@ mod tests {
     struct Line {
         #[command(flatten)]
         how: How,
+        /// Of the whole command line.
+        #[arg(long)]
+        json: bool,
     }
 
     #[test]
