@@ -95,7 +95,6 @@ fn gap(head: &Head, id: ReleaseId, chain: &[Entry], ids: &[ReleaseId]) -> Option
 mod tests {
     use std::{collections::BTreeMap, fs};
 
-    use super::*;
     use crate::{
         Release,
         checksums::checksums,

@@ -82,7 +82,8 @@ pub(crate) async fn could_run(job: &Job<'_>, place: &Place<'_>, engine: &impl No
 
 /// Brings the deploy to the release.
 pub(crate) async fn run(job: &Job<'_>, place: &Place<'_>, engine: &impl Nodes) -> Result<Ran> {
-    let Cluster { client, nodes } = Cluster::ready(job.repo, place, engine, job.progress).await?;
+    let silence = job.options.timing.silence;
+    let Cluster { client, nodes } = Cluster::ready(job.repo, place, engine, silence, job.progress).await?;
     let here = Here { place, nodes: &nodes, engine };
     kubernetes::run(job, place.site(&client, job.env), &here).await
 }

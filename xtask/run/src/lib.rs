@@ -47,7 +47,7 @@ pub use local::{
     scratch::with_postgres,
 };
 pub use logs::logs;
-pub use options::{IfBusy, Options};
+pub use options::{IfBusy, Options, Timing};
 use reach::Reach;
 pub use receipt::Receipt;
 pub use scale::{Amount, Formation, Wish, formation, in_words, resolve, scale};

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use xtask_contract::Progress;
 
+use crate::kubernetes::SILENCE;
+
 /// How long a process may take to become ready, unless something else is said.
 pub(crate) const START: Duration = Duration::from_mins(1);
 
@@ -29,6 +31,25 @@ pub struct Options {
     pub deadline: Duration,
     /// The same on this machine: how long each of its processes may take to become ready.
     pub start: Duration,
+    /// When it gives up on a cluster or on another command.
+    pub timing: Timing,
+}
+
+/// What a run takes for silence and for death. Nobody need choose it; tests do, which cannot wait for so long.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// How long a cluster's API may be silent in the middle of an answer.
+    pub silence: Duration,
+    /// How long the lock on a deploy lasts without being renewed: whole seconds, as Kubernetes counts them ...
+    pub lease: Duration,
+    /// ... which is done this often.
+    pub renewal: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self { silence: SILENCE, lease: Duration::from_secs(10), renewal: Duration::from_secs(2) }
+    }
 }
 
 impl Default for Options {
@@ -39,6 +60,7 @@ impl Default for Options {
             keep_failed: false,
             deadline: Duration::from_mins(5),
             start: START,
+            timing: Timing::default(),
         }
     }
 }

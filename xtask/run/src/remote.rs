@@ -134,7 +134,7 @@ pub(crate) async fn could_run(job: &Job<'_>, place: &Place<'_>) -> Result<()> {
 
 /// Brings the deploy to the release.
 pub(crate) async fn run(job: &Job<'_>, place: &Place<'_>) -> Result<Ran> {
-    let client = place.client().await?;
+    let client = place.client_with(job.options.timing.silence).await?;
     let there = There { place, progress: job.progress };
     kubernetes::run(job, place.site(&client, job.env), &there).await
 }

@@ -39,6 +39,7 @@ impl How {
             keep_failed: self.keep_failed,
             deadline: self.deadline.unwrap_or(usual.deadline),
             start: self.deadline.unwrap_or(usual.start),
+            timing: usual.timing,
         }
     }
 }

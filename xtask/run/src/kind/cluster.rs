@@ -40,6 +40,7 @@ impl Cluster {
         repo: &Repo,
         place: &Place<'_>,
         engine: &impl Nodes,
+        silence: Duration,
         progress: &dyn Progress,
     ) -> Result<Self> {
         let files = Files::of(repo, place.cluster);
@@ -56,14 +57,14 @@ impl Cluster {
         }
         let stopped: Vec<&Node> = nodes.iter().filter(|node| !node.running).collect();
         let client = if stopped.is_empty() {
-            connect(place, &files, false).await?
+            connect(place, &files, silence, false).await?
         } else {
             progress.step(&format!("starting the kind cluster {}", place.cluster));
             let since = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
             for node in stopped {
                 engine.start(&node.name).await?;
             }
-            let client = connect(place, &files, true).await?;
+            let client = connect(place, &files, silence, true).await?;
             settle::pods_again(&client, place.namespace, since).await;
             client
         };
@@ -80,7 +81,7 @@ pub(super) async fn delete(repo: &Repo, cluster: &str) -> Result<()> {
 
 /// A client of a cluster that is known to run.
 pub(super) async fn client(repo: &Repo, place: &Place<'_>) -> Result<Client> {
-    connect(place, &Files::of(repo, place.cluster), false).await
+    connect(place, &Files::of(repo, place.cluster), SILENCE, false).await
 }
 
 /// A client of a cluster by the kubeconfig at hand, if there is one: nothing is started, or waited for.
@@ -140,8 +141,8 @@ async fn make(repo: &Repo, place: &Place<'_>, files: &Files) -> Result<()> {
 
 /// Connects with the kubeconfig at hand, or, if that does not fit (the cluster was made anew elsewhere), with
 /// the one that kind gives.
-async fn connect(place: &Place<'_>, files: &Files, fresh: bool) -> Result<Client> {
-    if let Ok(client) = open(&files.kubeconfig, SILENCE).await
+async fn connect(place: &Place<'_>, files: &Files, silence: Duration, fresh: bool) -> Result<Client> {
+    if let Ok(client) = open(&files.kubeconfig, silence).await
         && client.apiserver_version().await.is_ok()
     {
         return Ok(client);
@@ -149,7 +150,7 @@ async fn connect(place: &Place<'_>, files: &Files, fresh: bool) -> Result<Client
     let text = kind(&["get", "kubeconfig", "--name", place.cluster], None).await?;
     durable::replace(&files.kubeconfig, text.as_bytes(), 0o600)
         .doing(|| format!("writing {}", files.kubeconfig.display()))?;
-    let client = open(&files.kubeconfig, SILENCE).await?;
+    let client = open(&files.kubeconfig, silence).await?;
     let answered = async {
         loop {
             match client.apiserver_version().await {

@@ -8,7 +8,12 @@ use super::{
     images,
     nodes::Nodes,
 };
-use crate::{Status, kubernetes::service, postgres_url::PostgresUrl, services::OwnPostgres};
+use crate::{
+    Status,
+    kubernetes::{SILENCE, service},
+    postgres_url::PostgresUrl,
+    services::OwnPostgres,
+};
 
 /// Brings the server up, on a cluster that is made or started if need be.
 pub(crate) async fn up(
@@ -20,7 +25,7 @@ pub(crate) async fn up(
     engine: &impl Nodes,
     progress: &dyn Progress,
 ) -> Result<Status> {
-    let Cluster { client, nodes } = Cluster::ready(repo, place, engine, progress).await?;
+    let Cluster { client, nodes } = Cluster::ready(repo, place, engine, SILENCE, progress).await?;
     images::bring_service(own.postgres.image.as_deref(), &nodes, engine, progress).await?;
     let here = Here { place, nodes: &nodes, engine };
     service::up(&place.site(&client, env), &here, own.objects, url, progress).await

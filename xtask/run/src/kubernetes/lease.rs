@@ -19,7 +19,7 @@ use kube::{
 use tokio::time;
 use xtask_contract::{EnvName, Error, Progress, ReleaseId, Result, labels};
 
-use crate::{IfBusy, process_mark::ProcessMark};
+use crate::{IfBusy, Options, options::Timing, process_mark::ProcessMark};
 
 use super::{
     Site,
@@ -27,10 +27,6 @@ use super::{
 };
 
 const NAME: &str = "xtask-run";
-/// How long a lease lasts without being renewed ...
-const DURATION: Duration = Duration::from_secs(10);
-/// ... which is done this often.
-const PERIOD: Duration = Duration::from_secs(2);
 /// The annotations with what else is known of the holder.
 const RELEASE: &str = labels::RELEASE;
 const PROCESS: &str = "twelve-factor.dev/process";
@@ -42,6 +38,7 @@ pub(crate) struct Lock {
     env: EnvName,
     /// The lease as this command has last written it.
     mine: Mutex<Lease>,
+    timing: Timing,
 }
 
 impl Lock {
@@ -49,16 +46,16 @@ impl Lock {
     pub(crate) async fn take(
         site: &Site<'_>,
         release: ReleaseId,
-        if_busy: IfBusy,
+        options: &Options,
         progress: &dyn Progress,
     ) -> Result<Self> {
         let api: Api<Lease> = Api::namespaced(site.client.clone(), site.namespace);
-        let env = site.env;
+        let (env, timing) = (site.env, options.timing);
         let doing = || format!("taking the lock of {env}");
         loop {
             let version = match api.get_opt(NAME).await.asked(doing)? {
                 Some(held) if is_held(&held) => {
-                    if if_busy == IfBusy::Refuse {
+                    if options.if_busy == IfBusy::Refuse {
                         return Err(Error::refused(doing(), format!("{} has it", holder(&held)))
                             .next("wait for it: the same command without --no-wait"));
                     }
@@ -67,13 +64,13 @@ impl Lock {
                 }
                 free => free.as_ref().and_then(ResourceExt::resource_version),
             };
-            let (wanted, how) = (lease(release, version.clone()), PostParams::default());
+            let (wanted, how) = (lease(release, version.clone(), timing.lease), PostParams::default());
             let taken = match version {
                 Some(_) => api.replace(NAME, &how, &wanted).await,
                 None => api.create(&how, &wanted).await,
             };
             match taken {
-                Ok(mine) => return Ok(Self { api, env: env.clone(), mine: Mutex::new(mine) }),
+                Ok(mine) => return Ok(Self { api, env: env.clone(), mine: Mutex::new(mine), timing }),
                 // Somebody was quicker, or has just gone: look again.
                 Err(error) if matches!(code(&error), Some(404 | 409)) => {}
                 Err(error) => return Err(error).asked(doing),
@@ -84,7 +81,7 @@ impl Lock {
     /// Renews the lock as long as it is this command's; returns why it no longer is.
     pub(crate) async fn keep(&self) -> Error {
         loop {
-            time::sleep(PERIOD).await;
+            time::sleep(self.timing.renewal).await;
             if let Err(Some(lost)) = self.renew().await {
                 return lost;
             }
@@ -149,7 +146,7 @@ impl Lock {
         let Ok(mine) = self.mine.into_inner() else { return };
         let mine = Preconditions { resource_version: mine.resource_version(), uid: mine.uid() };
         let params = DeleteParams { preconditions: Some(mine), ..DeleteParams::default() };
-        let _ = time::timeout(PERIOD, self.api.delete(NAME, &params)).await;
+        let _ = time::timeout(self.timing.renewal, self.api.delete(NAME, &params)).await;
     }
 }
 
@@ -160,7 +157,7 @@ pub(crate) async fn who(site: &Site<'_>) -> Result<Option<String>> {
     Ok(lease.filter(is_held).map(|lease| holder(&lease)))
 }
 
-fn lease(release: ReleaseId, version: Option<String>) -> Lease {
+fn lease(release: ReleaseId, version: Option<String>, lasts: Duration) -> Lease {
     let now = Some(MicroTime(Timestamp::now()));
     let mark = ProcessMark::of_this_process();
     Lease {
@@ -176,7 +173,7 @@ fn lease(release: ReleaseId, version: Option<String>) -> Lease {
             holder_identity: Some(mark.holder()),
             acquire_time: now.clone(),
             renew_time: now,
-            lease_duration_seconds: i32::try_from(DURATION.as_secs()).ok(),
+            lease_duration_seconds: i32::try_from(lasts.as_secs()).ok(),
             ..LeaseSpec::default()
         }),
     }
@@ -217,7 +214,7 @@ async fn until_free(api: &Api<Lease>, held: &Lease) -> Option<String> {
     let (mut last, mut since) = (held.resource_version(), time::Instant::now());
     let lasts =
         held.spec.as_ref().and_then(|spec| spec.lease_duration_seconds).and_then(|s| u64::try_from(s).ok());
-    let lasts = lasts.map_or(DURATION, Duration::from_secs);
+    let lasts = lasts.map_or_else(|| Timing::default().lease, Duration::from_secs);
     loop {
         match time::timeout_at(since + lasts, states.next()).await {
             Ok(Some(Ok(None))) => return None,

@@ -60,7 +60,7 @@ pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, hosting: &impl Hosting) -
     if !has_namespace {
         applier.apply_all(&objects.namespace).await?;
     }
-    let lock = Lock::take(&site, id, job.options.if_busy, job.progress).await?;
+    let lock = Lock::take(&site, id, job.options, job.progress).await?;
     let run = Run {
         job,
         site,
