@@ -3,6 +3,7 @@
 
 use std::{
     cell::OnceCell,
+    collections::BTreeSet,
     time::{Duration, Instant},
 };
 
@@ -110,7 +111,7 @@ impl<H: Hosting> Run<'_, H> {
         }
         let migration = migrating.elapsed();
         self.lock.confirm().await?;
-        if let Err(error) = self.change(&before).await {
+        if let Err(error) = self.change(&self.ran_before(&before, was_on)).await {
             return Err(fall_back::after_the_change(self, error, was_on).await);
         }
         // In this order: the history of a deploy that has kept none begins with the witness of before.
@@ -213,10 +214,10 @@ impl<H: Hosting> Run<'_, H> {
     }
 
     /// The moment of the release, and what follows from it until all of it has arrived.
-    async fn change(&self, before: &[Deployment]) -> Result<()> {
+    async fn change(&self, ran_before: &BTreeSet<String>) -> Result<()> {
         let release = &self.job.verified.release;
         self.applier().apply_all(&self.objects.processes).await?;
-        scale::first(&self.site, release, self.objects, before).await?;
+        scale::first(&self.site, release, self.objects, ran_before).await?;
         let (names, id) = (self.objects.deployments(), release.id.to_string());
         watch::rollout(&self.site, &names, &id, self.deadline, self.job.progress)
             .await
@@ -238,6 +239,17 @@ impl<H: Hosting> Run<'_, H> {
                  --data` deletes it, with its data"
             ))
         })
+    }
+
+    /// The process types that have run here before. A Deployment that the release before had not is one that a killed
+    /// `run` has begun with, maybe without having set its number.
+    fn ran_before(&self, present: &[Deployment], was_on: Option<ReleaseId>) -> BTreeSet<String> {
+        let Some(was_on) = was_on else { return BTreeSet::new() };
+        let names = present.iter().map(ResourceExt::name_any);
+        match self.job.ledger.load(was_on) {
+            Ok(before) => names.filter(|name| before.release.processes.contains_key(name)).collect(),
+            Err(_) => names.collect(),
+        }
     }
 
     /// Deletes what no release needs that one could go back to.

@@ -1,7 +1,10 @@
 //! How many processes there are of each type. That belongs to whoever scales the deploy, or to its autoscaler: a
 //! release only says how many there are at the deploy's first run.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v1::HorizontalPodAutoscaler};
 use kube::{
@@ -29,18 +32,18 @@ pub(crate) async fn present(site: &Site<'_>, names: &[String]) -> Result<Vec<Dep
     Ok(found)
 }
 
-/// Sets the number of processes of the types that were not there before.
+/// Sets the number of processes of the types that have not run here before.
 pub(crate) async fn first(
     site: &Site<'_>,
     release: &Release,
     objects: &Objects,
-    before: &[Deployment],
+    ran_before: &BTreeSet<String>,
 ) -> Result<()> {
     for name in objects.deployments() {
         let autoscaled = objects.processes.iter().any(|object| {
             object.data.pointer("/spec/scaleTargetRef/name").is_some_and(|target| target == name.as_str())
         });
-        let is_new = !before.iter().any(|deployment| deployment.name_any() == name);
+        let is_new = !ran_before.contains(&name);
         if let Some(process) = release.processes.get(&name).filter(|_| is_new && !autoscaled) {
             set(site, &name, process.count).await?;
         }
