@@ -109,6 +109,23 @@ pub struct Process {
     pub settings: Settings,
 }
 
+impl Process {
+    /// One that does its work and ends, and that nobody asks anything, such as a migration.
+    pub fn that_ends(args: &[String]) -> Self {
+        Self {
+            args: args.to_vec(),
+            count: 1,
+            port: None,
+            inherits: false,
+            tells: false,
+            readiness: None,
+            liveness: None,
+            alive: None,
+            settings: Settings::default(),
+        }
+    }
+}
+
 impl Release {
     /// The manifest's file name in the release's folder.
     pub const FILE: &str = "release.toml";

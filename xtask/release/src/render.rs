@@ -18,6 +18,7 @@ use xtask_contract::{
     Context, EnvName, Error, Logging, Release, Result,
     deploy::{Postgres, Target},
     labels::{self, Part},
+    release::Process,
     service,
 };
 
@@ -51,6 +52,8 @@ fn check(folder: &Path, release: &Release) -> Result<()> {
         let told = process::contradictions(folder, name, process)?.into_iter();
         problems.extend(told.map(|problem| format!("k8s/objects/{name}.yaml: {problem}")));
     }
+    let migration = process::contradictions(folder, "migrate", &Process::that_ends(&release.migrate))?;
+    problems.extend(migration.into_iter().map(|problem| format!("k8s/objects/migrate.yaml: {problem}")));
     if problems.is_empty() {
         return Ok(());
     }

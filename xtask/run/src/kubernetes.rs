@@ -23,6 +23,7 @@ pub(crate) mod logging;
 mod logs;
 mod notes;
 mod objects;
+mod probes;
 mod prune;
 mod refusal;
 mod run;

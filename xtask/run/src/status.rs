@@ -17,6 +17,8 @@ pub struct Report {
     pub processes: Vec<ProcessStatus>,
     /// What there is unlike the release, a line each.
     pub drift: Vec<String>,
+    /// Probes that fail, a line each.
+    pub failing: Vec<String>,
     /// Who changes the deploy now, if anybody does.
     pub changing: Option<String>,
     /// The newest failure, if it came after the release that runs.
@@ -92,6 +94,12 @@ pub async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
     }
     if report.next.is_none() && report.processes.iter().any(|process| process.ready < process.wanted) {
         report.next = Some(format!("`cargo xtask logs --env {env}` shows what they say"));
+    }
+    if report.next.is_none() && !report.failing.is_empty() {
+        report.next = Some(format!(
+            "`cargo xtask logs --env {env}` shows what they say; a probe that errors asks for what is not there: see \
+             k8s/objects"
+        ));
     }
     let since = report.release.or(standing.witness.map(|witness| witness.id));
     report.failed = report.failed.filter(|failed| since.is_none_or(|since| failed.release > since));

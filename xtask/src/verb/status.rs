@@ -47,9 +47,9 @@ fn words(env: &EnvName, report: &Report, colours: Colours) -> String {
     match report.drift.as_slice() {
         [] if report.release.is_some() => {
             let step = "in step with its release";
-            line(match unready(report).as_slice() {
+            line(match troubles(report).as_slice() {
                 [] => step.to_owned(),
-                names => format!("{step}, but not all of {} is ready", names.join(" and ")),
+                troubles => format!("{step}, but {}", troubles.join(", and ")),
             });
         }
         [] => {}
@@ -60,16 +60,24 @@ fn words(env: &EnvName, report: &Report, colours: Colours) -> String {
             }
         }
     }
+    if !report.failing.is_empty() {
+        line("probes that fail:".to_owned());
+    }
+    for one in &report.failing {
+        line(format!("  - {one}"));
+    }
     if let Some(next) = &report.next {
         line(format!("  next: {next}"));
     }
     text
 }
 
-/// The process types of which not all processes are ready.
-fn unready(report: &Report) -> Vec<&str> {
+/// What is not as it should be though it is as the release says.
+fn troubles(report: &Report) -> Vec<String> {
     let unready = report.processes.iter().filter(|process| process.ready < process.wanted);
-    unready.map(|process| process.name.as_str()).collect()
+    let names: Vec<&str> = unready.map(|process| process.name.as_str()).collect();
+    let unready = (!names.is_empty()).then(|| format!("not all of {} is ready", names.join(" and ")));
+    unready.into_iter().chain((!report.failing.is_empty()).then(|| "probes fail".to_owned())).collect()
 }
 
 fn process_words(process: &ProcessStatus) -> String {

@@ -51,7 +51,7 @@ pub(super) fn contradictions(folder: &Path, name: &str, process: &Process) -> Re
                 .push(format!("it has a Service, but the service's description names no `port` for {name}"));
         }
         let template = &object["spec"]["template"];
-        if let (true, Some(place)) = (object["kind"] == "Deployment", own::place(template, name)) {
+        if let Some(place) = own::place(template, name) {
             problems.extend(probes::contradictions(&template["spec"]["containers"][place], process, name));
         }
     }

@@ -108,6 +108,11 @@ impl<'a> Container<'a> {
         self.status.is_some_and(|status| status.ready)
     }
 
+    /// Whether it runs, and its startup probe, if it has one, has succeeded.
+    pub(crate) fn is_started(&self) -> bool {
+        self.status.is_some_and(|status| status.started == Some(true))
+    }
+
     pub(crate) fn restarts(&self) -> i32 {
         self.status.map_or(0, |status| status.restart_count)
     }

@@ -1,7 +1,10 @@
 //! Where a deploy stands on its cluster, and what there is unlike its release.
 
 use futures_util::future::join_all;
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
+use k8s_openapi::{
+    api::{apps::v1::Deployment, core::v1::Pod},
+    jiff::Timestamp,
+};
 use kube::{
     Api, ResourceExt,
     api::{DynamicObject, ListParams},
@@ -14,6 +17,7 @@ use super::{
     drift::{self, Finding},
     lease, notes,
     objects::{called, kind},
+    probes,
     refusal::take_over,
     seen::{Stage, is_ready, process_of, release_of, stage},
 };
@@ -21,14 +25,17 @@ use crate::status::{PodStatus, ProcessStatus, Report};
 
 /// Looks at a deploy; `verified` is the release that it is to be on, and `run` the command that runs it.
 pub(crate) async fn report(site: &Site<'_>, verified: Option<&Verified>, run: &str) -> Result<Report> {
-    let (witness, receipts, changing, deployments, pods) = tokio::try_join!(
+    let (witness, receipts, changing, deployments, pods, events) = tokio::try_join!(
         notes::witness(site),
         notes::receipts(site),
         lease::who(site),
         list::<Deployment>(site, "Deployments"),
         list::<Pod>(site, "pods"),
+        probes::events(site),
     )?;
+    let now = Timestamp::now();
     let mut report = Report {
+        failing: pods.iter().flat_map(|pod| probes::failing(pod, &events, now)).collect(),
         release: witness.as_ref().map(|witness| witness.id).filter(|_| !deployments.is_empty()),
         changing,
         failed: receipts.into_iter().next_back(),

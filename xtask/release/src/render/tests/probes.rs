@@ -94,6 +94,20 @@ fn what_contradicts_the_description_is_refused_all_at_once() {
 }
 
 #[test]
+fn a_migration_is_asked_nothing() {
+    let own = tempfile::tempdir().unwrap();
+    for name in ["namespace", "account", "web"] {
+        fs::copy(folder().join(format!("{name}.yaml")), own.path().join(format!("{name}.yaml"))).unwrap();
+    }
+    let asked =
+        file("migrate").replace("args: [migrate]", "livenessProbe: {exec: {command: [/todo-api, check]}}");
+    fs::write(own.path().join("migrate.yaml"), asked).unwrap();
+    let why = objects(own.path(), &release(json!({}))).unwrap_err().why;
+    let names = "but the service's description names no `alive` for migrate";
+    assert_eq!(why, [format!("k8s/objects/migrate.yaml: its livenessProbe runs `/todo-api check`, {names}")]);
+}
+
+#[test]
 fn a_program_that_is_not_in_the_image_is_refused() {
     let with = |more: &str| {
         let text = BARE.replace("{name: task}]", &format!("{{name: task, {more}}}]"));
