@@ -1,6 +1,7 @@
 //! The target `kind`: a Kubernetes cluster in a container of this machine.
 
 mod cluster;
+mod creation;
 mod down;
 pub(crate) mod images;
 pub(crate) mod logging;

@@ -18,7 +18,7 @@ use xtask_contract::{
 };
 
 use super::{
-    Place,
+    Place, creation,
     nodes::{Node, Nodes},
     settle,
 };
@@ -99,13 +99,15 @@ pub(crate) async fn client_at_hand(
 struct Files {
     kubeconfig: PathBuf,
     making: PathBuf,
+    /// What kind said when it could not make the cluster.
+    log: PathBuf,
 }
 
 impl Files {
     fn of(repo: &Repo, cluster: &str) -> Self {
         let folder = repo.state().join("kind");
         let file = |ending: &str| folder.join(format!("{cluster}.{ending}"));
-        Self { kubeconfig: file("kubeconfig"), making: file("making") }
+        Self { kubeconfig: file("kubeconfig"), making: file("making"), log: file("log") }
     }
 }
 
@@ -131,12 +133,7 @@ async fn make(repo: &Repo, place: &Place<'_>, files: &Files) -> Result<()> {
     let made = kind(&args, Some(&config)).await;
     // kind removes what it could not finish.
     fs::remove_file(&files.making).doing(doing)?;
-    made.map(drop).map_err(|error| {
-        error.next(format!(
-            "if port {} is taken, stop what listens there (`cargo xtask down` stops a local deploy)",
-            place.port
-        ))
-    })
+    made.map(drop).map_err(|error| creation::explained(error, place.port, &files.log))
 }
 
 /// Connects with the kubeconfig at hand, or, if that does not fit (the cluster was made anew elsewhere), with
