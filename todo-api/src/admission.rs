@@ -1,22 +1,28 @@
 //! How many requests are let in: so many at once, and so many a second of each client. Who comes too much is told to
 //! come again, instead of making all others wait.
+//!
+//! A request holds its place until its answer is sent or given up: as long as the answer is in memory.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    task::{Context, Poll, ready},
 };
 
 use axum::{
+    body::{Body, Bytes, HttpBody},
     extract::{Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use governor::{DefaultKeyedRateLimiter, Quota};
-use tokio::sync::Semaphore;
+use hyper::body::{Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::{Kind, Problem};
 
@@ -36,7 +42,7 @@ struct Rate {
 }
 
 /// The address that a request comes from: the socket's, for what a header says anybody can write.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub(crate) struct Peer(IpAddr);
 
 impl Peer {
@@ -76,11 +82,55 @@ pub(crate) async fn admit(State(admission): State<Admission>, request: Request, 
     {
         return Problem::new(Kind::TooManyRequests, "you ask too often; try again soon").into_response();
     }
-    // Until the answer's head is there.
-    let Ok(_place) = admission.at_once.try_acquire() else {
+    let Ok(place) = admission.at_once.try_acquire_owned() else {
         return Problem::new(Kind::Overloaded, "too many requests at once; try again soon").into_response();
     };
-    next.run(request).await
+    let place = Place(Arc::new(place));
+    next.run(request).await.map(|body| Body::new(Held { body, place }))
+}
+
+/// A place among the requests, free again when the last clone is dropped.
+#[derive(Clone)]
+struct Place(#[expect(dead_code, reason = "it is there to be dropped")] Arc<OwnedSemaphorePermit>);
+
+/// A body that holds a place.
+struct Held {
+    body: Body,
+    place: Place,
+}
+
+/// Bytes that hold a place: they outlive their body, in the buffers of a connection whose client reads slowly.
+struct HeldBytes {
+    bytes: Bytes,
+    _place: Place,
+}
+
+impl AsRef<[u8]> for HeldBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let held = |bytes| Bytes::from_owner(HeldBytes { bytes, _place: self.place.clone() });
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(held))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use axum::http::HeaderValue;
 use crate::{
     database::Database,
     events::{Announcer, Hub},
+    health::Readiness,
     lifecycle::Lifecycle,
 };
 
@@ -17,6 +18,7 @@ pub(crate) struct App {
     pub(crate) announcer: Announcer,
     pub(crate) events: Hub,
     pub(crate) lifecycle: Lifecycle,
+    pub(crate) readiness: Readiness,
     /// The release that this process belongs to.
     pub(crate) release: HeaderValue,
     /// How long a request's body may take to arrive.

@@ -5,7 +5,11 @@ mod reader;
 mod secret;
 mod variable;
 
-use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    time::Duration,
+};
 
 use axum::http::{HeaderValue, Uri};
 use tracing::Level;
@@ -14,7 +18,11 @@ use self::variable::{
     Address, Choice, Described, Integer, Need, Origins, PostgresUrl, Span, Variable, WebhookSecret,
     WebhookUrl, Word,
 };
-use crate::{admission::Admission, server::Limits, worker::Signer};
+use crate::{
+    admission::Admission,
+    server::{Limits, Times},
+    worker::Signer,
+};
 
 pub(crate) use self::{
     reader::{ConfigError, Reader},
@@ -47,18 +55,22 @@ variables! {
         "how long to wait for a database connection, connecting included";
     DATABASE_STATEMENT_TIMEOUT: Span = Span, Need::Default("1s"),
         "how long one SQL statement may take";
-    EVENTS_MAX_STREAMS: Integer<u32> = Integer::new(0, 100_000), Need::Default("1000"),
-        "how many clients may watch changes through one process at once";
+    EVENTS_MAX_STREAMS: Integer<u32> = Integer::new(0, 100_000), Need::Default("750"),
+        "how many clients may watch changes through one process at once; no more than three quarters of MAX_CONNECTIONS";
     REQUEST_TIMEOUT: Span = Span, Need::Default("10s"),
         "how long one request may take";
     BODY_TIMEOUT: Span = Span, Need::Default("5s"),
         "how long a request's body may take to arrive";
     HEAD_TIMEOUT: Span = Span, Need::Default("10s"),
         "how long a request's head may take to arrive";
+    ANSWER_TIMEOUT: Span = Span, Need::Default("30s"),
+        "how long a client may take to read an answer, unless it watches changes";
     MAX_CONNECTIONS: Integer<u32> = Integer::new(1, 1_000_000), Need::Default("1000"),
-        "how many clients may be connected at once; more are answered 503";
+        "how many clients may be served at once, those who watch changes included; more are answered 503, and the idle give way";
+    MAX_PER_ADDRESS: Integer<u32> = Integer::new(0, 1_000_000), Need::Default("0"),
+        "how many of them may have one address; 0 for any number, as behind a proxy, where all have the same";
     MAX_REQUESTS: Integer<u32> = Integer::new(1, 1_000_000), Need::Default("256"),
-        "how many requests to the API may be under way at once; more are answered 503";
+        "how many requests to the API may be under way at once, each of which may take 256 KiB of memory until its answer is sent; more are answered 503";
     RATE_LIMIT: Integer<u32> = Integer::new(0, 1_000_000), Need::Default("0"),
         "how many requests a second to the API one address may make, more are answered 429; 0 for any number";
     METRICS_PORT: Integer<u16> = Integer::new(0, 65535), Need::Optional,
@@ -102,7 +114,7 @@ pub(crate) struct WebConfig {
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) log_level: Level,
     pub(crate) database: DatabaseConfig,
-    pub(crate) max_streams: u32,
+    pub(crate) max_streams: usize,
     pub(crate) request_timeout: Duration,
     pub(crate) body_timeout: Duration,
     pub(crate) limits: Limits,
@@ -127,6 +139,9 @@ pub(crate) struct AdminConfig {
     pub(crate) log_level: Level,
     pub(crate) database: DatabaseConfig,
 }
+
+/// How long a client may take over asking again; longer than proxies keep idle connections.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// How long a one-off process waits for a connection at least: nobody waits for an answer in the meantime, and to give
 /// up costs a deploy its migration.
@@ -166,7 +181,9 @@ impl WebConfig {
         let request_timeout = from.read(&REQUEST_TIMEOUT);
         let body_timeout = from.read(&BODY_TIMEOUT);
         let head_timeout = from.read(&HEAD_TIMEOUT);
+        let answer_timeout = from.read(&ANSWER_TIMEOUT);
         let max_connections = from.read(&MAX_CONNECTIONS);
+        let max_per_address = from.read(&MAX_PER_ADDRESS);
         let max_requests = from.read(&MAX_REQUESTS);
         let rate_limit = from.read(&RATE_LIMIT);
         let cors_origins = from.read_optional(&CORS_ORIGINS);
@@ -178,17 +195,16 @@ impl WebConfig {
             metrics: metrics_port?.zip(address).map(|(port, address)| SocketAddr::new(address, port)),
             log_level: log_level?,
             database: database?,
-            max_streams: max_streams?,
+            // Whoever asks for anything else is not to find all places taken.
+            max_streams: size(max_streams?.min(max_connections? * 3 / 4)),
             request_timeout: request_timeout?,
             body_timeout: body_timeout?,
             limits: Limits {
-                connections: usize::try_from(max_connections?).unwrap_or(usize::MAX),
-                head_timeout: head_timeout?,
+                connections: size(max_connections?),
+                each: NonZeroUsize::new(size(max_per_address?)),
+                times: Times { idle: IDLE_TIMEOUT, head: head_timeout?, answer: answer_timeout? },
             },
-            admission: Admission::new(
-                usize::try_from(max_requests?).unwrap_or(usize::MAX),
-                NonZeroU32::new(rate_limit?),
-            ),
+            admission: Admission::new(size(max_requests?), NonZeroU32::new(rate_limit?)),
             cors_origins: cors_origins?.unwrap_or_default(),
             drain_delay: drain_delay?,
             shutdown_timeout: shutdown_timeout?,
@@ -224,6 +240,11 @@ impl AdminConfig {
         let log_level = from.read(&LOG_LEVEL);
         Some(Self { log_level: log_level?, database: database? })
     }
+}
+
+/// A number of things that are in memory.
+fn size(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -1,16 +1,20 @@
 //! Answers to whoever decides whether to restart this process, and whether to send it requests.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
     http::{HeaderName, HeaderValue, StatusCode},
 };
-use tokio::time::sleep;
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::App,
+    database::Database,
     migrate, openapi,
     problem::{Kind, Problem},
 };
@@ -73,20 +77,46 @@ async fn readiness(app: &App) -> Result<(), Problem> {
     if !app.lifecycle.is_serving() {
         return Err(Problem::new(Kind::NotReady, "the service is stopping"));
     }
-    let not_migrated =
-        || Problem::new(Kind::NotReady, "the database schema is not up to date: run `migrate`");
-    let missing = app.database.run(async |connection| {
+    app.readiness.of(&app.database).await.map_err(|reason| Problem::new(Kind::NotReady, reason))
+}
+
+/// What the database says of itself to all who ask: one of them at a time, so that however many ask, and whoever they
+/// are, one connection is taken from the requests.
+#[derive(Clone, Default)]
+pub(crate) struct Readiness(Arc<Mutex<Option<Answer>>>);
+
+struct Answer {
+    asked: Instant,
+    result: Result<(), &'static str>,
+}
+
+impl Readiness {
+    async fn of(&self, database: &Database) -> Result<(), &'static str> {
+        let came = Instant::now();
+        let mut last = self.0.lock().await;
+        // What was asked later than that by another is as good.
+        if let Some(answer) = last.as_ref().filter(|answer| answer.asked >= came) {
+            return answer.result;
+        }
+        let answer = Answer { asked: Instant::now(), result: ask(database).await };
+        last.insert(answer).result
+    }
+}
+
+async fn ask(database: &Database) -> Result<(), &'static str> {
+    const NOT_MIGRATED: &str = "the database schema is not up to date: run `migrate`";
+    let missing = database.run(async |connection| {
         const MISSING: &str = "SELECT count(*) FROM unnest($1) AS needed WHERE NOT EXISTS \
              (SELECT FROM _sqlx_migrations WHERE version = needed AND success)";
         sqlx::query_scalar::<_, i64>(MISSING).bind(migrate::versions()).fetch_one(connection).await
     });
     match missing.await {
         Ok(0) => Ok(()),
-        Ok(_) => Err(not_migrated()),
-        Err(error) if error.is_schema_missing() => Err(not_migrated()),
+        Ok(_) => Err(NOT_MIGRATED),
+        Err(error) if error.is_schema_missing() => Err(NOT_MIGRATED),
         Err(error) => {
             tracing::debug!(reason = %error, "not ready");
-            Err(Problem::new(Kind::NotReady, "the database does not answer"))
+            Err("the database does not answer")
         }
     }
 }

@@ -27,12 +27,17 @@ impl Listener {
         inherited: Option<std::net::TcpListener>,
     ) -> io::Result<Self> {
         match inherited {
-            None => Ok(Self { socket: TcpListener::bind(address).await?, shared: false }),
+            None => Ok(Self::of(TcpListener::bind(address).await?, false)),
             Some(socket) => {
                 socket.set_nonblocking(true)?;
-                Ok(Self { socket: TcpListener::from_std(socket)?, shared: true })
+                Ok(Self::of(TcpListener::from_std(socket)?, true))
             }
         }
+    }
+
+    fn of(socket: TcpListener, shared: bool) -> Self {
+        bound_buffers(&socket);
+        Self { socket, shared }
     }
 
     /// Whether other processes may accept from the same socket.
@@ -92,6 +97,26 @@ fn ignore_newcomers(listener: &TcpListener) {
 /// Elsewhere than on Linux, in development only, the risk remains.
 #[cfg(not(target_os = "linux"))]
 fn ignore_newcomers(_: &TcpListener) {}
+
+/// How much the system keeps for a connection in each direction, about twice this: of a thousand clients who send or read
+/// slowly, or not at all, a tenth of a gibibyte. Without it, the system lets one buffer alone grow to megabytes, which
+/// count as this process's memory.
+#[cfg(target_os = "linux")]
+const BUFFER: usize = 24 * 1024;
+
+/// Bounds the buffers of the connections that come in by this socket.
+#[cfg(target_os = "linux")]
+fn bound_buffers(listener: &TcpListener) {
+    let socket = socket2::SockRef::from(listener);
+    if let Err(error) = socket.set_send_buffer_size(BUFFER).and_then(|()| socket.set_recv_buffer_size(BUFFER))
+    {
+        tracing::debug!(%error, "cannot bound the buffers of connections");
+    }
+}
+
+/// Elsewhere than on Linux, in development only, they are as large as the system likes.
+#[cfg(not(target_os = "linux"))]
+fn bound_buffers(_: &TcpListener) {}
 
 /// How long a client may leave unread what is sent to it.
 #[cfg(target_os = "linux")]

@@ -5,6 +5,7 @@ mod cursor;
 mod etag;
 mod model;
 mod notes;
+mod page;
 mod purge;
 mod restore;
 mod routes;

@@ -19,7 +19,9 @@ use crate::{
     database::Database,
     docs,
     events::{self, Announcer, Hub},
-    extract, health, layers,
+    extract, files,
+    health::{self, Readiness},
+    layers,
     lifecycle::{Lifecycle, Signals},
     listener::Listener,
     metrics::Metrics,
@@ -38,11 +40,16 @@ pub(crate) async fn run(config: WebConfig, inherited: Option<std::net::TcpListen
         Some(address) => Some(listen(address, None).await?),
         None => None,
     };
+    let database_connections = usize::try_from(config.database.max_connections)?;
+    let limits = Limits {
+        connections: files::allow(config.limits.connections, database_connections),
+        ..config.limits
+    };
     // One of the connections that the process may hold is the listener's.
     let max_connections = config.database.max_connections - 1;
     let patience = events::Patience::with(config.database.statement_timeout);
     let database = Database::connect_lazily(DatabaseConfig { max_connections, ..config.database });
-    let events = Hub::new(usize::try_from(config.max_streams)?);
+    let events = Hub::new(config.max_streams);
     tokio::spawn(events::follow(database.options(), events.clone(), patience));
     let announcer = Announcer::start(database.clone());
     let lifecycle = Lifecycle::new();
@@ -54,14 +61,15 @@ pub(crate) async fn run(config: WebConfig, inherited: Option<std::net::TcpListen
         database: database.clone(),
         events,
         lifecycle: lifecycle.clone(),
+        readiness: Readiness::default(),
         release,
         body_timeout: config.body_timeout,
     };
     let router =
         router(app.clone(), config.admission, config.cors_origins, metrics.clone(), config.request_timeout);
 
-    let watched = watch(metrics_listener, metrics, lifecycle, config.limits);
-    let served = serve(listener, app, router, config.limits);
+    let watched = watch(metrics_listener, metrics, lifecycle, limits);
+    let served = serve(listener, app, router, limits);
     let (connections, deadline, ()) = tokio::join!(served, stopping, watched);
     let connections = connections?;
     tracing::info!("stopped listening");

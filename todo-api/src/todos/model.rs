@@ -95,15 +95,6 @@ pub(crate) struct ListQuery {
     pub(crate) due_before: Option<Timestamp>,
 }
 
-/// A part of the list, newest first.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Page {
-    pub(crate) items: Vec<Todo>,
-    /// Where the next page begins; null if there is none.
-    #[schema(required)]
-    pub(crate) next_cursor: Option<String>,
-}
-
 /// How many todos make a page: 1 to 100.
 #[derive(Clone, Copy)]
 pub(crate) struct Limit(u8);

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -11,7 +11,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     announced::{announced, saved},
     etag::{IfMatch, IfNoneMatch, etag},
-    model::{ListQuery, NewTodo, Page, Todo, TodoPatch},
+    model::{ListQuery, NewTodo, Todo, TodoPatch},
+    page::{self, Page},
     store::Todos,
 };
 use crate::{
@@ -38,8 +39,10 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     params(ListQuery),
     responses((status = OK, body = Page), openapi::WithParameters, openapi::Limited, openapi::Anywhere)
 )]
-async fn list(State(app): State<App>, Query(query): Query<ListQuery>) -> Result<Json<Page>, Problem> {
-    Ok(Json(Todos(&app.database).list(&query).await?))
+async fn list(State(app): State<App>, Query(query): Query<ListQuery>) -> Result<impl IntoResponse, Problem> {
+    let page = Todos(&app.database).list(&query, page::LONGEST).await?;
+    let json = page.to_json().map_err(|_| Problem::internal())?;
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], json))
 }
 
 /// Add a todo

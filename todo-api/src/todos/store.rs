@@ -3,6 +3,7 @@
 use std::fmt;
 
 use axum::http::StatusCode;
+use futures_util::TryStreamExt;
 use sqlx::{
     FromRow, PgConnection, Postgres, QueryBuilder, Row,
     postgres::{PgArguments, PgRow},
@@ -12,8 +13,9 @@ use uuid::Uuid;
 use super::{
     cursor::Cursor,
     etag::{IfMatch, etag},
-    model::{ListQuery, NewTodo, Page, State, Todo, TodoPatch},
+    model::{ListQuery, NewTodo, State, Todo, TodoPatch},
     notes::Notes,
+    page::{Draft, Page},
     timestamp::Timestamp,
     title::Title,
 };
@@ -88,17 +90,23 @@ impl Todos<'_> {
             .ok_or(StoreError::NotFound)
     }
 
-    pub(crate) async fn list(&self, wanted: &ListQuery) -> Result<Page, StoreError> {
+    /// A page of no more bytes of JSON than this.
+    pub(crate) async fn list(&self, wanted: &ListQuery, longest: usize) -> Result<Page, StoreError> {
         let limit = wanted.limit.get();
-        let mut query = list(wanted, limit + 1);
-        let query = query.build_query_as();
-        let mut items: Vec<Todo> = self.0.run(async |connection| query.fetch_all(connection).await).await?;
         // The one too many only tells that there is more.
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let last = items.last().filter(|_| more);
-        let next_cursor = last.map(|todo| Cursor { created_at: todo.created_at, id: todo.id }.encode());
-        Ok(Page { items, next_cursor })
+        let mut query = list(wanted, limit + 1);
+        let query = query.build_query_as::<Todo>();
+        let mut draft = Draft::new(limit, longest);
+        let fill = async |connection: &mut PgConnection| {
+            // One after the other: all together may be far longer than the page.
+            let mut rows = query.fetch(connection);
+            while let Some(todo) = rows.try_next().await? {
+                draft.add(todo).map_err(|error| sqlx::Error::Encode(error.into()))?;
+            }
+            Ok(())
+        };
+        self.0.run(fill).await?;
+        Ok(draft.finish())
     }
 
     pub(crate) async fn update(

@@ -4,6 +4,7 @@ mod api;
 mod check;
 mod configuration;
 mod cost;
+mod crowds;
 mod documentation;
 mod due;
 mod events;

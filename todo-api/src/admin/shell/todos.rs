@@ -55,7 +55,7 @@ impl Todos {
             *value = Value::String(value.to_string());
         }
         let query = read(values)?;
-        let page = self.0.work(async |database| todos::Todos(database).list(&query).await)?;
+        let page = self.0.work(async |database| todos::Todos(database).list(&query, usize::MAX).await)?;
         shown(&page.items)
     }
 

@@ -49,13 +49,6 @@ impl Connection {
         self.0.write_all(bytes.as_bytes()).await
     }
 
-    /// What the server says until it closes the connection.
-    pub(crate) async fn rest(&mut self) -> io::Result<String> {
-        let mut bytes = Vec::new();
-        self.0.read_to_end(&mut bytes).await?;
-        Ok(String::from_utf8(bytes).unwrap())
-    }
-
     pub(crate) async fn answer(&mut self) -> io::Result<Answer> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {

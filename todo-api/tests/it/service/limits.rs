@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Connection, Executor};
 use tokio::time::{sleep, timeout};
 
 use super::{
@@ -72,84 +72,31 @@ async fn a_head_must_not_be_too_long() {
 }
 
 #[tokio::test]
-async fn one_too_many_connections_is_told_so() {
-    let database = TestDatabase::migrated().await;
-    let service = Service::ready(&database, &[("MAX_CONNECTIONS", "2")]).await;
-    let mut kept = Vec::new();
-    // That of `ready` may still be there.
-    while kept.len() < 2 {
-        let mut connection = Http::open(service.address).await.unwrap();
-        if connection.request(PROBE).await.unwrap().status == 200 {
-            kept.push(connection);
-        }
-    }
-    let mut more = Http::open(service.address).await.unwrap();
-    more.send(PROBE).await.unwrap();
-    let answer = more.rest().await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 1"), "{answer}");
-    assert!(answer.contains("/problems/overloaded"), "{answer}");
-    for connection in &mut kept {
-        assert_eq!(connection.request(PROBE).await.unwrap().status, 200);
-    }
-    kept.pop();
-    let again = async {
-        loop {
-            let mut connection = Http::open(service.address).await.unwrap();
-            if connection.request(PROBE).await.is_ok_and(|answer| answer.status == 200) {
-                break;
-            }
-        }
-    };
-    timeout(PATIENCE, again).await.unwrap();
-}
-
-#[tokio::test]
-async fn who_watches_holds_a_connection_and_no_request_for_as_long_as_that_may_be() {
+async fn who_watches_holds_no_request_and_has_none_of_its_limits() {
     const LIMIT: &str = "300ms";
     let database = TestDatabase::migrated().await;
     let variables = [
-        ("MAX_CONNECTIONS", "2"),
         ("MAX_REQUESTS", "1"),
         ("REQUEST_TIMEOUT", LIMIT),
         ("BODY_TIMEOUT", LIMIT),
         ("HEAD_TIMEOUT", LIMIT),
+        ("ANSWER_TIMEOUT", LIMIT),
     ];
     let service = Service::ready(&database, &variables).await;
-    let mut streams = Vec::new();
-    while streams.len() < 2 {
-        let stream = client().get(service.url("/api/events")).send().await.unwrap();
-        // The connection of `ready` may still be there.
-        if stream.status() == 200 {
-            streams.push(stream);
-        }
-    }
-    is_problem(service.get("/api/todos").await, 503, "/problems/overloaded").await;
-    streams.pop();
-    let asked = async { while service.get("/api/todos").await.status() != 200 {} };
-    timeout(PATIENCE, asked).await.expect("a place should be free again");
+    let mut stream = client().get(service.url("/api/events")).send().await.unwrap();
+    assert_eq!(stream.status(), 200);
+    service.until_ok("/api/todos").await;
 
     sleep(Duration::from_secs(1)).await;
     database.execute("INSERT INTO todos (id, title) VALUES (gen_random_uuid(), 'a')").await;
     let told = async {
         let mut text = String::new();
         while !text.contains("event: saved") {
-            let chunk = streams[0].chunk().await.unwrap().expect("the stream should not end");
+            let chunk = stream.chunk().await.unwrap().expect("the stream should not end");
             text.push_str(str::from_utf8(&chunk).unwrap());
         }
     };
     timeout(PATIENCE, told).await.expect("the stream should go on");
-}
-
-/// Until somebody waits for what this connection holds.
-async fn waits_for_a_lock(holder: &mut PgConnection) {
-    const WAITING: &str =
-        "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'todos'::regclass)";
-    let waits = async {
-        while !sqlx::query_scalar::<_, bool>(WAITING).fetch_one(&mut *holder).await.unwrap() {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(PATIENCE, waits).await.expect("somebody should wait");
 }
 
 #[tokio::test]
@@ -162,7 +109,7 @@ async fn one_too_many_requests_is_told_so_and_probes_are_always_let_in() {
     lock.execute("LOCK TABLE todos").await.unwrap();
     let mut first = Http::open(service.address).await.unwrap();
     first.send(&http::post("first", "close")).await.unwrap();
-    waits_for_a_lock(&mut lock).await;
+    database.waiting(1).await;
     is_problem(service.get("/api/todos").await, 503, "/problems/overloaded").await;
     for probe in ["/livez", "/readyz"] {
         assert_eq!(service.get(probe).await.status(), 200);

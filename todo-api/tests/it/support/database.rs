@@ -1,11 +1,12 @@
 //! A database of its own for each test.
 
-use std::{env, str::FromStr, thread};
+use std::{env, str::FromStr, thread, time::Duration};
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::template;
+use super::{process::PATIENCE, template};
 
 /// A database that exists as long as this value.
 pub(crate) struct TestDatabase {
@@ -50,6 +51,18 @@ impl TestDatabase {
 
     pub(crate) async fn connect(&self) -> PgConnection {
         self.options().connect().await.unwrap()
+    }
+
+    /// Waits until so many statements wait for a lock.
+    pub(crate) async fn waiting(&self, count: i64) {
+        const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let mut connection = self.connect().await;
+        let waiting = async {
+            while sqlx::query_scalar::<_, i64>(WAITING).fetch_one(&mut connection).await.unwrap() < count {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, waiting).await.expect("statements should wait");
     }
 
     pub(crate) async fn execute(&self, sql: &'static str) {

@@ -29,6 +29,7 @@ fn all_variables_are_listed_in_short_lines_with_where_they_come_from() {
     assert!(outcome.stdout.contains("DATABASE_URL                -        release\n"), "{}", outcome.stdout);
     checkout.xtask(["config", "set", "--secret", "DATABASE_URL"]).input("postgres://canary@h/d").run().done();
     let listed = "\
+ANSWER_TIMEOUT              30s       default
 BIND_ADDRESS                0.0.0.0   default
 BODY_TIMEOUT                5s        default
 COLOUR                      red       local.toml
@@ -38,10 +39,11 @@ DATABASE_MAX_CONNECTIONS    10        default
 DATABASE_STATEMENT_TIMEOUT  1s        default
 DATABASE_URL                ********  local.secrets.toml
 DRAIN_DELAY                 3s        default
-EVENTS_MAX_STREAMS          1000      default
+EVENTS_MAX_STREAMS          750       default
 HEAD_TIMEOUT                10s       default
 LOG_LEVEL                   info      local.toml
 MAX_CONNECTIONS             1000      default
+MAX_PER_ADDRESS             0         default
 MAX_REQUESTS                256       default
 METRICS_PORT                -         default
 PORT                        -         missing
@@ -59,14 +61,14 @@ WEBHOOK_URL                 -         default
     let entry = |row: usize| outcome.json()[row].clone();
     let source = |file: &str| format!("k8s/envs/{file}");
     assert_eq!(
-        entry(2),
+        entry(3),
         json!({"name": "COLOUR", "value": "red", "secret": false, "source": source("local.toml")})
     );
     assert_eq!(
-        entry(7),
+        entry(8),
         json!({"name": "DATABASE_URL", "value": null, "secret": true, "source": source("local.secrets.toml")})
     );
-    assert_eq!(entry(15), json!({"name": "PORT", "value": null, "secret": false, "source": "missing"}));
+    assert_eq!(entry(17), json!({"name": "PORT", "value": null, "secret": false, "source": "missing"}));
 }
 
 #[test]
