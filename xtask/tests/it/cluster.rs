@@ -65,7 +65,12 @@ fn a_log_shipper() {
 
 /// What takes long, and is run with `--all` alone.
 mod long {
-    use super::{Story, steady};
+    use super::{Story, failing, steady};
+
+    #[test]
+    fn failing_in_every_way() {
+        Story::goes_on(failing::tell_all);
+    }
 
     #[test]
     fn steady_load() {

@@ -1,5 +1,6 @@
 //! Releases that cannot come up, each in its own way: the verdict has a name and comes early, the release before
-//! serves all along, and nothing is left of the failed one.
+//! serves all along, and nothing is left of the failed one. (What is concluded from what a cluster says is proven with
+//! recordings of clusters, beside the code.)
 
 use std::time::{Duration, Instant};
 
@@ -9,48 +10,58 @@ use super::{Story, in_use};
 use crate::support::kind::{kubectl, release_of_pods};
 
 pub(crate) fn tell(story: &Story) {
-    story.an_image_that_cannot_be_pulled();
     story.a_process_that_ends_at_its_start();
+    story.a_migration_that_fails();
+}
+
+/// All that can be had on a cluster of one node.
+pub(crate) fn tell_all(story: &Story) {
+    story.an_image_that_cannot_be_pulled();
     story.a_process_that_never_becomes_ready();
     story.a_process_that_no_node_takes();
     story.a_process_that_runs_out_of_memory();
-    story.a_migration_that_fails();
     story.a_quota_that_does_not_allow_it();
-    story.a_failed_release_can_be_kept_and_left_behind();
+    story.a_field_that_no_schema_knows();
+    story.containers_that_others_put_before_the_own_one_change_nothing();
 }
 
 impl Story {
+    fn a_process_that_ends_at_its_start(&self) {
+        let before = release_of_pods();
+        self.checkout.configure("dev", "BIND_ADDRESS", "192.0.2.1"); // an address of no machine (RFC 5737)
+        let failed = self.fails_with(|_| ());
+        failed.is("exit_at_start", "with exit code 1").within(60);
+        assert!(failed.why.contains("cannot listen on 192.0.2.1"), "{failed:?}");
+        assert!(failed.why.contains(", container web: "), "{failed:?}");
+
+        // The same again, to be looked at.
+        let failed = self.newest();
+        self.xtask(["run", "--env", "dev", "--keep-failed"]).run().exits(1).says("is left as it is");
+        let pods = kubectl(&["get", "pods", "--output=jsonpath={.items[*].metadata.annotations}"]);
+        assert!(pods.contains(&failed.to_string()) && pods.contains(&before), "{pods}");
+        let status = self.xtask(["status", "--env", "dev"]).run().exits(3);
+        assert!(status.stdout.contains(&format!("failed: {failed}")), "{}", status.stdout);
+        self.checkout.edit_deploy("dev", |deploy| drop(deploy.config.remove("BIND_ADDRESS")));
+        self.release();
+        self.run().done();
+        self.xtask(["status", "--env", "dev"]).run().done();
+    }
+
     fn an_image_that_cannot_be_pulled(&self) {
         let stranger =
             json!({ "name": "stranger", "image": "localhost:1/nothing/here:1", "imagePullPolicy": "Always" });
         let failed = self.fails_with(|web| beside(web, stranger));
         failed.is("image_unavailable", "localhost:1/nothing/here:1 cannot be had").within(60);
-    }
-
-    fn a_process_that_ends_at_its_start(&self) {
-        self.checkout.configure("dev", "BIND_ADDRESS", "192.0.2.1"); // an address of no machine (RFC 5737)
-        let failed = self.fails_with(|_| ());
-        failed.is("exit_at_start", "with exit code 1").within(60);
-        assert!(failed.why.contains("cannot listen on 192.0.2.1"), "{failed:?}");
-        self.checkout.edit_deploy("dev", |deploy| drop(deploy.config.remove("BIND_ADDRESS")));
+        assert!(failed.why.contains(", container stranger: "), "{failed:?}");
     }
 
     fn a_process_that_never_becomes_ready(&self) {
-        let deaf = |web: &mut Value| {
-            let mut deaf = web.pointer("/spec/template/spec/containers/0").unwrap().clone();
-            deaf["name"] = json!("deaf");
-            deaf["command"] = json!(["sh", "-c", "trap exit TERM; sleep 600 & wait"]);
-            for unwanted in ["args", "env", "ports", "readinessProbe", "livenessProbe", "envFrom"] {
-                deaf.as_object_mut().unwrap().remove(unwanted);
-            }
-            deaf["securityContext"]["runAsUser"] = json!(999);
-            deaf["image"] =
-                json!(std::env::var("POSTGRES_IMAGE").unwrap_or("docker.io/library/postgres:17".into()));
+        let failed = self.fails_with(|web| {
+            let mut deaf = helper("deaf", "trap exit TERM; sleep 600 & wait");
             deaf["startupProbe"] =
                 json!({ "tcpSocket": { "port": 1 }, "periodSeconds": 1, "failureThreshold": 3 });
             beside(web, deaf);
-        };
-        let failed = self.fails_with(deaf);
+        });
         failed.is("probe_failed", "probe").within(60);
     }
 
@@ -63,24 +74,13 @@ impl Story {
     }
 
     fn a_process_that_runs_out_of_memory(&self) {
-        let glutton = |web: &mut Value| {
-            let mut glutton = web.pointer("/spec/template/spec/containers/0").unwrap().clone();
-            for unwanted in
-                ["args", "env", "ports", "readinessProbe", "livenessProbe", "startupProbe", "envFrom"]
-            {
-                glutton.as_object_mut().unwrap().remove(unwanted);
-            }
-            glutton["name"] = json!("glutton");
+        let failed = self.fails_with(|web| {
+            let mut glutton = helper("glutton", "sleep 1; exec tail /dev/zero");
             glutton["readinessProbe"] = json!({ "tcpSocket": { "port": 1 }, "periodSeconds": 1 });
-            glutton["image"] =
-                json!(std::env::var("POSTGRES_IMAGE").unwrap_or("docker.io/library/postgres:17".into()));
-            glutton["command"] = json!(["sh", "-c", "sleep 1; exec tail /dev/zero"]);
             glutton["resources"] =
                 json!({ "limits": { "memory": "32Mi" }, "requests": { "memory": "32Mi" } });
-            glutton["securityContext"]["runAsUser"] = json!(999);
             beside(web, glutton);
-        };
-        let failed = self.fails_with(glutton);
+        });
         failed.is("out_of_memory", "needed more memory").within(60);
     }
 
@@ -110,19 +110,36 @@ impl Story {
         self.run().done();
     }
 
-    fn a_failed_release_can_be_kept_and_left_behind(&self) {
+    fn a_field_that_no_schema_knows(&self) {
         let before = release_of_pods();
-        self.checkout.configure("dev", "BIND_ADDRESS", "192.0.2.1");
-        let failed = self.release();
-        self.xtask(["run", "--env", "dev", "--keep-failed"]).run().exits(1).says("is left as it is");
-        let pods = kubectl(&["get", "pods", "--output=jsonpath={.items[*].metadata.annotations}"]);
-        assert!(pods.contains(&failed.to_string()) && pods.contains(&before), "{pods}");
-        let status = self.xtask(["status", "--env", "dev"]).run().exits(3);
-        assert!(status.stdout.contains(&format!("failed: {failed}")), "{}", status.stdout);
-        self.checkout.edit_deploy("dev", |deploy| drop(deploy.config.remove("BIND_ADDRESS")));
+        for (file, place) in [("web", "/spec/template/spec"), ("migrate", "/spec")] {
+            self.with_object(
+                file,
+                |object| object.pointer_mut(place).unwrap()["mispelt"] = json!(1),
+                || self.release(),
+            );
+            self.run().refused("mispelt: field not declared in schema");
+        }
+        assert_eq!(release_of_pods(), before);
         self.release();
         self.run().done();
+    }
+
+    fn containers_that_others_put_before_the_own_one_change_nothing(&self) {
+        let aside = || helper("aside", "trap exit TERM; sleep 600 & wait");
+        let with_aside = |object: &mut Value| {
+            let containers = object.pointer_mut("/spec/template/spec/containers").unwrap();
+            containers.as_array_mut().unwrap().insert(0, aside());
+        };
+        self.with_object("migrate", with_aside, || self.with_object("web", with_aside, || self.release()));
+        self.run().done().says("is done, and not waited for: container aside of its pod migrate-");
         self.xtask(["status", "--env", "dev"]).run().done();
+        let check = self.xtask(["admin", "--env", "dev", "--", "check"]).run().done();
+        assert!(check.stdout.contains("\"check\":\"config\""), "{check:?}");
+        let logs = self.xtask(["logs", "--env", "dev", "--raw", "--process", "web"]).run().done();
+        assert!(logs.stdout.contains("listening"), "{logs:?}");
+        self.release();
+        self.run().done();
     }
 
     /// Runs a release that must fail, while the one before is in use.
@@ -174,7 +191,21 @@ impl Failed {
     }
 }
 
-/// Puts another container beside the first one.
-fn beside(web: &mut Value, container: Value) {
+/// Puts another container beside the first one, with what a namespace asks of any.
+fn beside(web: &mut Value, mut container: Value) {
+    container["securityContext"] = restricted();
     web["spec"]["template"]["spec"]["containers"].as_array_mut().unwrap().push(container);
+}
+
+/// A container that runs a script, of the image of the deploy's own database.
+fn helper(name: &str, script: &str) -> Value {
+    let image = std::env::var("POSTGRES_IMAGE").unwrap_or("docker.io/library/postgres:17".into());
+    let command = ["sh", "-c", script];
+    json!({ "name": name, "image": image, "imagePullPolicy": "IfNotPresent", "command": command,
+        "securityContext": restricted() })
+}
+
+/// As the restricted profile of Pod Security wants it.
+fn restricted() -> Value {
+    json!({ "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] }, "runAsUser": 999 })
 }
