@@ -29,7 +29,7 @@ macro_rules! files {
     };
 }
 
-static FILES: [File; 14] = files! {
+static FILES: [File; 17] = files! {
     "/": HTML = "index.html",
     "/page/icon.svg": PICTURE = "icon.svg",
     "/page/base.css": STYLE = "base.css",
@@ -37,12 +37,15 @@ static FILES: [File; 14] = files! {
     "/page/main.js": SCRIPT = "main.js",
     "/page/add.js": SCRIPT = "add.js",
     "/page/api.js": SCRIPT = "api.js",
+    "/page/clash.js": SCRIPT = "clash.js",
     "/page/due.js": SCRIPT = "due.js",
+    "/page/editor.js": SCRIPT = "editor.js",
     "/page/live.js": SCRIPT = "live.js",
     "/page/outbox.js": SCRIPT = "outbox.js",
     "/page/row.js": SCRIPT = "row.js",
     "/page/speak.js": SCRIPT = "speak.js",
     "/page/store.js": SCRIPT = "store.js",
+    "/page/undo.js": SCRIPT = "undo.js",
     "/page/view.js": SCRIPT = "view.js",
 };
 

@@ -32,12 +32,13 @@ for (const name of ["online", "offline"]) {
   addEventListener(name, () => reach.dispatchEvent(new Event("reach")));
 }
 
-/** Asks the service for something; `key` makes it safe to ask again. */
-export async function ask(method, path, { body, key } = {}) {
+/** Asks the service for something; `key` makes it safe to ask again, `version` refuses it if the todo has another. */
+export async function ask(method, path, { body, key, version } = {}) {
   const headers = { accept: "application/json" };
   if (body) headers["content-type"] = "application/json";
   // A string as headers write it (RFC 9651).
   if (key) headers["idempotency-key"] = `"${key}"`;
+  if (version) headers["if-match"] = `"${version}"`;
   let response;
   let answer;
   try {

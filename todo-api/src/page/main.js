@@ -5,17 +5,11 @@ import * as live from "./live.js";
 import * as outbox from "./outbox.js";
 import { say, startBanner } from "./speak.js";
 import { drop, FILTERS, loadMore, put, store } from "./store.js";
+import * as undo from "./undo.js";
 import * as view from "./view.js";
 
-const bar = document.querySelector("#undo");
-const undoButton = document.querySelector("#undo-delete");
 const more = document.querySelector("#more");
 
-/** How long the undo bar stays, unless it is in use; Ctrl Z works for as long as the page is open. */
-const UNDO_SHOWN = 20_000;
-
-const deleted = [];
-let hiding;
 let isDrawn = false;
 
 function filter() {
@@ -42,61 +36,44 @@ function choose() {
   draw();
 }
 
-function removed(todo) {
-  deleted.push(todo);
-  bar.querySelector("p").textContent = `Deleted “${todo.title}”`;
-  bar.hidden = false;
-  hideLater();
-}
-
-function hideLater() {
-  clearTimeout(hiding);
-  hiding = setTimeout(() => (bar.matches(":hover, :focus-within") ? hideLater() : hide()), UNDO_SHOWN);
-}
-
-function hide() {
-  const hadFocus = bar.contains(document.activeElement);
-  bar.hidden = true;
-  if (hadFocus) add.focus();
-}
-
-function undo() {
-  const todo = deleted.pop();
-  if (!todo) return;
-  outbox.push({ kind: "restore", id: todo.id, todo });
-  bar.hidden = true;
+/** Something was undone: the focus goes where it is seen. */
+function undone(id) {
   view.render(filter());
-  view.focusOn(todo.id);
-  say(`Back again: ${todo.title}`);
-}
-
-function keydown(event) {
-  const isUndo = event.key === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
-  // In a field with something in it, the browser undoes typing.
-  const isTyping = event.target.matches("input:not([type=checkbox])") && event.target.value;
-  if (!isUndo || !deleted.length || isTyping) return;
-  event.preventDefault();
-  undo();
+  view.focusOn(id);
 }
 
 const handlers = {
   answered(write, todo) {
     if (write.kind === "create") {
       view.rename(write.id, todo.id);
-      for (const gone of deleted) if (gone.id === write.id) gone.id = todo.id;
+      undo.rename(write.id, todo.id);
     }
     if (todo) put(todo);
     else drop(write.id);
   },
-  refused(write, { status, message }) {
-    const isGone = status === 404;
+  refused(write, error) {
+    undo.forget(write.key);
+    if (error.theirs) return clashed(write, error.theirs);
+    const isGone = error.status === 404;
     if (isGone) drop(write.id);
-    const why = isGone ? "it was deleted elsewhere" : `it ${message}`;
-    if (write.fields?.title) add.giveBack(write.fields.title, why);
-    else say(`Not saved: ${why}.`);
+    giveBack(write, isGone ? "it was deleted elsewhere" : `it ${error.message}`);
     live.reload();
   },
 };
+
+/** Others had changed the todo: what they made of it is shown, and what was typed here is not lost. */
+function clashed(write, theirs) {
+  put(theirs);
+  view.render(filter());
+  const isTyped = write.kind === "change" && !write.isUndo;
+  if (isTyped && view.clash(write)) say(`Not saved: changed elsewhere to ${theirs.title}.`);
+  else giveBack(isTyped ? write : {}, `“${theirs.title}” was changed elsewhere meanwhile`);
+}
+
+function giveBack(write, why) {
+  if (write.fields?.title) add.giveBack(write.fields.title, why);
+  else say(`Not saved: ${why}.`);
+}
 
 function tryNow() {
   outbox.tryNow();
@@ -104,9 +81,6 @@ function tryNow() {
 }
 
 addEventListener("hashchange", () => (choose(), live.reload()));
-addEventListener("keydown", keydown);
-undoButton.addEventListener("click", undo);
-document.querySelector("#undo-dismiss").addEventListener("click", hide);
 more.addEventListener("click", () => loadMore(filter()).catch(live.reload));
 store.addEventListener("change", draw);
 outbox.outbox.addEventListener("change", draw);
@@ -115,7 +89,8 @@ setInterval(draw, 60_000);
 
 startBanner(tryNow);
 add.start();
-view.start({ nowhere: add.focus, removed });
+undo.start({ nowhere: add.focus, undone });
+view.start({ nowhere: add.focus, did: undo.did });
 choose();
 live.start(filter);
 outbox.start(handlers);

@@ -1,6 +1,7 @@
 // What was done here and the service has not confirmed. Kept over reloads, sent in order, again and again.
 
 import { ask, Backoff, Refused } from "./api.js";
+import { Clash, clashes, isSame } from "./clash.js";
 
 const PREFIX = "todo:write:";
 
@@ -29,7 +30,7 @@ export function start(handlers) {
   send();
 }
 
-/** Takes a write: `{ kind, id, fields?, todo? }`. */
+/** Takes a write: `{ kind, id, fields?, todo?, base? }`. With a base it is of that version, unless nothing of it was changed. */
 export function push(write) {
   const whole = { ...write, key: uniqueKey(), at: Date.now() };
   if (!whole.id) whole.id = `new-${whole.key}`;
@@ -87,6 +88,7 @@ async function send() {
       backoff.reset();
       forget(write);
       if (write.kind === "create") rename(write.id, todo.id);
+      if (todo) follow(todo);
       answered(write, todo);
       changed();
     } catch (error) {
@@ -105,21 +107,49 @@ async function send() {
   sending = false;
 }
 
-function perform({ kind, id, fields, key }) {
-  const path = `/api/todos/${id}`;
+function perform(write) {
+  const { kind, fields, key } = write;
+  const path = `/api/todos/${write.id}`;
   switch (kind) {
     case "create":
       return ask("POST", "/api/todos", { body: fields, key });
     case "change":
-      return ask("PATCH", path, { body: fields, key });
+      return onBase(write, () => ask("PATCH", path, { body: fields, key, version: write.base?.version }));
     case "restore":
-      return ask("POST", `${path}/restore`, { key });
+      return ask("POST", `${path}/restore`, { body: {}, key });
     case "remove":
       // Gone already is as good as gone: the answer to an earlier try may have been lost.
-      return ask("DELETE", path, { key }).catch((error) => {
+      return onBase(write, () => ask("DELETE", path, { key, version: write.base?.version })).catch((error) => {
         if (error.status !== 404) throw error;
         return null;
       });
+  }
+}
+
+/** Writes on the version that was seen, or on a later one in which nothing of what was seen was changed. */
+async function onBase(write, attempt) {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (error.status !== 412) throw error;
+    }
+    const theirs = await ask("GET", `/api/todos/${write.id}`);
+    // The answer to an earlier try may have been lost.
+    const isDone = write.fields && Object.entries(write.fields).every(([name, value]) => isSame(name, theirs[name], value));
+    if (isDone) return theirs;
+    if (clashes(write, theirs)) throw new Clash(theirs);
+    write.base.version = theirs.version;
+    keep(write);
+  }
+}
+
+/** What else was done here to a todo was done to what it has become. */
+function follow(todo) {
+  for (const write of writes) {
+    if (write.id !== todo.id || !write.base || clashes(write, todo)) continue;
+    write.base.version = todo.version;
+    keep(write);
   }
 }
 

@@ -1,11 +1,10 @@
 // One todo in the list: shown, or being edited.
 
-import { fromFields, inWords, toFields } from "./due.js";
+import { inWords } from "./due.js";
+import { draftOf, Editor } from "./editor.js";
 import { isOverdue } from "./store.js";
 
-const DRAFT = "todo:edit";
-const rowTemplate = document.querySelector("#row").content;
-const editorTemplate = document.querySelector("#editor").content;
+const template = document.querySelector("#row").content;
 
 let counter = 0;
 
@@ -13,7 +12,7 @@ export class Row {
   /** `acts` has what can be done with a todo: toggle, change, remove. */
   constructor(todo, acts) {
     this.acts = acts;
-    this.element = rowTemplate.cloneNode(true).firstElementChild;
+    this.element = template.cloneNode(true).firstElementChild;
     const part = (selector) => this.element.querySelector(selector);
     this.shown = part(".shown");
     this.done = part(".done");
@@ -44,92 +43,54 @@ export class Row {
     this.due.dateTime = todo.due_at ?? "";
     setText(this.state, todo.waits ? "Not saved yet" : "");
     this.remove.setAttribute("aria-label", `Delete: ${todo.title}`);
-    if (this.isGone) this.complain("");
+    if (this.isGone) this.editor?.complain("");
     this.isGone = false;
+    this.editor?.meet(todo);
   }
 
   /** Someone else deleted it while it is edited here: what is typed stays. */
   gone() {
     this.isGone = true;
-    this.complain("This was deleted elsewhere. Saving brings it back.");
+    this.editor.complain("This was deleted elsewhere. Saving brings it back.");
   }
 
-  edit(draft = { title: this.todo.title, ...toFields(this.todo.due_at) }) {
+  edit(draft = null) {
     if (this.editor) return;
-    this.editor = editorTemplate.cloneNode(true).firstElementChild;
-    const { title, date, time } = this.editor.elements;
-    Object.assign(title, { value: draft.title });
-    Object.assign(date, { value: draft.date });
-    Object.assign(time, { value: draft.time });
-    this.editor.addEventListener("submit", (event) => (event.preventDefault(), this.save()));
-    this.editor.addEventListener("input", () => this.keep());
-    this.editor.querySelector(".cancel").addEventListener("click", () => this.close());
-    this.editor.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.close();
-    });
+    this.open(draft);
+    this.editor.focus();
+  }
+
+  /** A change was not saved, because others had made another: what was typed stands beside that. */
+  clash(change) {
+    const theirs = this.todo;
+    const hadFocus = this.element.contains(document.activeElement);
+    this.open(draftOf(change, theirs));
+    this.editor.keep();
+    // Whoever types elsewhere goes on typing there.
+    if (hadFocus || document.activeElement === document.body) this.editor.focus();
+  }
+
+  open(draft) {
+    this.editor = new Editor(this.todo, { save: () => this.save(), close: () => this.close() }, draft);
     this.shown.hidden = true;
-    this.element.append(this.editor);
-    title.focus();
-    title.select();
+    this.element.append(this.editor.element);
   }
 
   save() {
-    const { title, date, time } = this.editor.elements;
-    const text = title.value.trim();
-    if (!text) {
-      this.complain("A title is needed. To delete it, cancel and press Delete.");
-      title.setAttribute("aria-invalid", "true");
-      title.focus();
-      return;
-    }
-    const fields = {};
-    if (text !== this.todo.title) fields.title = text;
-    const before = toFields(this.todo.due_at);
-    if (date.value !== before.date || time.value !== before.time) {
-      fields.due_at = fromFields(date.value, time.value);
-    }
+    const changes = this.editor.changes();
+    if (!changes) return;
     const { todo, isGone } = this;
     this.close();
-    this.acts.change(todo, fields, isGone);
+    this.acts.change(todo, changes, isGone);
   }
 
   close() {
-    this.editor.remove();
+    this.editor.close();
     this.editor = null;
     this.shown.hidden = false;
-    write(null);
     this.title.focus();
     if (this.isGone) this.acts.closed();
   }
-
-  complain(text) {
-    const problem = this.editor?.querySelector(".problem");
-    if (!problem) return;
-    problem.textContent = text;
-    problem.hidden = !text;
-  }
-
-  keep() {
-    const { title, date, time } = this.editor.elements;
-    if (!this.isGone) this.complain("");
-    title.removeAttribute("aria-invalid");
-    write({ id: this.todo.id, title: title.value, date: date.value, time: time.value });
-  }
-}
-
-/** What was being typed when the page was left. */
-export function editDraft() {
-  try {
-    return JSON.parse(sessionStorage.getItem(DRAFT));
-  } catch {
-    return null;
-  }
-}
-
-function write(draft) {
-  try {
-    sessionStorage.setItem(DRAFT, JSON.stringify(draft));
-  } catch {}
 }
 
 /** Touches the text only where it changes, so that selections and screen readers are left in peace. */

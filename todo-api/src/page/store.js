@@ -45,6 +45,11 @@ export function isRemoved(id) {
   return dropped.has(id) && !current().has(id);
 }
 
+/** A todo as it is shown. */
+export function find(id) {
+  return current().get(id);
+}
+
 /** The todos of a filter, newest first. */
 export function list(filter) {
   const todos = [...current().values()].filter(FILTERS[filter].matches);

@@ -1,7 +1,8 @@
 // The list on the screen, and where the focus goes.
 
+import { editDraft } from "./editor.js";
 import { push } from "./outbox.js";
-import { editDraft, Row } from "./row.js";
+import { Row } from "./row.js";
 import { say } from "./speak.js";
 import { hasMore, isLoaded, isOverdue, isRemoved, list } from "./store.js";
 
@@ -21,28 +22,35 @@ const NOTHING = {
 const rows = new Map();
 let draft = editDraft();
 let nowhere = () => {};
-let removed = () => {};
+let did = () => {};
 
-/** `nowhere` takes the focus when the list is empty; `removed` hears what was deleted. */
+/** `nowhere` takes the focus when the list is empty; `did` hears what was done and can be undone. */
 export function start(handlers) {
-  ({ nowhere, removed } = handlers);
+  ({ nowhere, did } = handlers);
   ul.addEventListener("keydown", keydown);
 }
 
 const acts = {
+  // Says all that it means: whatever others change, it is done or not.
   toggle(todo, isDone) {
-    push({ kind: "change", id: todo.id, fields: { completed_at: isDone ? new Date().toISOString() : null } });
+    const fields = { completed_at: isDone ? new Date().toISOString() : null };
+    const { key } = push({ kind: "change", id: todo.id, fields });
     say(`${isDone ? "Done" : "Open again"}: ${todo.title}`);
+    did({ kind: "toggle", key, todo, fields });
   },
-  change(todo, fields, isGone) {
+  change(todo, { fields, base }, isGone) {
     if (isGone) push({ kind: "restore", id: todo.id, todo });
-    if (Object.keys(fields).length) push({ kind: "change", id: todo.id, fields });
+    if (Object.keys(fields).length) {
+      const { key } = push({ kind: "change", id: todo.id, fields, base });
+      did({ kind: "change", key, todo: { ...todo, ...base.values }, fields });
+    }
     if (isGone || Object.keys(fields).length) say("Saved.");
   },
   remove(todo) {
-    push({ kind: "remove", id: todo.id, todo });
+    const { version, title, due_at } = todo;
+    const { key } = push({ kind: "remove", id: todo.id, todo, base: { version, values: { title, due_at } } });
     say(`Deleted: ${todo.title}. Control Z brings it back.`);
-    removed(todo);
+    did({ kind: "remove", key, todo });
   },
   closed: () => render(lastFilter),
 };
@@ -120,6 +128,14 @@ export function rename(from, to) {
 /** Shows a todo that came back, and puts the focus on it. */
 export function focusOn(id) {
   rows.get(id)?.title.focus();
+}
+
+/** Shows what was typed beside what others made of the todo; false where it is not on the screen, or edited again. */
+export function clash(write) {
+  const row = rows.get(write.id);
+  if (!row || row.isEditing) return false;
+  row.clash(write);
+  return true;
 }
 
 function openDraft() {

@@ -8,5 +8,6 @@ mod keyboard;
 mod list;
 mod live;
 mod looks;
+mod together;
 
 use crate::support::{database, process, proxy};

@@ -153,7 +153,7 @@ async fn a_deletion_is_undone() {
         browser.until_saved().await;
         assert_eq!(kept(service).await.len(), 1);
 
-        browser.click("#undo-delete").await;
+        browser.click("#undo-last").await;
         browser.until_titles(&["c", "a"]).await;
         assert!(browser.get::<bool>("document.activeElement.textContent === 'c'").await);
         browser.press(thirtyfour::Key::Control + "z").await;
@@ -161,6 +161,50 @@ async fn a_deletion_is_undone() {
         browser.until_saved().await;
         let ids = |todos: &[Value]| todos.iter().map(|todo| todo["id"].clone()).collect::<Vec<_>>();
         assert_eq!(ids(&kept(service).await), ids(&before));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn completions_and_edits_are_undone_as_the_page_says() {
+    with_page(async |browser, service| {
+        let offers = async |words: &str| {
+            browser
+                .until(&format!("document.querySelector('#undo:not([hidden]) p').textContent === {words:?}"))
+                .await;
+        };
+        browser.add("a").await;
+        browser.click("#list .done").await;
+        offers("Done: “a”").await;
+        browser.click("#list .title").await;
+        browser.fill(".editor [name=title]", "b").await;
+        set_date(browser, ".editor [name=date]", "9001-02-03").await;
+        browser.click(".editor button[type=submit]").await;
+        offers("Changed “b”").await;
+        browser.click("#list .done").await;
+        offers("Open again: “b”").await;
+        browser.until_saved().await;
+
+        let state = async || {
+            browser.until_saved().await;
+            let todo = kept(service).await.remove(0);
+            (
+                todo["title"].as_str().unwrap().to_owned(),
+                todo["due_at"].is_string(),
+                todo["completed_at"].is_string(),
+            )
+        };
+        assert_eq!(state().await, ("b".into(), true, false));
+        browser.click("#undo-last").await;
+        browser.until("document.querySelector('#list .done').checked").await;
+        assert_eq!(state().await, ("b".into(), true, true));
+        browser.press(thirtyfour::Key::Control + "z").await;
+        browser.until_titles(&["a"]).await;
+        assert_eq!(state().await, ("a".into(), false, true));
+        browser.press(thirtyfour::Key::Control + "z").await;
+        browser.until("!document.querySelector('#list .done').checked").await;
+        assert_eq!(state().await, ("a".into(), false, false));
+        assert!(browser.get::<bool>("document.querySelector('#undo').hidden").await);
     })
     .await;
 }

@@ -25,7 +25,7 @@ async fn another_window_sees_every_change() {
         browser.until_titles(&["b"]).await;
         browser.until("document.querySelector('#list .done').checked").await;
         browser.driver.switch_to_window(second).await.unwrap();
-        browser.click("#undo-delete").await;
+        browser.click("#undo-last").await;
         browser.until_titles(&["b", "a"]).await;
     })
     .await;

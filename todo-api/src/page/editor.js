@@ -1,0 +1,133 @@
+// The form in which one todo is edited. What others change meanwhile is shown beside what is typed.
+
+import { fromFields, inWords, toFields } from "./due.js";
+
+const DRAFT = "todo:edit";
+const template = document.querySelector("#editor").content;
+
+/** What is edited together: fields of the form. */
+const PARTS = [["title"], ["date", "time"]];
+
+export class Editor {
+  /** `acts` has what the form can do: save, close. A draft is what was typed before, and of which todo that was. */
+  constructor(todo, acts, draft = null) {
+    this.element = template.cloneNode(true).firstElementChild;
+    this.fields = this.element.elements;
+    this.id = todo.id;
+    this.base = draft?.base ?? seen(todo);
+    this.fill(draft ?? formOf(todo));
+    this.element.addEventListener("submit", (event) => (event.preventDefault(), acts.save()));
+    this.element.addEventListener("input", () => this.keep());
+    this.element.querySelector(".cancel").addEventListener("click", acts.close);
+    this.element.querySelector(".take").addEventListener("click", acts.close);
+    this.element.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") acts.close();
+    });
+    this.meet(todo);
+  }
+
+  focus() {
+    this.fields.title.focus();
+    this.fields.title.select();
+  }
+
+  /** The todo is like this now. What is not touched here follows; what is stays, and stands beside what others made. */
+  meet(todo) {
+    const [theirs, was, typed] = [formOf(todo), formOf(this.base), this.typed()];
+    let clash = false;
+    for (const part of PARTS) {
+      const differ = (one, other) => part.some((name) => one[name] !== other[name]);
+      if (!differ(theirs, was)) continue;
+      if (!differ(typed, was)) part.forEach((name) => (this.fields[name].value = theirs[name]));
+      else clash ||= differ(typed, theirs);
+    }
+    this.base = seen(todo);
+    if (clash) this.compare(todo);
+  }
+
+  compare({ title, due_at }) {
+    const theirs = this.element.querySelector(".theirs");
+    const due = due_at ? `due ${inWords(due_at)}` : "no due date";
+    theirs.textContent = `Changed elsewhere meanwhile: “${title}”, ${due}. Yours is not saved yet.`;
+    theirs.hidden = false;
+    this.element.querySelector(".take").hidden = false;
+    this.element.querySelector("[type=submit]").textContent = "Save mine";
+  }
+
+  /** What is to change, and what that was; nothing where a title is missing, which is said. */
+  changes() {
+    const [typed, was] = [this.typed(), formOf(this.base)];
+    if (!typed.title) {
+      this.complain("A title is needed. To delete it, cancel and press Delete.");
+      this.fields.title.setAttribute("aria-invalid", "true");
+      this.fields.title.focus();
+      return null;
+    }
+    const [fields, values] = [{}, {}];
+    if (typed.title !== was.title) [fields.title, values.title] = [typed.title, this.base.title];
+    if (typed.date !== was.date || typed.time !== was.time) {
+      [fields.due_at, values.due_at] = [fromFields(typed.date, typed.time), this.base.due_at];
+    }
+    return { fields, base: { version: this.base.version, values } };
+  }
+
+  complain(text) {
+    const problem = this.element.querySelector(".problem");
+    problem.textContent = text;
+    problem.hidden = !text;
+  }
+
+  close() {
+    this.element.remove();
+    write(null);
+  }
+
+  typed() {
+    const { title, date, time } = this.fields;
+    return { title: title.value.trim(), date: date.value, time: time.value };
+  }
+
+  fill({ title, date, time }) {
+    Object.assign(this.fields.title, { value: title });
+    Object.assign(this.fields.date, { value: date });
+    Object.assign(this.fields.time, { value: time });
+  }
+
+  keep() {
+    const { title } = this.fields;
+    if (title.hasAttribute("aria-invalid")) this.complain("");
+    title.removeAttribute("aria-invalid");
+    write({ id: this.id, ...this.typed(), title: title.value, base: this.base });
+  }
+}
+
+/** What was meant when it was saved, where others had changed the todo meanwhile. */
+export function draftOf({ fields, base }, theirs) {
+  return {
+    ...formOf({ ...theirs, ...fields }),
+    base: { ...seen(theirs), ...base.values, version: base.version },
+  };
+}
+
+/** What was being typed when the page was left. */
+export function editDraft() {
+  try {
+    return JSON.parse(sessionStorage.getItem(DRAFT));
+  } catch {
+    return null;
+  }
+}
+
+function write(draft) {
+  try {
+    sessionStorage.setItem(DRAFT, JSON.stringify(draft));
+  } catch {}
+}
+
+function seen({ version, title, due_at }) {
+  return { version, title, due_at };
+}
+
+function formOf({ title, due_at }) {
+  return { title, ...toFields(due_at) };
+}
