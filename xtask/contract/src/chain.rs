@@ -84,7 +84,7 @@ fn gap(head: &Head, id: ReleaseId, chain: &[Entry], ids: &[ReleaseId]) -> Option
             "it follows {} with the digest {}, but that has {}: it was made anew",
             previous.id, previous.digest, last.digest
         )),
-        (None, _) | (Some(_), _) => None,
+        (None | Some(_), _) => None,
     };
     let (sequence, place) = (head.sequence, chain.len() as u64 + 1);
     follows

@@ -145,7 +145,9 @@ mod tests {
     /// Three releases that the deploy's signer has signed.
     fn signed() -> Three {
         let three = Three::new();
-        IDS.iter().for_each(|id| three.sign(id, &key()));
+        for id in IDS {
+            three.sign(id, &key());
+        }
         let policy = format!("policy.signers = [\"{}\"]\n", key().signer());
         fs::write(three.repo.deploy_file(three.ledger.env()), policy).unwrap();
         three

@@ -60,6 +60,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The same by another clock than this machine's.
+    #[must_use]
     pub fn by_clock(self, clock: &'a dyn Clock) -> Self {
         Self { clock, ..self }
     }

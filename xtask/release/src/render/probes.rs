@@ -3,8 +3,12 @@
 use serde_json::{Map, Value, json};
 use xtask_contract::{release::Process, service, settings::UP_BY_RUNNING};
 
-/// The probes, each with how it is asked where k8s/objects do not say.
-const PROBES: [(&str, &str, [(&str, u8); 3]); 3] = [
+/// Seconds and counts of a probe, by the names that Kubernetes has for them.
+type Timing = [(&'static str, u8); 3];
+
+/// The probes, each with the word of the description that says what it asks, and how it is asked where k8s/objects do not
+/// say.
+const PROBES: [(&str, &str, Timing); 3] = [
     ("startupProbe", "liveness", [("periodSeconds", 1), ("timeoutSeconds", 2), ("failureThreshold", 30)]),
     ("readinessProbe", "readiness", [("periodSeconds", 1), ("timeoutSeconds", 2), ("failureThreshold", 2)]),
     ("livenessProbe", "liveness", [("periodSeconds", 10), ("timeoutSeconds", 5), ("failureThreshold", 3)]),

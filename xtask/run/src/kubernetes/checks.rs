@@ -168,10 +168,8 @@ fn together(doing: String, mut refusals: Vec<Refusal>) -> Option<Error> {
     let (mut why, mut fields) = (Vec::new(), Vec::new());
     for Refusal { error, fields: foreign, .. } in refusals {
         let is_by_hand = !foreign.is_empty();
-        why.extend(error.why.into_iter().map(|line| match is_by_hand {
-            true => line,
-            false => format!("{}: {line}", error.doing),
-        }));
+        let named = |line| if is_by_hand { line } else { format!("{}: {line}", error.doing) };
+        why.extend(error.why.into_iter().map(named));
         fields.extend(foreign);
     }
     if why.is_empty() {

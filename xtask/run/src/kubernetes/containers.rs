@@ -4,7 +4,8 @@
 use std::fmt;
 
 use k8s_openapi::api::core::v1::{
-    Container as Spec, ContainerStateTerminated, ContainerStatus, Pod, PodStatus, Probe,
+    Container as Spec, ContainerStateRunning, ContainerStateTerminated, ContainerStatus, Pod, PodStatus,
+    Probe,
 };
 use kube::ResourceExt;
 use xtask_contract::labels;
@@ -118,13 +119,12 @@ impl<'a> Container<'a> {
     }
 
     pub(crate) fn is_running(&self) -> bool {
-        self.running_since().is_some()
+        self.running().is_some()
     }
 
-    /// Since when it runs; the time may be missing.
-    pub(crate) fn running_since(&self) -> Option<Option<k8s_openapi::jiff::Timestamp>> {
-        let running = self.status?.state.as_ref()?.running.as_ref()?;
-        Some(running.started_at.as_ref().map(|time| time.0))
+    /// That it runs, and since when; the time may be missing.
+    pub(crate) fn running(&self) -> Option<&'a ContainerStateRunning> {
+        self.status?.state.as_ref()?.running.as_ref()
     }
 
     /// Its end, if it does not run any more or again.

@@ -86,7 +86,7 @@ impl<'a> Place<'a> {
         let mut place = self.clone();
         match sort {
             "f" => {
-                place.field.push_str(&format!(".{rest}"));
+                place.field.extend([".", rest]);
                 place.pointer.push(rest.to_owned());
                 place.in_metadata |= rest == "metadata";
                 [place.wanted, place.before, place.live] =
@@ -101,10 +101,11 @@ impl<'a> Place<'a> {
                 let find = |parent: Option<&'a Value>| {
                     parent?.as_array()?.iter().enumerate().find(|(_, item)| is_it(item))
                 };
-                place.field.push_str(&match &wanted {
-                    Value::Object(keys) if sort == "k" => format!("[{}]", in_words(keys)),
-                    value => format!("[={value}]"),
-                });
+                let item = match &wanted {
+                    Value::Object(keys) if sort == "k" => in_words(keys),
+                    value => format!("={value}"),
+                };
+                place.field.extend(["[", &item, "]"]);
                 place.pointer.extend(find(self.live).map(|(number, _)| number.to_string()));
                 [place.wanted, place.before, place.live] =
                     [self.wanted, self.before, self.live].map(|parent| find(parent).map(|(_, item)| item));

@@ -9,7 +9,7 @@ fn wanted() -> Value {
     serde_saphyr::from_str(include_str!("recorded/wanted.yaml")).unwrap()
 }
 
-/// `kubectl set env` with LOG_LEVEL=debug and RELEASE_ID-, `patch` there and back, `rollout restart`, `annotate`,
+/// `kubectl set env` with `LOG_LEVEL=debug` and `RELEASE_ID-`, `patch` there and back, `rollout restart`, `annotate`,
 /// `scale`, and a JSON patch that takes the readiness probe away and adds a command and a port.
 fn touched() -> Value {
     serde_json::from_str(include_str!("recorded/touched.json")).unwrap()

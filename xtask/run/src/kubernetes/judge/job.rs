@@ -140,12 +140,11 @@ fn failed(seen: &Seen, job: &Job) -> Failure {
 
 fn ended(seen: &Seen, pod: &Pod, container: &Container<'_>) -> Failure {
     let end = container.ended();
-    let (cause, why) = match end.and_then(out_of_memory) {
-        Some(why) => (Cause::OutOfMemory, why),
-        None => {
-            let code = end.map_or(0, |end| end.exit_code);
-            (Cause::MigrationFailed, format!("it failed, with exit code {code}"))
-        }
+    let (cause, why) = if let Some(why) = end.and_then(out_of_memory) {
+        (Cause::OutOfMemory, why)
+    } else {
+        let code = end.map_or(0, |end| end.exit_code);
+        (Cause::MigrationFailed, format!("it failed, with exit code {code}"))
     };
     in_container(seen, pod, container, cause, why)
 }

@@ -21,7 +21,7 @@ const RELEASE: &str = "2011-04-06-20:32:17";
 #[serde(untagged)]
 enum Line {
     Object { at: u64, time: Timestamp, object: Value },
-    Event { event: Event },
+    Event { event: Box<Event> },
 }
 
 /// What one version of Kubernetes said.
@@ -69,7 +69,7 @@ impl Recording {
     /// What had happened by then.
     fn events(&self, then: Timestamp) -> impl Iterator<Item = Event> {
         let all = self.lines.iter().filter_map(|line| match line {
-            Line::Event { event } => Some(event.clone()),
+            Line::Event { event } => Some((**event).clone()),
             Line::Object { .. } => None,
         });
         all.filter(move |event| event.first_timestamp.as_ref().is_none_or(|first| first.0 <= then))
@@ -78,7 +78,7 @@ impl Recording {
 
 struct Time<'a> {
     at: u64,
-    time: Timestamp,
+    then: Timestamp,
     objects: Vec<&'a Value>,
 }
 
@@ -105,7 +105,7 @@ fn rows(recording: &Recording, name: &str) -> String {
     let mut last = None;
     for time in recording.times(name) {
         let now = start + Duration::from_secs(time.at);
-        recording.events(time.time).for_each(|event| seen.event(watcher::Event::Apply(event)));
+        recording.events(time.then).for_each(|event| seen.event(watcher::Event::Apply(event)));
         let jobs: Vec<Job> = time.of_kind("Job", |_| {});
         let component = if jobs.is_empty() { "web" } else { "migrate" };
         let as_ours = |object: &mut Value| {
