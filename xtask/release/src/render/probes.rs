@@ -3,15 +3,30 @@
 use serde_json::{Map, Value, json};
 use xtask_contract::{release::Process, service, settings::UP_BY_RUNNING};
 
-/// Seconds and counts of a probe, by the names that Kubernetes has for them.
-type Timing = [(&'static str, u8); 3];
+/// A kind of probe, and how it is asked where k8s/objects do not say.
+struct Kind {
+    name: &'static str,
+    /// The word in the description that names the path.
+    word: &'static str,
+    timing: [(&'static str, u8); 3],
+}
 
-/// The probes, each with the word of the description that says what it asks, and how it is asked where k8s/objects do not
-/// say.
-const PROBES: [(&str, &str, Timing); 3] = [
-    ("startupProbe", "liveness", [("periodSeconds", 1), ("timeoutSeconds", 2), ("failureThreshold", 30)]),
-    ("readinessProbe", "readiness", [("periodSeconds", 1), ("timeoutSeconds", 2), ("failureThreshold", 2)]),
-    ("livenessProbe", "liveness", [("periodSeconds", 10), ("timeoutSeconds", 5), ("failureThreshold", 3)]),
+const PROBES: [Kind; 3] = [
+    Kind {
+        name: "startupProbe",
+        word: "liveness",
+        timing: [("periodSeconds", 1), ("timeoutSeconds", 2), ("failureThreshold", 30)],
+    },
+    Kind {
+        name: "readinessProbe",
+        word: "readiness",
+        timing: [("periodSeconds", 1), ("timeoutSeconds", 2), ("failureThreshold", 2)],
+    },
+    Kind {
+        name: "livenessProbe",
+        word: "liveness",
+        timing: [("periodSeconds", 10), ("timeoutSeconds", 5), ("failureThreshold", 3)],
+    },
 ];
 const HANDLERS: [&str; 4] = ["httpGet", "exec", "tcpSocket", "grpc"];
 
@@ -19,12 +34,12 @@ const HANDLERS: [&str; 4] = ["httpGet", "exec", "tcpSocket", "grpc"];
 /// run for a while before it counts as up.
 pub(super) fn put(spec: &mut Value, place: usize, process: &Process) {
     let container = &mut spec["template"]["spec"]["containers"][place];
-    for (probe, word, timing) in PROBES {
-        let Some((handler, what)) = asks(process, word, &container[probe]) else { continue };
-        let mut whole = container[probe].as_object().cloned().unwrap_or_else(|| defaults(timing));
+    for Kind { name, word, timing } in PROBES {
+        let Some((handler, what)) = asks(process, word, &container[name]) else { continue };
+        let mut whole = container[name].as_object().cloned().unwrap_or_else(|| defaults(timing));
         whole.retain(|key, _| !HANDLERS.contains(&key.as_str()));
         whole.insert(handler.to_owned(), what);
-        container[probe] = Value::Object(whole);
+        container[name] = Value::Object(whole);
     }
     let asked = ["startupProbe", "readinessProbe"].iter().any(|probe| !container[*probe].is_null());
     if !asked && spec["minReadySeconds"].is_null() {
@@ -53,7 +68,7 @@ fn asks(process: &Process, word: &str, probe: &Value) -> Option<(&'static str, V
 /// What a container of k8s/objects has that contradicts the description, or that its image cannot do.
 pub(super) fn contradictions(container: &Value, process: &Process, name: &str) -> Vec<String> {
     let mut problems = Vec::new();
-    for (probe, word, _) in PROBES {
+    for Kind { name: probe, word, .. } in PROBES {
         let given = &container[probe];
         if given.is_null() || asks(process, word, given).is_some() {
             continue;

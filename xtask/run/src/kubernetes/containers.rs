@@ -3,9 +3,12 @@
 
 use std::fmt;
 
-use k8s_openapi::api::core::v1::{
-    Container as Spec, ContainerStateRunning, ContainerStateTerminated, ContainerStatus, Pod, PodStatus,
-    Probe,
+use k8s_openapi::{
+    api::core::v1::{
+        Container as Spec, ContainerStateRunning, ContainerStateTerminated, ContainerStatus, Pod, PodStatus,
+        Probe,
+    },
+    jiff::Timestamp,
 };
 use kube::ResourceExt;
 use xtask_contract::labels;
@@ -122,8 +125,12 @@ impl<'a> Container<'a> {
         self.running().is_some()
     }
 
-    /// That it runs, and since when; the time may be missing.
-    pub(crate) fn running(&self) -> Option<&'a ContainerStateRunning> {
+    /// Since when it runs, if that was told.
+    pub(crate) fn running_since(&self) -> Option<Timestamp> {
+        self.running()?.started_at.as_ref().map(|time| time.0)
+    }
+
+    fn running(&self) -> Option<&'a ContainerStateRunning> {
         self.status?.state.as_ref()?.running.as_ref()
     }
 

@@ -129,13 +129,12 @@ pub(crate) fn overdue(seen: &Seen, names: &[String], release: &str) -> Failure {
     if let Some((pod, (container, what))) = unready.and_then(|pod| Some((pod, pod::delay(seen, pod)?))) {
         let why = format!("{what} at the deadline: {state}");
         let failure = Failure::new(Cause::DeadlineExceeded, name, Some(&pod.name_any()), why);
-        Failure { container: Some(container), events: seen.notes_of(&pod.name_any(), 5), ..failure }
-    } else {
-        let pod = unready.map(ResourceExt::name_any);
-        let events = pod.as_ref().map_or_else(Vec::new, |pod| seen.notes_of(pod, 5));
-        let why = format!("it has not arrived before the deadline: {state}");
-        Failure { events, ..Failure::new(Cause::DeadlineExceeded, name, pod.as_deref(), why) }
+        return Failure { container: Some(container), events: seen.notes_of(&pod.name_any(), 5), ..failure };
     }
+    let pod = unready.map(ResourceExt::name_any);
+    let events = pod.as_ref().map_or_else(Vec::new, |pod| seen.notes_of(pod, 5));
+    let why = format!("it has not arrived before the deadline: {state}");
+    Failure { events, ..Failure::new(Cause::DeadlineExceeded, name, pod.as_deref(), why) }
 }
 
 #[cfg(test)]

@@ -80,8 +80,7 @@ fn of_container<'a>(event: &'a Event, container: &Container<'_>) -> Option<(&'a 
     let last =
         event.last_timestamp.as_ref().map(|time| time.0).or(event.event_time.as_ref().map(|time| time.0))?;
     // What an earlier run of the container was asked is past.
-    let since = container.running()?.started_at.as_ref().map(|time| time.0);
-    if since.is_some_and(|since| last < since) {
+    if !container.is_running() || container.running_since().is_some_and(|since| last < since) {
         return None;
     }
     let message = event.message.as_deref()?;

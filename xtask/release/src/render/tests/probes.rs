@@ -5,7 +5,8 @@ use std::fs;
 use super::*;
 
 /// The objects that are rendered for one process type, `task`, from this file.
-fn of_task(process: &Value, file: &str) -> Result<BTreeMap<String, Value>> {
+#[expect(clippy::needless_pass_by_value, reason = "values are written where they are used")]
+fn of_task(process: Value, file: &str) -> Result<BTreeMap<String, Value>> {
     let own = tempfile::tempdir().unwrap();
     for name in ["namespace", "account", "migrate"] {
         fs::copy(folder().join(format!("{name}.yaml")), own.path().join(format!("{name}.yaml"))).unwrap();
@@ -34,7 +35,7 @@ const BARE: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: task
 fn what_the_service_says_of_itself_is_asked_also_where_the_file_says_nothing() {
     let task = json!({ "args": ["task"], "count": 1, "alive": ["task", "--well"] });
     for text in [BARE, &copied("worker")] {
-        let objects = of_task(&task, text).unwrap();
+        let objects = of_task(task.clone(), text).unwrap();
         let container = container(&objects);
         for probe in ["startupProbe", "livenessProbe"] {
             assert_eq!(
@@ -50,7 +51,7 @@ fn what_the_service_says_of_itself_is_asked_also_where_the_file_says_nothing() {
         assert!(objects["Deployment/task"]["spec"]["minReadySeconds"].is_null());
     }
     let serves = json!({ "args": ["task"], "count": 1, "port": 81, "readiness": "/r", "liveness": "/l" });
-    let container = container(&of_task(&serves, BARE).unwrap());
+    let container = container(&of_task(serves, BARE).unwrap());
     let asks = |probe: &str| container[probe]["httpGet"].clone();
     assert_eq!(asks("readinessProbe"), json!({ "port": 81, "path": "/r" }));
     assert_eq!(
@@ -62,7 +63,7 @@ fn what_the_service_says_of_itself_is_asked_also_where_the_file_says_nothing() {
 #[test]
 fn a_process_type_that_cannot_be_asked_has_to_run_for_a_while() {
     let task = json!({ "args": ["task"], "count": 1 });
-    let objects = of_task(&task, BARE).unwrap();
+    let objects = of_task(task, BARE).unwrap();
     assert_eq!(objects["Deployment/task"]["spec"]["minReadySeconds"], 3);
     let container = container(&objects);
     assert!(container.as_object().unwrap().keys().all(|key| !key.ends_with("Probe")), "{container}");
@@ -71,7 +72,7 @@ fn a_process_type_that_cannot_be_asked_has_to_run_for_a_while() {
 #[test]
 fn what_contradicts_the_description_is_refused_all_at_once() {
     let task = || json!({ "args": ["task"], "count": 1 });
-    let refused = |process: Value, text: &str| of_task(&process, text).unwrap_err();
+    let refused = |process, text: &str| of_task(process, text).unwrap_err();
     let copy = refused(task(), &copied("worker"));
     assert_eq!(copy.exit, xtask_contract::Exit::Refused);
     let not_alive = "/todo-api worker --alive`, but the service's description names no `alive` for task";
@@ -111,7 +112,7 @@ fn a_migration_is_asked_nothing() {
 fn a_program_that_is_not_in_the_image_is_refused() {
     let with = |more: &str| {
         let text = BARE.replace("{name: task}]", &format!("{{name: task, {more}}}]"));
-        of_task(&json!({ "args": ["task"], "count": 1, "port": 81 }), &text)
+        of_task(json!({ "args": ["task"], "count": 1, "port": 81 }), &text)
     };
     for more in [
         "command: [sh, -c, task]",
@@ -136,7 +137,7 @@ fn a_program_that_is_not_in_the_image_is_refused() {
 fn the_container_of_the_program_is_the_one_with_the_name_of_its_type() {
     let with = |containers: &str| {
         let text = BARE.replace("[{name: task}]", containers);
-        of_task(&json!({ "args": ["task"], "count": 1 }), &text)
+        of_task(json!({ "args": ["task"], "count": 1 }), &text)
     };
     let objects = with("[{name: aside, image: aside}, {name: task}]").unwrap();
     let template = &objects["Deployment/task"]["spec"]["template"];

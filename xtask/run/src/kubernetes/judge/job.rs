@@ -140,11 +140,9 @@ fn failed(seen: &Seen, job: &Job) -> Failure {
 
 fn ended(seen: &Seen, pod: &Pod, container: &Container<'_>) -> Failure {
     let end = container.ended();
-    let (cause, why) = if let Some(why) = end.and_then(out_of_memory) {
-        (Cause::OutOfMemory, why)
-    } else {
-        let code = end.map_or(0, |end| end.exit_code);
-        (Cause::MigrationFailed, format!("it failed, with exit code {code}"))
-    };
-    in_container(seen, pod, container, cause, why)
+    if let Some(why) = end.and_then(out_of_memory) {
+        return in_container(seen, pod, container, Cause::OutOfMemory, why);
+    }
+    let code = end.map_or(0, |end| end.exit_code);
+    in_container(seen, pod, container, Cause::MigrationFailed, format!("it failed, with exit code {code}"))
 }

@@ -59,7 +59,7 @@ impl Recording {
                 continue;
             }
             if times.last().is_none_or(|last| last.at != *at) {
-                times.push(Time { at: *at, time: *time, objects: Vec::new() });
+                times.push(Time { at: *at, then: *time, objects: Vec::new() });
             }
             times.last_mut().unwrap().objects.push(object);
         }
@@ -69,7 +69,7 @@ impl Recording {
     /// What had happened by then.
     fn events(&self, then: Timestamp) -> impl Iterator<Item = Event> {
         let all = self.lines.iter().filter_map(|line| match line {
-            Line::Event { event } => Some((**event).clone()),
+            Line::Event { event } => Some(Event::clone(event)),
             Line::Object { .. } => None,
         });
         all.filter(move |event| event.first_timestamp.as_ref().is_none_or(|first| first.0 <= then))
