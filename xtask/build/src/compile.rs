@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use xtask_contract::{Callee, Context, Error, Progress, Repo, Result, service};
+use xtask_contract::{Callee, Context, Error, Progress, Repo, Result, command, service};
 
 use crate::{
     cargo_home::{CargoHome, PLACE, config_file},
@@ -64,21 +64,17 @@ impl<'a> Cargo<'a> {
 
     /// The service's crates as cargo knows them. Those that are not on this machine are downloaded.
     pub(crate) fn graph(&self) -> Result<Graph> {
-        let doing = || format!("asking cargo for the crates of {}", service::NAME);
         let mut cargo = self.command(Callee::Downloads, "tree");
         cargo
             .args(["--quiet", "--package", service::NAME, "--target", self.target])
             .args(["--edges", "normal,build"])
             .args(crates::TREE);
-        let output = cargo.stdin(Stdio::null()).output().doing(doing)?;
-        if output.status.success() {
-            return Ok(crates::graph(&String::from_utf8_lossy(&output.stdout)));
-        }
-        Err(Error::failed(
-            doing(),
-            format!("cargo says:\n{}", String::from_utf8_lossy(&output.stderr).trim()),
-        )
-        .next("mend what cargo names and run the same command again"))
+        let tree = command::read(cargo.stdin(Stdio::null()));
+        tree.map(|tree| crates::graph(&tree)).map_err(|failure| {
+            failure
+                .error(format!("asking cargo for the crates of {}", service::NAME))
+                .next("mend what cargo names and run the same command again")
+        })
     }
 
     /// Compiles the service, and tells of which crates. All of them must be on this machine.

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use serde::Serialize;
 use xtask_contract::{
-    Callee, Context, Digest, Error, Layout, Result,
+    Callee, Context, Digest, Layout, Result,
     archive::Archive,
+    command,
     image::{Config, DIRTY, Descriptor, Execution, Manifest, Platform, REVISION, RootFs, SERVICE},
     service::{self, Service},
 };
@@ -70,11 +71,9 @@ pub fn assemble(layout: &Layout, program: &Path, origin: Origin<'_>) -> Result<I
 /// Asks the program what it is: the label is its own word, so it cannot differ from what it does.
 fn describe(program: &Path) -> Result<String> {
     let doing = || format!("asking {} to describe itself", program.display());
-    let output = Callee::Bare.command(program).arg("describe").output().doing(doing)?;
-    if !output.status.success() {
-        return Err(Error::failed(doing(), String::from_utf8_lossy(&output.stderr).trim()));
-    }
-    let service: Service = serde_json::from_slice(&output.stdout).doing(doing)?;
+    let said = command::run(Callee::Bare.command(program).arg("describe"));
+    let said = said.map_err(|failure| failure.error(doing()))?;
+    let service: Service = serde_json::from_slice(&said).doing(doing)?;
     serde_json::to_string(&service).doing(doing)
 }
 

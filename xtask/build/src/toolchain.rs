@@ -1,14 +1,9 @@
 //! The toolchain of a build: the compiler, the linker and the C library that is linked into the binary.
 //! Each leaves its mark on the bits, so each is part of the build's key and of its record.
 
-use std::{
-    fmt::Display,
-    fs,
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use std::{fmt::Display, fs, path::PathBuf};
 
-use xtask_contract::{Callee, Digest, Error, Repo, Result};
+use xtask_contract::{Callee, Digest, Error, Repo, Result, command};
 
 /// The programs and libraries that a build uses.
 #[derive(Debug)]
@@ -91,22 +86,14 @@ fn rustc(repo: &Repo, chooser: Chooser, args: &[&str]) -> Result<String> {
     if chooser == Chooser::Checkout {
         rustc.env_remove(RUSTUP_TOOLCHAIN);
     }
-    said(rustc.args(args).current_dir(repo.root()))
-        .map_err(|why| missing("the Rust compiler", why, "install Rust with rustup: https://rustup.rs"))
+    command::read(rustc.args(args).current_dir(repo.root())).map_err(|failure| {
+        missing("the Rust compiler", failure.why(), "install Rust with rustup: https://rustup.rs")
+    })
 }
 
 /// The folder of the Rust toolchain that is used in a checkout.
 pub(crate) fn rust_folder(repo: &Repo, chooser: Chooser) -> Result<String> {
     rustc(repo, chooser, &["--print", "sysroot"])
-}
-
-/// What a program prints, or why it does not.
-fn said(program: &mut Command) -> std::result::Result<String, String> {
-    let output = program.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned());
-    }
-    Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
 }
 
 /// What links the program, and the C library in it.
@@ -119,9 +106,9 @@ struct CToolchain {
 impl CToolchain {
     fn of_this_machine(repo: &Repo) -> Result<Self> {
         let says = |program: &str, arg: &str| {
-            let said = said(Callee::Compiler.command(program).arg(arg).current_dir(repo.root()));
+            let said = command::read(Callee::Compiler.command(program).arg(arg).current_dir(repo.root()));
             let hint = "install a C compiler: `apt-get install gcc libc6-dev`, or your system's like";
-            said.map_err(|why| missing(&format!("`{program}`"), why, hint))
+            said.map_err(|failure| missing(&format!("`{program}`"), failure.why(), hint))
         };
         let version = |program: &str| -> Result<String> {
             Ok(says(program, "--version")?.lines().next().unwrap_or_default().to_owned())

@@ -3,12 +3,10 @@
 
 use std::{
     ffi::OsStr,
-    fmt, io,
     path::{Path, PathBuf},
-    process::Output,
 };
 
-use crate::{Error, callee::Callee};
+use crate::{Error, callee::Callee, command};
 
 /// Git in one folder.
 #[derive(Debug, Clone)]
@@ -33,11 +31,8 @@ impl Git {
 
     /// Runs git to its good end, and gives back what it prints.
     pub fn run(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Vec<u8>, Failure> {
-        let output = self.output(args)?;
-        if output.status.success() {
-            return Ok(output.stdout);
-        }
-        Err(Failure::Said(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+        let mut git = Callee::Git.command("git");
+        command::run(git.current_dir(&self.folder).args(PLAIN).args(args)).map_err(Failure)
     }
 
     /// The same, for an answer of one line.
@@ -48,56 +43,33 @@ impl Git {
     /// The ID of a commit, by any name; none, if the repository does not have it.
     pub fn commit(&self, name: &str) -> Result<Option<String>, Failure> {
         let commit = format!("{name}^{{commit}}");
-        let output = self.output(["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])?;
-        if output.status.success() {
-            return Ok(Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()));
+        match self.line(["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]) {
+            Err(Failure(command::Failure::Ended { said, .. })) if said.is_empty() => Ok(None),
+            answer => answer.map(Some),
         }
-        match String::from_utf8_lossy(&output.stderr).trim() {
-            "" => Ok(None),
-            said => Err(Failure::Said(said.to_owned())),
-        }
-    }
-
-    fn output(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Output, Failure> {
-        let mut git = Callee::Git.command("git");
-        git.current_dir(&self.folder).args(PLAIN).args(args).output().map_err(Failure::NotRun)
     }
 }
 
 /// Why git gives no answer.
 #[derive(Debug)]
-pub enum Failure {
-    /// It could not be called.
-    NotRun(io::Error),
-    /// What it said instead.
-    Said(String),
-}
+pub struct Failure(command::Failure);
 
 impl Failure {
     /// The error of what was being done.
     pub fn doing(self, doing: impl Into<String>) -> Error {
-        let next = match &self {
-            Self::NotRun(error) if error.kind() == io::ErrorKind::NotFound => {
+        let next = match &self.0 {
+            command::Failure::Missing { .. } => {
                 Some("install git: `apt-get install git`, or your system's like")
             }
-            Self::NotRun(_) => None,
-            Self::Said(_) => Some(
+            command::Failure::NotStarted(_) => None,
+            command::Failure::Ended { .. } => Some(
                 "build from a git checkout that git trusts: an image names the commit that it was built from",
             ),
         };
-        let error = Error::failed(doing, self);
+        let error = self.0.error(doing);
         match next {
             Some(next) => error.next(next),
             None => error,
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotRun(error) => write!(f, "git cannot be run: {error}"),
-            Self::Said(said) => f.write_str(said),
         }
     }
 }
