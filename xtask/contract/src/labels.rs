@@ -7,6 +7,9 @@ use crate::{EnvName, service};
 /// The annotation with the ID of the release that an object or a pod belongs to. (A label cannot hold its colons.)
 pub const RELEASE: &str = "twelve-factor.dev/release";
 
+/// The annotation of pods that were made anew without a new release, with when that was.
+pub const RESTARTED: &str = "twelve-factor.dev/restarted";
+
 /// The annotation of objects whose kind a cluster may lack: then the deploy runs without them.
 pub const OPTIONAL: &str = "twelve-factor.dev/optional";
 
@@ -19,6 +22,9 @@ pub const PART: &str = "twelve-factor.dev/part";
 
 /// The label that tells a deploy's workloads, and their pods, from one another: a process type, or a service.
 pub const COMPONENT: &str = "app.kubernetes.io/component";
+
+/// The label with the service that an object or a pod is of.
+pub const NAME: &str = "app.kubernetes.io/name";
 
 /// The label with the deploy that an object or a pod belongs to.
 pub const DEPLOY: &str = "app.kubernetes.io/instance";
@@ -88,10 +94,15 @@ impl fmt::Display for Part {
 /// The labels of all of a deploy's objects and pods, as Kubernetes recommends them.
 pub fn of(env: &EnvName) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
-        ("app.kubernetes.io/name", service::NAME.to_owned()),
+        (NAME, service::NAME.to_owned()),
         (DEPLOY, env.to_string()),
         (MANAGED_BY, "xtask".to_owned()),
     ])
+}
+
+/// The labels by which a deploy's pods are selected, beside their [`COMPONENT`]: all of them bear these.
+pub fn of_pods(env: &EnvName) -> [(&'static str, String); 2] {
+    [(NAME, service::NAME.to_owned()), (DEPLOY, env.to_string())]
 }
 
 /// The labels of an object that is this part of a deploy. (Pods have none of a part: what they are is a component.)

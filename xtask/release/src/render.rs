@@ -9,6 +9,7 @@ mod own;
 mod postgres;
 mod probes;
 mod process;
+mod selectors;
 mod workload;
 
 use std::{fs, path::Path};
@@ -141,6 +142,7 @@ fn placed(objects: Objects, env: &EnvName, target: &Target) -> Vec<Value> {
         for (label, value) in labels::of_part(env, part) {
             metadata["labels"][label] = json!(value);
         }
+        selectors::name_the_deploy(&mut object, env);
         if object["kind"] == "ServiceAccount" {
             object["metadata"]["name"] = json!(service::NAME); // as the pods call it
         }

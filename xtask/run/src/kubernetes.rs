@@ -12,6 +12,7 @@ mod checks;
 mod conflict;
 mod connect;
 mod containers;
+mod content;
 mod down;
 mod drift;
 mod failure;
@@ -26,6 +27,7 @@ mod objects;
 mod probes;
 mod prune;
 mod refusal;
+mod restart;
 mod run;
 mod scale;
 mod secrets;
@@ -120,7 +122,8 @@ async fn start_service(
     name: &str,
     progress: &dyn xtask_contract::Progress,
 ) -> Result<()> {
-    if stateful::is_up(site, name).await? {
+    stateful::renew(site, name, progress).await?;
+    if stateful::is_up::<StatefulSet>(site, name).await? {
         return Ok(());
     }
     progress.step(&format!("starting {name}"));

@@ -1,8 +1,12 @@
 //! Where a deploy stands, and whether that is what its release says.
 
+use std::collections::BTreeMap;
+
 use chrono::SecondsFormat;
 use serde::Serialize;
-use xtask_contract::{Deploy, EnvName, Ledger, ReleaseId, Repo, Result, witness::Witness};
+use xtask_contract::{
+    Deploy, EnvName, Identity, Ledger, ReleaseId, Repo, Result, Secret, ledger::Verified, witness::Witness,
+};
 
 use crate::{Receipt, kubernetes, reach::Reach};
 
@@ -81,7 +85,9 @@ pub async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
         Some(reach) => match reach.client_at_hand(repo).await? {
             Some(client) => {
                 let run = run_command(env, standing.witness.as_ref(), ids.last());
-                kubernetes::report(&reach.site(&client, env), verified.as_ref(), &run).await?
+                let values = verified.as_ref().and_then(|verified| opened(repo, verified));
+                kubernetes::report(&reach.site(&client, env), verified.as_ref(), values.as_ref(), &run)
+                    .await?
             }
             None => Report::default(),
         },
@@ -105,6 +111,14 @@ pub async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
     report.failed = report.failed.filter(|failed| since.is_none_or(|since| failed.release > since));
     report.not_run_yet = ids.last().copied().filter(|newest| since.is_none_or(|since| *newest > since));
     Ok(report)
+}
+
+/// A release's secrets, where the identity at hand opens them.
+fn opened(repo: &Repo, verified: &Verified) -> Option<BTreeMap<String, Secret>> {
+    match &verified.release.secrets {
+        None => Some(BTreeMap::new()),
+        Some(sealed) => sealed.open_all(Identity::at_hand(repo).ok()?.as_ref()).ok(),
+    }
 }
 
 /// The command that runs the release which runs already: by itself, `run` takes the newest.

@@ -8,7 +8,7 @@ use xtask_contract::{
     logging::Destination,
 };
 
-use super::own;
+use super::{own, selectors};
 
 /// The annotation that starts its pods anew when their config has changed.
 const CONFIG: &str = "twelve-factor.dev/config";
@@ -54,7 +54,8 @@ fn daemon_set(object: &mut Value, env: &EnvName, deploy: &str, logging: &Logging
         template["metadata"]["labels"][label] = json!(value);
     }
     let place = own::place(template, "logging").unwrap_or_default();
-    let pod = &mut template["spec"];
+    selectors::name_the_deploy(object, env);
+    let pod = &mut object["spec"]["template"]["spec"];
     let volumes = pod["volumes"].as_array_mut().into_iter().flatten();
     for spool in volumes.filter(|volume| volume["name"] == "spool") {
         spool["hostPath"]["path"] = json!(format!("{SPOOL}/{}", Logging::namespace(deploy)));

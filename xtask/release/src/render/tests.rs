@@ -136,8 +136,45 @@ fn how_many_processes_there_are_is_not_the_releases_to_say() {
     assert_eq!((&scaler["spec"]["minReplicas"], &scaler["spec"]["maxReplicas"]), (&json!(3), &json!(9)));
     assert_eq!(scaler["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"], 60);
     let budget = &objects["PodDisruptionBudget/web"]["spec"];
-    let selector = json!({ "matchLabels": { "app.kubernetes.io/component": "web" } });
-    assert_eq!(*budget, json!({ "selector": selector, "maxUnavailable": 1 }));
+    assert_eq!(*budget, json!({ "selector": { "matchLabels": of_pods("web") }, "maxUnavailable": 1 }));
+}
+
+/// The labels that pods of a component bear, and by which they are selected.
+fn of_pods(component: &str) -> Value {
+    json!({ labels::COMPONENT: component, "app.kubernetes.io/name": "todo-api", "app.kubernetes.io/instance": "prod" })
+}
+
+#[test]
+fn each_selector_names_the_deploy_and_finds_the_pods_that_are_made() {
+    let all = json!({ "processes": full(), "services": own_postgres(), "network": { "isolate": true } });
+    let objects = rendered(&release(all));
+    for (name, place, component) in [
+        ("Service/web", "/spec/selector", "web"),
+        ("Service/postgres", "/spec/selector", "postgres"),
+        ("Deployment/web", "/spec/selector/matchLabels", "web"),
+        (
+            "Deployment/web",
+            "/spec/template/spec/topologySpreadConstraints/0/labelSelector/matchLabels",
+            "web",
+        ),
+        ("StatefulSet/postgres", "/spec/selector/matchLabels", "postgres"),
+        ("StatefulSet/postgres", "/spec/template/metadata/labels", "postgres"),
+        ("PodDisruptionBudget/web", "/spec/selector/matchLabels", "web"),
+        ("NetworkPolicy/web", "/spec/podSelector/matchLabels", "web"),
+        ("NetworkPolicy/postgres", "/spec/podSelector/matchLabels", "postgres"),
+        ("NetworkPolicy/services", "/spec/egress/0/to/0/podSelector/matchLabels", "postgres"),
+    ] {
+        assert_eq!(objects[name].pointer(place), Some(&of_pods(component)), "{name} {place}");
+    }
+    let mut any = of_pods("");
+    any.as_object_mut().unwrap().remove(labels::COMPONENT);
+    for name in ["NetworkPolicy/isolate", "NetworkPolicy/services"] {
+        assert_eq!(objects[name]["spec"]["podSelector"]["matchLabels"], any, "{name}");
+    }
+    let of_web = objects["Deployment/web"]["spec"]["template"]["metadata"]["labels"].as_object().unwrap();
+    assert!(
+        of_pods("web").as_object().unwrap().iter().all(|(label, value)| of_web.get(label) == Some(value))
+    );
 }
 
 #[test]

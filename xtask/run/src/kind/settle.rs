@@ -23,13 +23,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// ready: a cluster whose node was stopped remembers the states of before, and for some seconds all pods seem to be
 /// ready though none runs.
 pub(super) async fn pods_again(client: &Client, namespace: &str, since: Timestamp) {
-    let ours = ready(Api::namespaced(client.clone(), namespace), "", since);
-    let _ = time::timeout(PATIENCE, join(ours, ready(names(client), NAMES, since))).await;
+    let ours = ready(Api::namespaced(client.clone(), namespace), "", since, 0);
+    let _ = time::timeout(PATIENCE, join(ours, ready(names(client), NAMES, since, 1))).await;
 }
 
 /// Waits until names are resolved: a cluster is made some seconds before its processes find one another.
 pub(super) async fn names_resolve(client: &Client) {
-    let _ = time::timeout(PATIENCE, ready(names(client), NAMES, Timestamp::MIN)).await;
+    let _ = time::timeout(PATIENCE, ready(names(client), NAMES, Timestamp::MIN, 1)).await;
 }
 
 /// The label of the pods that resolve names.
@@ -39,12 +39,16 @@ fn names(client: &Client) -> Api<Pod> {
     Api::namespaced(client.clone(), "kube-system")
 }
 
-async fn ready(pods: Api<Pod>, labels: &str, since: Timestamp) {
+/// Waits until all of these pods are ready, and there are at least so many. What is on its way out does not count.
+async fn ready(pods: Api<Pod>, labels: &str, since: Timestamp, least: usize) {
     let mut events = pin!(watcher(pods, Config::default().labels(labels)).default_backoff());
     let mut up = BTreeMap::new();
     let mut all_known = false;
     while let Some(event) = events.next().await {
         match event {
+            Ok(Event::Apply(pod) | Event::InitApply(pod)) if pod.metadata.deletion_timestamp.is_some() => {
+                up.remove(&pod.name_any());
+            }
             Ok(Event::Apply(pod) | Event::InitApply(pod)) => {
                 up.insert(pod.name_any(), pod.status.as_ref().is_some_and(|status| is_up(status, since)));
             }
@@ -52,7 +56,7 @@ async fn ready(pods: Api<Pod>, labels: &str, since: Timestamp) {
             Ok(Event::InitDone) => all_known = true,
             Ok(Event::Init) | Err(_) => {}
         }
-        if all_known && up.values().all(|up| *up) {
+        if all_known && up.len() >= least && up.values().all(|up| *up) {
             return;
         }
     }

@@ -2,6 +2,7 @@
 
 mod attached;
 mod output;
+mod rights;
 
 use std::{pin::pin, time::Duration};
 
@@ -9,7 +10,7 @@ use futures_util::StreamExt;
 use k8s_openapi::{
     api::{
         batch::v1::Job,
-        core::v1::{ConfigMap, Pod, Secret},
+        core::v1::{ConfigMap, Pod},
     },
     jiff::Timestamp,
 };
@@ -37,7 +38,9 @@ use super::{
     ApiContext, Objects, Site,
     api_error::{code, words},
     containers::own,
+    content,
     judge::{self, Verdict},
+    secrets::{self, Stand},
     seen::Seen,
     watch,
 };
@@ -58,8 +61,11 @@ pub(crate) async fn admin(
     console: &mut dyn Console,
     progress: &dyn Progress,
 ) -> Result<u8> {
-    progress.step("starting the process");
+    progress.step("checking");
+    let attaches = console.terminal().is_some() || console.has_input();
+    rights::check(site, verified.release.id, attaches).await?;
     check_config(site, &verified.release).await?;
+    progress.step("starting the process");
     let jobs: Api<Job> = Api::namespaced(site.client.clone(), site.namespace);
     sweep(&jobs, site).await?;
     let job = job(site, verified, args, console)?;
@@ -91,24 +97,34 @@ fn number_of(signal: &str) -> u8 {
 
 /// A release's config is on the cluster from its first `run` on, until it is too old to be rolled back to.
 async fn check_config(site: &Site<'_>, release: &Release) -> Result<()> {
+    let refuse = |why: String, next: String| {
+        Error::refused(format!("starting a process of {}", release.id), why).next(next)
+    };
     let maps: Api<ConfigMap> = Api::namespaced(site.client.clone(), site.namespace);
-    let secrets: Api<Secret> = Api::namespaced(site.client.clone(), site.namespace);
-    let (config, secret) = (release.config_name(), release.secret_name());
-    let found = tokio::join!(maps.get_metadata_opt(&config), secrets.get_metadata_opt(&secret));
-    for (name, there) in
-        [(config, found.0.map(|one| one.is_some())), (secret, found.1.map(|one| one.is_some()))]
-    {
-        match there {
-            // Who may not look leaves it to the pod to find out.
-            Err(error) if code(&error) == Some(403) => {}
-            there => {
-                if !there.asked(|| format!("looking for {name}"))? {
-                    let doing = format!("starting a process of {}", release.id);
-                    let why = format!("{name}, which holds what it is given, is not on the cluster");
-                    return Err(Error::refused(doing, why).next(
-                        "name a release that has run lately, or `cargo xtask rollback` to it, which brings it back",
-                    ));
-                }
+    let config = release.config_name();
+    let (map, secret) = tokio::join!(maps.get_opt(&config), secrets::look(site, release, None));
+    let map = match map {
+        // Who may not look leaves it to the pod to find out.
+        Err(error) if code(&error) == Some(403) => Stand::InStep,
+        map => match map.asked(|| format!("looking for {config}"))? {
+            None => Stand::Missing,
+            Some(map) if map.data.clone().unwrap_or_default() != release.config => {
+                Stand::Other(format!("configmap/{config} {}", content::words(&map.metadata)))
+            }
+            Some(_) => Stand::InStep,
+        },
+    };
+    for (name, stand) in [(config, map), (release.secret_name(), secret?)] {
+        match stand {
+            Stand::InStep => {}
+            Stand::Missing => {
+                let why = format!("{name}, which holds what it is given, is not on the cluster");
+                let next = "name a release that has run lately, or `cargo xtask rollback` to it, which brings it back";
+                return Err(refuse(why, next.to_owned()));
+            }
+            Stand::Other(line) => {
+                let next = format!("`cargo xtask run --env {}` makes it anew, if that runs", site.env);
+                return Err(refuse(line, next));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Server-side apply under one field manager: what the release says is set, what others own stays theirs.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use kube::{
     Api, Client, ResourceExt,
@@ -8,15 +8,17 @@ use kube::{
 };
 use serde_json::{Value, json};
 use tokio::time;
-use xtask_contract::{Error, Result};
+use xtask_contract::{Error, Release, Result};
 
 use super::{
     api_error::{ApiContext, code},
     conflict::Conflict,
+    content,
     drift::{self, Finding, How},
     kinds::Kinds,
     objects::{Objects, called, kind},
     refusal::{Foreign, Refusal},
+    scale,
 };
 
 /// The name under which fields are owned on the cluster.
@@ -34,6 +36,8 @@ pub(crate) struct Applier<'a> {
     pub(crate) take_over: &'a [String],
     /// The objects that the deploy was brought to last, if they are known.
     pub(crate) before: Option<&'a Objects>,
+    /// The release, which says how many processes there are of each type at their first start.
+    pub(crate) release: Option<&'a Release>,
 }
 
 /// What the cluster says to an object without taking it.
@@ -46,6 +50,8 @@ pub(crate) struct Look {
     pub(crate) found: Vec<Finding>,
     /// The fields that would be taken from somebody.
     pub(crate) taken: Vec<String>,
+    /// Whether it is made anew, since it has not the content that its name stands for.
+    pub(crate) remade: bool,
 }
 
 impl Applier<'_> {
@@ -60,23 +66,68 @@ impl Applier<'_> {
     /// Applies an object: made if it is missing, changed where it differs. Fields that are to be taken and that the
     /// release does not set are deleted.
     pub(crate) async fn apply(&self, object: &DynamicObject) -> Result<DynamicObject> {
-        let live = self.live(object).await?;
+        let mut live = self.live(object).await?;
+        let object: &DynamicObject = &with_selector_of(live.as_ref(), object);
+        if live.as_ref().is_some_and(|live| is_remade(object, live)) {
+            self.delete(object).await?;
+            live = None;
+        }
         let found = self.found(object, live.as_ref());
         self.remove(object, live.as_ref(), &found).await?;
-        let tried = self.attempt(object, &found, false).await;
+        if let Some(number) = live.as_ref().and_then(scale::to_hand_over) {
+            self.hand_over(object, number).await?;
+        }
+        let Some(number) = self.first_number(object, live.as_ref()) else {
+            return self.apply_to(object, live.as_ref(), &found).await;
+        };
+        let applied = self.apply_to(&scale::with_number(object, number), None, &found).await?;
+        self.hand_over(object, number).await.map(|()| applied)
+    }
+
+    async fn apply_to(
+        &self,
+        object: &DynamicObject,
+        live: Option<&DynamicObject>,
+        found: &[Finding],
+    ) -> Result<DynamicObject> {
+        let tried = self.attempt(object, found, false).await;
         let tried = match tried {
-            Err(refusal) if refusal.code == Some(422) && self.make_way(object, live.as_ref()).await? => {
-                self.attempt(object, &found, false).await
+            Err(refusal) if refusal.code == Some(422) && self.make_way(object, live).await? => {
+                self.attempt(object, found, false).await
             }
             other => other,
         };
         tried.map(|(applied, _)| applied).map_err(Refusal::into_error)
     }
 
+    /// How many processes there are to be of a type that is not there yet.
+    fn first_number(&self, object: &DynamicObject, live: Option<&DynamicObject>) -> Option<u32> {
+        let process = self.release?.processes.get(&object.name_any())?;
+        (live.is_none() && kind(object) == "Deployment").then_some(process.count)
+    }
+
+    /// Leaves the number of processes to whoever scales: without another owner it would fall back to one as soon as the
+    /// Deployment is applied without it.
+    async fn hand_over(&self, object: &DynamicObject, number: u32) -> Result<()> {
+        let api = self.kinds.api(self.client, object)?;
+        let params = PatchParams::apply(scale::MANAGER);
+        let own = scale::own(object, number);
+        match api.patch(&object.name_any(), &params, &Patch::Apply(&own)).await {
+            // It has an owner already: somebody was quicker to change it.
+            Err(error) if code(&error) == Some(409) => Ok(()),
+            other => other.map(drop).asked(|| format!("scaling {} to {number}", called(object))),
+        }
+    }
+
     /// Asks what applying an object would make of it, changing nothing. What somebody has set or added by hand is
     /// refused, unless it is to be taken.
     pub(crate) async fn dry_run(&self, object: &DynamicObject) -> std::result::Result<Look, Refusal> {
         let live = self.live(object).await?;
+        let object: &DynamicObject = &with_selector_of(live.as_ref(), object);
+        if live.as_ref().is_some_and(|live| is_remade(object, live)) {
+            let (found, taken) = (Vec::new(), Vec::new());
+            return Ok(Look { live, after: object.clone(), found, taken, remade: true });
+        }
         let found = self.found(object, live.as_ref());
         let by_hand = found.iter().filter(|one| one.is_foreign());
         let (mut taken, foreign): (Vec<Foreign>, Vec<Foreign>) = by_hand
@@ -101,7 +152,7 @@ impl Applier<'_> {
         if foreign.is_empty() {
             let taken = taken.into_iter().map(|one| one.field).collect();
             let after = self.without_removed(object, after);
-            return Ok(Look { live, after, found, taken });
+            return Ok(Look { live, after, found, taken, remade: false });
         }
         Err(Refusal::by_hand(format!("applying {}", called(object)), foreign))
     }
@@ -236,6 +287,25 @@ where
     }
 }
 
+/// Whether the object on the cluster is to be made anew.
+fn is_remade(object: &DynamicObject, live: &DynamicObject) -> bool {
+    content::is_named_by_it(object) && content::is_other(object, live)
+}
+
+/// A workload as it can be applied: its selector cannot be changed, so that the one of an earlier release stays.
+fn with_selector_of<'a>(live: Option<&DynamicObject>, object: &'a DynamicObject) -> Cow<'a, DynamicObject> {
+    let own = |object: &DynamicObject| object.data.pointer("/spec/selector").cloned();
+    let workload = ["Deployment", "StatefulSet", "DaemonSet"].contains(&kind(object));
+    match live.and_then(own).filter(|selector| workload && own(object).as_ref() != Some(selector)) {
+        None => Cow::Borrowed(object),
+        Some(selector) => {
+            let mut object = object.clone();
+            object.data["spec"]["selector"] = selector;
+            Cow::Owned(object)
+        }
+    }
+}
+
 /// The probes that the object on the cluster has and this one has not, as JSON pointers.
 fn in_the_way(object: &DynamicObject, live: Option<&DynamicObject>) -> Vec<String> {
     let live = live.filter(|_| kind(object) == "Deployment");
@@ -262,6 +332,23 @@ fn probes_to_remove(live: &Value, wanted: &Value) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_selector_of_a_workload_that_is_there_stays_and_any_other_is_changed() {
+        let object = |kind: &str, instance: &str| -> DynamicObject {
+            let selector = json!({ "component": "web", "instance": instance });
+            serde_json::from_value(json!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": "web" },
+                "spec": { "selector": selector, "paused": instance == "" } }))
+            .unwrap()
+        };
+        let applied = |kind: &str, live: Option<&DynamicObject>| {
+            with_selector_of(live, &object(kind, "dev")).data["spec"].clone()
+        };
+        let kept = json!({ "selector": { "component": "web", "instance": "" }, "paused": false });
+        assert_eq!(applied("Deployment", Some(&object("Deployment", ""))), kept);
+        assert_eq!(applied("Deployment", None)["selector"]["instance"], "dev");
+        assert_eq!(applied("Service", Some(&object("Service", "")))["selector"]["instance"], "dev");
+    }
 
     #[test]
     fn only_probes_that_are_no_longer_wanted_are_in_the_way() {

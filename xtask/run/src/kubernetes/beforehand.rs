@@ -41,6 +41,7 @@ pub(crate) async fn could_run(job: &Job<'_>, site: &Site<'_>) -> Result<()> {
     job.check_history(witness.as_ref())?;
     let before = objects_of(job, witness.as_ref());
     let take_over = &job.options.take_over;
-    let applier = Applier { client: site.client, kinds: &kinds, take_over, before: before.as_ref() };
+    let before = before.as_ref();
+    let applier = Applier { client: site.client, kinds: &kinds, take_over, before, release: None };
     checks::look(site, &applier, &objects, job.verified.release.id).await.map(drop)
 }

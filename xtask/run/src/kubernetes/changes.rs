@@ -3,7 +3,7 @@
 use kube::{ResourceExt, api::DynamicObject};
 use serde::Serialize;
 use serde_json::Value;
-use xtask_contract::{Context, Result, labels::Part};
+use xtask_contract::{Context, Release, Result, labels::Part};
 
 use super::{
     Kinds, Objects, Site,
@@ -13,7 +13,9 @@ use super::{
     objects::called,
     prune::{self, Keep},
     run::{is_unchanged, objects_of},
-    scale, status,
+    scale,
+    secrets::{self, Stand},
+    status,
 };
 use crate::Job;
 
@@ -44,16 +46,19 @@ pub(crate) async fn changes(job: &Job<'_>, site: Option<&Site<'_>>) -> Result<Ve
         kinds: &kinds,
         take_over: &job.options.take_over,
         before: before.as_ref(),
+        release: None,
     };
     let (release, names) = (&job.verified.release, objects.deployments());
-    if is_unchanged(&scale::present(site, &names).await?, &names, release.id) {
+    let looks = checks::look(site, &applier, &objects, release.id).await?;
+    let is_unchanged = is_unchanged(&scale::present(site, &names).await?, &names, release.id);
+    if is_unchanged && checks::are_in_step(&looks) {
         status::check_pods(site, release).await?;
     }
-    let looks = checks::look(site, &applier, &objects, release.id).await?;
     let mut changes = Vec::new();
     for (object, look) in &looks {
         changes.extend(change(object, look)?);
     }
+    changes.extend(secret_change(&secrets::look(site, release, Some(job.secrets)).await?, release));
     for job in &objects.migration {
         let known = kinds.api(site.client, job)?.get_opt(&job.name_any()).await;
         if known.asked(|| format!("reading {}", called(job)))?.is_none() {
@@ -67,6 +72,18 @@ pub(crate) async fn changes(job: &Job<'_>, site: Option<&Site<'_>>) -> Result<Ve
         changes.push(Change { object: called(&object), before: Some(yaml(&object)?), after: None });
     }
     Ok(changes)
+}
+
+/// A Secret before and after, without what is in it.
+fn secret_change(stand: &Stand, release: &Release) -> Option<Change> {
+    let before = match stand {
+        Stand::InStep => return None,
+        Stand::Missing => None,
+        Stand::Other(line) => Some(format!("# {line}\n")),
+    };
+    let names = release.secrets.iter().flat_map(|secrets| secrets.values.keys());
+    let after = names.map(|name| format!("{name}: (sealed in the release)\n")).collect();
+    Some(Change { object: format!("secret/{}", release.secret_name()), before, after: Some(after) })
 }
 
 fn made(object: &DynamicObject) -> Result<Change> {

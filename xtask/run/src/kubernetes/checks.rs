@@ -18,6 +18,7 @@ use super::{
     Site,
     api_error::{ApiContext, code, said, words},
     apply::{Applier, Look},
+    content,
     drift::How,
     kinds::Kinds,
     objects::{Objects, called, kind},
@@ -25,12 +26,13 @@ use super::{
 };
 
 /// What `run` does besides applying objects: verbs, group and resource.
-const ALSO: [(&[&str], &str, &str); 5] = [
+const ALSO: [(&[&str], &str, &str); 6] = [
     (&["list", "watch", "get", "create"], "", "pods"),
     (&["get"], "", "pods/log"),
     (&["list", "watch"], "", "events"),
     (&["get", "create", "update", "delete"], "coordination.k8s.io", "leases"),
-    (&["get", "create", "patch"], "", "configmaps"),
+    (&["get", "create", "patch", "delete"], "", "configmaps"),
+    (&["get", "create", "patch", "delete"], "", "secrets"),
 ];
 
 /// Whether the deploy's namespace is there.
@@ -66,6 +68,14 @@ pub(crate) async fn permissions(
     for (verbs, group, resource) in ALSO {
         wanted.extend(verbs.iter().map(|verb| (group.to_owned(), resource.to_owned(), *verb)));
     }
+    lacking(site, &wanted).await
+}
+
+/// Group, resource and verb, such as `batch`, `jobs` and `create`.
+pub(crate) type Right = (String, String, &'static str);
+
+/// Those of these rights that this user lacks, a line for each resource.
+pub(crate) async fn lacking(site: &Site<'_>, wanted: &BTreeSet<Right>) -> Result<Vec<String>> {
     let api: Api<SelfSubjectAccessReview> = Api::all(site.client.clone());
     let asked = wanted.iter().map(|(group, resource, verb)| {
         let (resource, part) =
@@ -148,6 +158,12 @@ pub(crate) async fn look<'o>(
         .next(format!("`cargo xtask status --env {}` names what was set by hand", site.env)))
 }
 
+/// The objects that are made anew, as they have not the content that their names stand for, a line each.
+pub(crate) fn remade(looks: &[(&DynamicObject, Look)]) -> Vec<String> {
+    let live = looks.iter().filter(|(_, look)| look.remade).filter_map(|(_, look)| look.live.as_ref());
+    live.map(|live| format!("{} {}", called(live), content::words(&live.metadata))).collect()
+}
+
 /// What applying the objects brings back, a line each: those that are not there, and fields that somebody has removed.
 pub(crate) fn mended(looks: &[(&DynamicObject, Look)]) -> Vec<String> {
     let lines = looks.iter().flat_map(|(object, look)| {
@@ -157,6 +173,14 @@ pub(crate) fn mended(looks: &[(&DynamicObject, Look)]) -> Vec<String> {
         gone.into_iter().chain(removed.map(move |one| format!("{called} {one}")))
     });
     lines.collect()
+}
+
+/// Whether applying the objects would change none of them that is as it was applied.
+pub(crate) fn are_in_step(looks: &[(&DynamicObject, Look)]) -> bool {
+    looks.iter().all(|(_, look)| {
+        let in_step = look.found.iter().all(|one| one.how == How::Agrees);
+        look.live.is_some() && !look.remade && look.taken.is_empty() && in_step
+    })
 }
 
 /// One error for all of them. What went wrong on the way comes before what was refused.

@@ -1,17 +1,15 @@
 //! Stops a deploy on a cluster that is not this machine's.
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use kube::{Api, ResourceExt, api::ListParams};
-use xtask_contract::{
-    Progress, Result,
-    labels::{self, Part},
-};
+use kube::Api;
+use xtask_contract::{Progress, Result, labels::Part};
 
 use super::{
-    ApiContext, Site,
+    Site,
     apply::delete,
     notes,
     prune::{self, Keep},
+    service::CLAIM,
     stateful,
 };
 
@@ -27,11 +25,9 @@ pub(crate) async fn down(site: &Site<'_>, data: bool, progress: &dyn Progress) -
     if data {
         progress.step("deleting the data");
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(site.client.clone(), site.namespace);
-        // Made from a template of the StatefulSet, and named after its pods.
-        let ours = ListParams::default().labels(&format!("{}=postgres", labels::COMPONENT));
-        for claim in claims.list(&ours).await.asked(|| "listing the volume claims")? {
-            delete(&claims, &claim.name_any(), "the volume claim of PostgreSQL").await?;
-            stateful::gone(claims.clone(), &claim.name_any()).await?;
+        // By its name, which is made from those of the StatefulSet and its pod: others may have labelled theirs the same.
+        if delete(&claims, CLAIM, "the volume claim of PostgreSQL").await? {
+            stateful::gone(claims, CLAIM).await?;
         }
         notes::forget(site).await?;
     }

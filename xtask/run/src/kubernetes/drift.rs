@@ -9,6 +9,7 @@ mod fields;
 
 use std::fmt;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::{ResourceExt, api::DynamicObject};
 use serde_json::{Value, json};
 use xtask_contract::labels;
@@ -98,7 +99,7 @@ pub(crate) fn findings(
     for entry in live.managed_fields() {
         let Some(owned) = entry.fields_v1.as_ref().map(|fields| &fields.0) else { continue };
         all.push(owned);
-        let manager = entry.manager.as_deref().unwrap_or("somebody");
+        let manager = manager(entry);
         if [apply::MANAGER, scale::MANAGER].contains(&manager) {
             ours.push(owned);
             continue;
@@ -106,10 +107,9 @@ pub(crate) fn findings(
         if MACHINERY.contains(&manager) || entry.subresource.as_deref() == Some("status") {
             continue;
         }
-        let when = entry.time.as_ref().map_or_else(String::new, |time| format!(", {}", time.0));
         root.owned(owned, &mut |place, how| {
             if place.is_for_the_release(kind) && !found.iter().any(|known| known.field == place.field) {
-                found.push(place.finding(how, format!("{manager}{when}")));
+                found.push(place.finding(how, who(entry)));
             }
         });
     }
@@ -119,6 +119,16 @@ pub(crate) fn findings(
         }
     });
     found
+}
+
+/// Who has set the fields of this entry, and when: `kubectl-edit, 2011-04-06T20:32:17Z`.
+pub(crate) fn who(entry: &ManagedFieldsEntry) -> String {
+    let when = entry.time.as_ref().map_or_else(String::new, |time| format!(", {}", time.0));
+    format!("{}{when}", manager(entry))
+}
+
+fn manager(entry: &ManagedFieldsEntry) -> &str {
+    entry.manager.as_deref().unwrap_or("somebody")
 }
 
 /// The steps that take these fields out of the object: an operation of a JSON patch each.

@@ -87,7 +87,7 @@ async fn go_back<H: Hosting>(run: &Run<'_, H>, before: ReleaseId) -> Result<()> 
     let mut objects = Objects::of(&verified)?;
     run.kinds.leave_out(&mut objects);
     secrets::of_release(&run.site, &verified.release, &open(run, &verified)?).await?;
-    let applier = Applier { before: Some(run.objects), ..run.applier() };
+    let applier = Applier { before: Some(run.objects), release: Some(&verified.release), ..run.applier() };
     applier.apply_all(&objects.config).await?;
     applier.apply_all(&objects.processes).await?;
     let (names, deadline) = (objects.deployments(), Instant::now() + RETURN);

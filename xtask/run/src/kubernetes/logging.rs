@@ -24,7 +24,7 @@ pub(crate) async fn up(site: &Site<'_>, objects: &str, progress: &dyn Progress) 
     let objects =
         Objects::parse(objects, || format!("reading the objects of the log shipper of {}", site.env))?;
     let kinds = Kinds::of_objects(site.client, &objects).await?;
-    let applier = Applier { client: site.client, kinds: &kinds, take_over: &[], before: None };
+    let applier = Applier { client: site.client, kinds: &kinds, take_over: &[], before: None, release: None };
     for object in &objects.namespace {
         match applier.apply(object).await {
             // One that was given is taken as it is.
@@ -75,8 +75,7 @@ pub(crate) async fn down(site: &Site<'_>, progress: &dyn Progress) -> Result<boo
 /// Whether it reads on each node now.
 pub(crate) async fn is_up(site: &Site<'_>) -> Result<bool> {
     let namespace = Logging::namespace(site.namespace);
-    let set = daemon_set(&Site { namespace: &namespace, ..*site }).await?;
-    Ok(set.is_some_and(|set| stateful::Keeper::has_all(&set)))
+    stateful::is_up::<DaemonSet>(&Site { namespace: &namespace, ..*site }, NAME).await
 }
 
 async fn daemon_set(own: &Site<'_>) -> Result<Option<DaemonSet>> {

@@ -1,7 +1,10 @@
 //! A release's objects, by the moment at which they are applied.
 
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
 use kube::{ResourceExt, api::DynamicObject};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use xtask_contract::{
     Context, EnvName, Error, Result,
     labels::{self, Part},
@@ -110,8 +113,8 @@ pub(crate) fn secret<'a>(
     (name, part, immutable): (&str, Part, bool),
     values: impl Iterator<Item = (&'a str, &'a xtask_contract::Secret)>,
 ) -> Result<DynamicObject> {
-    let data: Map<String, Value> =
-        values.map(|(name, value)| (name.to_owned(), Value::from(value.expose()))).collect();
+    let data: BTreeMap<&str, ByteString> =
+        values.map(|(name, value)| (name, ByteString(value.expose().as_bytes().to_vec()))).collect();
     let secret = json!({
         "apiVersion": "v1",
         "kind": "Secret",
@@ -121,7 +124,7 @@ pub(crate) fn secret<'a>(
             "labels": labels::of_part(env, part),
         },
         "immutable": immutable,
-        "stringData": data,
+        "data": data,
     });
     serde_json::from_value(secret).doing(|| format!("making the Secret {name}"))
 }

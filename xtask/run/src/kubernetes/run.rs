@@ -2,8 +2,7 @@
 //! only then the process types change, all at one moment.
 
 use std::{
-    cell::OnceCell,
-    collections::BTreeSet,
+    cell::{Cell, OnceCell},
     time::{Duration, Instant},
 };
 
@@ -28,7 +27,10 @@ use super::{
     notes,
     objects::{called, kind},
     prune::{self, Keep},
-    scale, secrets, start_service, stateful, status, watch,
+    restart::restart,
+    scale,
+    secrets::{self, Stand},
+    start_service, stateful, status, watch,
 };
 use crate::{Job, Ran, Status, history::Outcome, postgres_url::PostgresUrl};
 
@@ -43,6 +45,8 @@ pub(super) struct Run<'a, H> {
     pub(super) deadline: Instant,
     /// The objects of the release that the deploy was brought to last, once they are looked for and if there are any.
     before: OnceCell<Option<Objects>>,
+    /// Whether config or secrets are made anew that pods may have been started with.
+    remade: Cell<bool>,
 }
 
 /// Brings a deploy to a release.
@@ -56,11 +60,20 @@ pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, hosting: &impl Hosting) -
     if has_namespace {
         job.check_witness(notes::witness(&site).await?.as_ref())?;
     }
-    let applier =
-        Applier { client: site.client, kinds: &kinds, take_over: &job.options.take_over, before: None };
+    let take_over = &job.options.take_over;
+    let applier = Applier { client: site.client, kinds: &kinds, take_over, before: None, release: None };
     if !has_namespace {
         applier.apply_all(&objects.namespace).await?;
     }
+    // Without its namespace nothing could be asked about what is in it.
+    let told = |error: Error| match error.exit {
+        Exit::Refused if !has_namespace => {
+            let mut error = begun(error);
+            error.why.push(format!("the namespace {} was made for it, and is empty", site.namespace));
+            error
+        }
+        _ => error,
+    };
     let lock = Lock::take(&site, id, job.options, job.progress).await?;
     let run = Run {
         job,
@@ -71,6 +84,7 @@ pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, hosting: &impl Hosting) -
         lock: &lock,
         deadline,
         before: OnceCell::new(),
+        remade: Cell::new(false),
     };
     let result = tokio::select! {
         biased;
@@ -79,7 +93,7 @@ pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, hosting: &impl Hosting) -
         signal = crate::interrupted() => Err(stopped(&run, signal?)),
     };
     lock.release().await;
-    result
+    result.map_err(told)
 }
 
 fn stopped(run: &Run<'_, impl Hosting>, signal: &str) -> Error {
@@ -97,22 +111,20 @@ impl<H: Hosting> Run<'_, H> {
         let witness = notes::witness(site).await?;
         job.check_witness(witness.as_ref())?;
         let _ = self.before.set(objects_of(job, witness.as_ref()));
-        let mended = self.in_time(self.make_ready(witness.as_ref())).await?;
         let names = objects.deployments();
         let before = scale::present(site, &names).await?;
         let was_on = release_before(&before, witness.as_ref());
-        let unchanged = is_unchanged(&before, &names, job.verified.release.id);
-        if unchanged {
-            status::check_pods(site, &job.verified.release).await?;
-        }
+        let mended = self.in_time(self.check(witness.as_ref(), &before)).await?;
+        self.in_time(self.make_ready()).await.map_err(begun)?;
+        let unchanged = is_unchanged(&before, &names, job.verified.release.id) && !self.remade.get();
         let migrating = Instant::now();
         if !unchanged && let Err(failure) = self.in_time(self.migrate()).await {
-            return Err(fall_back::before_the_change(self, failure, was_on).await);
+            return Err(fall_back::before_the_change(self, begun(failure), was_on).await);
         }
         let migration = migrating.elapsed();
         self.lock.confirm().await?;
-        if let Err(error) = self.change(&self.ran_before(&before, was_on)).await {
-            return Err(fall_back::after_the_change(self, error, was_on).await);
+        if let Err(error) = self.change(&before).await {
+            return Err(fall_back::after_the_change(self, begun(error), was_on).await);
         }
         // In this order: the history of a deploy that has kept none begins with the witness of before.
         notes::add_to_record(site, job.verified.release.id, Outcome::Ran).await?;
@@ -122,20 +134,16 @@ impl<H: Hosting> Run<'_, H> {
         Ok(job.ran(status, self.hosting.url().unwrap_or_default(), was_on, migration))
     }
 
-    /// Checks everything, and makes what can be made before anything changes; tells what that brings back.
-    async fn make_ready(&self, witness: Option<&Witness>) -> Result<Vec<String>> {
-        self.job.progress.step("checking");
-        let mended = self.check(witness).await?;
-        for line in &mended {
-            self.job.progress.note(&format!("{line}: it is brought back"));
-        }
-        self.job.progress.step("preparing");
+    /// Makes what can be made before anything changes.
+    async fn make_ready(&self) -> Result<()> {
         // Images come before the pods that want them: a pull that failed is not tried again for a while.
-        tokio::try_join!(self.hosting.bring_images(&self.site, self.job), self.prepare())?;
+        self.hosting.bring_images(&self.site, self.job).await?;
+        self.job.progress.step("preparing");
+        self.prepare().await?;
         for name in self.objects.stateful_sets() {
             start_service(&self.site, self.hosting, &name, self.job.progress).await?;
         }
-        Ok(mended)
+        Ok(())
     }
 
     /// The last resort, for what does not watch the time by itself.
@@ -154,15 +162,34 @@ impl<H: Hosting> Run<'_, H> {
             kinds: self.kinds,
             take_over: &self.job.options.take_over,
             before: self.before.get().and_then(Option::as_ref),
+            release: Some(&self.job.verified.release),
         }
     }
 
     /// Asks the cluster what it says to all objects; tells what of the release that runs comes back.
-    async fn check(&self, witness: Option<&Witness>) -> Result<Vec<String>> {
-        let id = self.job.verified.release.id;
-        let looks = checks::look(&self.site, &self.applier(), self.objects, id).await?;
-        let is_known = witness.is_some_and(|witness| witness.id == id);
-        Ok(if is_known { checks::mended(&looks) } else { Vec::new() })
+    async fn check(&self, witness: Option<&Witness>, present: &[Deployment]) -> Result<Vec<String>> {
+        self.job.progress.step("checking");
+        let release = &self.job.verified.release;
+        let looks = checks::look(&self.site, &self.applier(), self.objects, release.id).await?;
+        let secret = secrets::look(&self.site, release, Some(self.job.secrets)).await?;
+        let mut mended = checks::remade(&looks);
+        mended.extend(match &secret {
+            Stand::Other(line) => Some(line.clone()),
+            _ => None,
+        });
+        self.remade.set(!mended.is_empty());
+        if witness.is_some_and(|witness| witness.id == release.id) {
+            mended.extend(checks::mended(&looks));
+            let gone = secret == Stand::Missing;
+            mended.extend(gone.then(|| format!("secret/{} was not there", release.secret_name())));
+        }
+        if is_unchanged(present, &self.objects.deployments(), release.id) && checks::are_in_step(&looks) {
+            status::check_pods(&self.site, release).await?;
+        }
+        for line in &mended {
+            self.job.progress.note(&format!("{line}; it is brought back"));
+        }
+        Ok(mended)
     }
 
     /// Makes what is of no consequence before the process types change: config and secrets under new names, and
@@ -184,6 +211,9 @@ impl<H: Hosting> Run<'_, H> {
             secrets::postgres(&self.site, &PostgresUrl::parse(&postgres.variable, value)?).await?;
         }
         applier.apply_all(&self.objects.config).await?;
+        for name in self.objects.stateful_sets() {
+            stateful::label(&self.site, &name).await?;
+        }
         applier.apply_all(&self.objects.services).await
     }
 
@@ -214,10 +244,12 @@ impl<H: Hosting> Run<'_, H> {
     }
 
     /// The moment of the release, and what follows from it until all of it has arrived.
-    async fn change(&self, ran_before: &BTreeSet<String>) -> Result<()> {
+    async fn change(&self, before: &[Deployment]) -> Result<()> {
         let release = &self.job.verified.release;
         self.applier().apply_all(&self.objects.processes).await?;
-        scale::first(&self.site, release, self.objects, ran_before).await?;
+        if self.remade.get() && before.iter().any(|one| on(one) == Some(release.id)) {
+            restart(&self.site, &self.objects.deployments()).await?;
+        }
         let (names, id) = (self.objects.deployments(), release.id.to_string());
         watch::rollout(&self.site, &names, &id, self.deadline, self.job.progress)
             .await
@@ -241,17 +273,6 @@ impl<H: Hosting> Run<'_, H> {
         })
     }
 
-    /// The process types that have run here before. A Deployment that the release before had not is one that a killed
-    /// `run` has begun with, maybe without having set its number.
-    fn ran_before(&self, present: &[Deployment], was_on: Option<ReleaseId>) -> BTreeSet<String> {
-        let Some(was_on) = was_on else { return BTreeSet::new() };
-        let names = present.iter().map(ResourceExt::name_any);
-        match self.job.ledger.load(was_on) {
-            Ok(before) => names.filter(|name| before.release.processes.contains_key(name)).collect(),
-            Err(_) => names.collect(),
-        }
-    }
-
     /// Deletes what no release needs that one could go back to.
     async fn prune(&self) -> Result<()> {
         let keep = Keep::of(&self.job.verified.release, self.objects, self.job.ledger, self.job.keep);
@@ -261,6 +282,12 @@ impl<H: Hosting> Run<'_, H> {
         }
         Ok(())
     }
+}
+
+/// From here on something has been changed: what is refused now is no check's answer any more.
+fn begun(error: Error) -> Error {
+    let exit = if error.exit == Exit::Refused { Exit::Failed } else { error.exit };
+    Error { exit, ..error }
 }
 
 /// The process type that serves HTTP, and the path that tells whether it takes requests.

@@ -1,20 +1,18 @@
 //! How many processes there are of each type. That belongs to whoever scales the deploy, or to its autoscaler: a
-//! release only says how many there are at the deploy's first run.
+//! release only says with how many a type begins. A Deployment is made with that number, since without one it would begin
+//! with one, and the number is handed over to a manager of its own at once.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Instant,
-};
+use std::{collections::BTreeMap, time::Instant};
 
 use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v1::HorizontalPodAutoscaler};
 use kube::{
     Api, ResourceExt,
-    api::{ListParams, Patch, PatchParams},
+    api::{DynamicObject, ListParams, ObjectMeta, Patch, PatchParams},
 };
 use serde_json::{Value, json};
-use xtask_contract::{EnvName, Error, Progress, Release, Result};
+use xtask_contract::{EnvName, Error, Progress, Result};
 
-use super::{Site, api_error::ApiContext, judge::replicas, objects::Objects, watch};
+use super::{Site, api_error::ApiContext, apply, judge::replicas, objects::kind, watch};
 use crate::{Amount, Formation, Options, scale::resolve};
 
 /// The name under which the number of processes is owned.
@@ -32,30 +30,34 @@ pub(crate) async fn present(site: &Site<'_>, names: &[String]) -> Result<Vec<Dep
     Ok(found)
 }
 
-/// Sets the number of processes of the types that have not run here before.
-pub(crate) async fn first(
-    site: &Site<'_>,
-    release: &Release,
-    objects: &Objects,
-    ran_before: &BTreeSet<String>,
-) -> Result<()> {
-    for name in objects.deployments() {
-        let autoscaled = objects.processes.iter().any(|object| {
-            object.data.pointer("/spec/scaleTargetRef/name").is_some_and(|target| target == name.as_str())
-        });
-        let is_new = !ran_before.contains(&name);
-        if let Some(process) = release.processes.get(&name).filter(|_| is_new && !autoscaled) {
-            set(site, &name, process.count).await?;
-        }
-    }
-    Ok(())
+/// A Deployment that begins with so many processes.
+pub(crate) fn with_number(object: &DynamicObject, number: u32) -> DynamicObject {
+    let mut object = object.clone();
+    object.data["spec"]["replicas"] = json!(number);
+    object
 }
 
-/// Sets the number of processes of a type.
-async fn set(site: &Site<'_>, name: &str, count: u32) -> Result<()> {
-    patch(site, name, json!({ "spec": { "replicas": count } }))
-        .await
-        .asked(|| format!("scaling {name} to {count}"))
+/// The number alone, for its own manager to apply.
+pub(crate) fn own(object: &DynamicObject, number: u32) -> DynamicObject {
+    let metadata = ObjectMeta {
+        name: object.metadata.name.clone(),
+        namespace: object.metadata.namespace.clone(),
+        ..ObjectMeta::default()
+    };
+    DynamicObject { types: object.types.clone(), metadata, data: json!({ "spec": { "replicas": number } }) }
+}
+
+/// The number of a Deployment that was made and whose number was not handed over any more.
+pub(crate) fn to_hand_over(live: &DynamicObject) -> Option<u32> {
+    let is_owned_by = |manager: &str| {
+        live.managed_fields().iter().any(|entry| {
+            let fields = entry.fields_v1.as_ref().map_or(&Value::Null, |fields| &fields.0);
+            entry.manager.as_deref() == Some(manager) && fields.pointer("/f:spec/f:replicas").is_some()
+        })
+    };
+    let is_left = is_owned_by(apply::MANAGER) && !is_owned_by(MANAGER);
+    let number = live.data.pointer("/spec/replicas").and_then(Value::as_u64);
+    number.filter(|_| is_left && kind(live) == "Deployment").and_then(|number| number.try_into().ok())
 }
 
 async fn patch(site: &Site<'_>, name: &str, patch: Value) -> kube::Result<()> {
@@ -166,4 +168,40 @@ fn owned(autoscaler: &HorizontalPodAutoscaler, wanted: &Formation) -> Option<Str
 pub(crate) fn nothing_to_scale(env: &EnvName) -> Error {
     Error::refused(format!("scaling {env}"), "none of it runs yet")
         .next(format!("`[scale]` in k8s/envs/{env}.toml says how many processes its first `run` starts"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::from_value;
+
+    use super::*;
+
+    fn deployment(managers: &[&str]) -> DynamicObject {
+        let entry = |manager: &&str| {
+            let fields = json!({ "f:spec": { "f:replicas": {} } });
+            json!({ "manager": manager, "operation": "Apply", "fieldsV1": fields })
+        };
+        let entries: Vec<Value> = managers.iter().map(entry).collect();
+        from_value(json!({ "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": { "name": "worker", "namespace": "n", "labels": { "a": "b" }, "managedFields": entries },
+            "spec": { "replicas": 0, "paused": false } }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_number_that_was_not_handed_over_is_known_by_its_owner() {
+        assert_eq!(to_hand_over(&deployment(&["xtask"])), Some(0));
+        assert_eq!(to_hand_over(&deployment(&["xtask", MANAGER])), None);
+        assert_eq!(to_hand_over(&deployment(&[MANAGER, "kubectl"])), None);
+    }
+
+    #[test]
+    fn a_type_is_made_with_its_number_and_its_manager_owns_nothing_else() {
+        let object = deployment(&[]);
+        assert_eq!(with_number(&object, 2).data["spec"], json!({ "replicas": 2, "paused": false }));
+        let own = serde_json::to_value(own(&object, 2)).unwrap();
+        let expected = json!({ "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": { "name": "worker", "namespace": "n" }, "spec": { "replicas": 2 } });
+        assert_eq!(own, expected);
+    }
 }

@@ -18,7 +18,7 @@ use crate::{Status, postgres_url::PostgresUrl};
 /// The names of the server's StatefulSet, of its pod, and of the claim to the volume with its data.
 const NAME: &str = "postgres";
 const POD: &str = "postgres-0";
-const CLAIM: &str = "data-postgres-0";
+pub(super) const CLAIM: &str = "data-postgres-0";
 
 /// Brings the server up; `objects` are its rendered ones.
 pub(crate) async fn up(
@@ -32,10 +32,11 @@ pub(crate) async fn up(
     let objects = objects.ok_or_else(|| Error::refused(doing(), "it has none"))?;
     let objects = Objects::parse(objects, doing)?;
     let kinds = Kinds::of_objects(site.client, &objects).await?;
-    let applier = Applier { client: site.client, kinds: &kinds, take_over: &[], before: None };
+    let applier = Applier { client: site.client, kinds: &kinds, take_over: &[], before: None, release: None };
     applier.apply_all(&objects.namespace).await?;
     secrets::postgres(site, url).await?;
-    let before = stateful::is_up(site, NAME).await?;
+    let before = stateful::is_up::<StatefulSet>(site, NAME).await?;
+    stateful::label(site, NAME).await?;
     applier.apply_all(&objects.services).await?;
     start_service(site, hosting, NAME, progress).await?;
     Ok(if before { Status::Unchanged } else { Status::Started })
@@ -60,5 +61,5 @@ pub(crate) async fn down(site: &Site<'_>, data: bool, progress: &dyn Progress) -
 
 /// Whether the server takes connections now.
 pub(crate) async fn is_up(site: &Site<'_>) -> Result<bool> {
-    stateful::is_up(site, NAME).await
+    stateful::is_up::<StatefulSet>(site, NAME).await
 }

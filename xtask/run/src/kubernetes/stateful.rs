@@ -1,5 +1,7 @@
 //! Backing services on the cluster (a `StatefulSet` or `DaemonSet` each), and what may keep one from starting.
 
+mod keeper;
+
 use std::{
     fmt::Debug,
     pin::pin,
@@ -8,12 +10,12 @@ use std::{
 
 use futures_util::StreamExt;
 use k8s_openapi::api::{
-    apps::v1::{DaemonSet, StatefulSet},
+    apps::v1::StatefulSet,
     core::v1::{Event, Pod},
 };
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, ListParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions},
     core::NamespaceResourceScope,
     runtime::{
         WatchStreamExt,
@@ -21,13 +23,15 @@ use kube::{
     },
 };
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use tokio::time;
-use xtask_contract::{Error, Result, labels};
+use xtask_contract::{Error, Progress, Result, labels};
 
+use self::keeper::{Keeper, is_outdated, is_stuck, keeps, lacks_labels};
 use super::{
     Site,
-    api_error::ApiContext,
-    containers::{Container, containers},
+    api_error::{ApiContext, code},
+    apply::MANAGER,
     judge::{self, Verdict},
     seen::Seen,
 };
@@ -35,58 +39,85 @@ use super::{
 /// The last resort: no backing service takes longer.
 const DEADLINE: Duration = Duration::from_mins(5);
 
-/// Deletes pods that an earlier run left in a state that they leave only after minutes, if at all.
-pub(crate) async fn start_over(site: &Site<'_>, component: &str) -> Result<()> {
-    let doing = || format!("looking at the pods of {component}");
+/// The pods that the object of this name keeps.
+async fn pods_of(site: &Site<'_>, name: &str) -> Result<Vec<Pod>> {
     let api: Api<Pod> = Api::namespaced(site.client.clone(), site.namespace);
-    let waits = |container: &Container<'_>| {
-        let starting = ["ContainerCreating", "PodInitializing", ""];
-        container.waits_for().is_some_and(|(reason, _)| !starting.contains(&reason))
-    };
-    for pod in api.list(&ListParams::default().labels(&of(component))).await.asked(doing)? {
-        if containers(&pod).any(|container| waits(&container) || container.restarts() > 0) {
-            api.delete(&pod.name_any(), &DeleteParams::default()).await.asked(doing)?;
-        }
+    let list = api.list(&ListParams::default().labels(&of(name))).await;
+    let mut pods = list.asked(|| format!("looking at the pods of {name}"))?.items;
+    pods.retain(|pod| keeps(name, pod));
+    Ok(pods)
+}
+
+/// Deletes pods that an earlier run left in a state that they leave only after minutes, if at all.
+pub(crate) async fn start_over(site: &Site<'_>, name: &str) -> Result<()> {
+    for pod in pods_of(site, name).await?.iter().filter(|pod| is_stuck(pod)) {
+        delete(site, pod).await?;
     }
     Ok(())
 }
 
-/// Whether a StatefulSet is there and its pods are all ready.
-pub(crate) async fn is_up(site: &Site<'_>, name: &str) -> Result<bool> {
-    let api: Api<StatefulSet> = Api::namespaced(site.client.clone(), site.namespace);
-    let set = api.get_opt(name).await.asked(|| format!("reading the StatefulSet {name}"))?;
-    Ok(set.as_ref().is_some_and(Keeper::has_all))
-}
-
-/// An object that keeps pods.
-pub(crate) trait Keeper {
-    /// Whether all of its pods are up to date and ready.
-    fn has_all(&self) -> bool;
-}
-
-impl Keeper for StatefulSet {
-    fn has_all(&self) -> bool {
-        let wanted = self.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
-        self.status.as_ref().is_some_and(|status| {
-            let current = status.update_revision == status.current_revision
-                || status.updated_replicas.unwrap_or(0) >= wanted;
-            status.observed_generation >= self.metadata.generation
-                && current
-                && status.ready_replicas.unwrap_or(0) >= wanted
-        })
+/// Deletes a pod as it was seen: one that has changed meanwhile may be starting now.
+async fn delete(site: &Site<'_>, pod: &Pod) -> Result<()> {
+    let api: Api<Pod> = Api::namespaced(site.client.clone(), site.namespace);
+    let seen = Preconditions { resource_version: pod.resource_version(), uid: pod.uid() };
+    let params = DeleteParams { preconditions: Some(seen), ..DeleteParams::default() };
+    match api.delete(&pod.name_any(), &params).await {
+        Err(error) if matches!(code(&error), Some(404 | 409)) => Ok(()),
+        other => other.map(drop).asked(|| format!("deleting the pod {}", pod.name_any())),
     }
 }
 
-impl Keeper for DaemonSet {
-    fn has_all(&self) -> bool {
-        self.status.as_ref().is_some_and(|status| {
-            let wanted = status.desired_number_scheduled;
-            status.observed_generation >= self.metadata.generation
-                && wanted > 0
-                && status.updated_number_scheduled.unwrap_or(0) >= wanted
-                && status.number_ready >= wanted
-        })
+/// Gives pods of earlier releases the labels by which a deploy's pods are selected, before anything selects by them.
+pub(crate) async fn label(site: &Site<'_>, name: &str) -> Result<()> {
+    let api: Api<Pod> = Api::namespaced(site.client.clone(), site.namespace);
+    let wanted: Value =
+        labels::of_pods(site.env).into_iter().map(|(label, value)| (label, json!(value))).collect();
+    let patch = Patch::Merge(json!({ "metadata": { "labels": wanted } }));
+    let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+    for pod in pods_of(site, name).await?.iter().filter(|pod| lacks_labels(site.env, pod)) {
+        let labelled = api.patch_metadata(&pod.name_any(), &params, &patch).await;
+        labelled.map(drop).asked(|| format!("labelling the pod {}", pod.name_any()))?;
     }
+    Ok(())
+}
+
+/// Whether the object that keeps a backing service is there and its pods are all ready.
+pub(crate) async fn is_up<K>(site: &Site<'_>, name: &str) -> Result<bool>
+where
+    K: Keeper
+        + kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned,
+{
+    let api: Api<K> = Api::namespaced(site.client.clone(), site.namespace);
+    let set = api.get_opt(name).await.asked(|| format!("reading the {} {name}", K::kind(&())))?;
+    let Some(set) = set else { return Ok(false) };
+    let pods = pods_of(site, name).await?;
+    Ok(set.is_up(&pods.iter().collect::<Vec<_>>()))
+}
+
+/// Has pods made anew that are of an earlier version of a StatefulSet whose pods are only exchanged when they are
+/// deleted, where that version is made of something else.
+pub(crate) async fn renew(site: &Site<'_>, name: &str, progress: &dyn Progress) -> Result<()> {
+    let sets: Api<StatefulSet> = Api::namespaced(site.client.clone(), site.namespace);
+    let seen = async {
+        let mut states = pin!(watch_object(sets, name).default_backoff());
+        while let Some(state) = states.next().await {
+            let Ok(Some(set)) = state else { continue };
+            let observed = set.status.as_ref().and_then(|status| status.observed_generation);
+            if observed >= set.metadata.generation {
+                return Ok(Some(set));
+            }
+        }
+        Ok(None)
+    };
+    let Some(set) = within_deadline(&format!("starting {name}"), seen).await? else { return Ok(()) };
+    for pod in pods_of(site, name).await?.iter().filter(|pod| is_outdated(&set, pod)) {
+        progress.step(&format!("starting {name} anew"));
+        delete(site, pod).await?;
+    }
+    Ok(())
 }
 
 /// Waits until the pods of a backing service are ready.
@@ -109,11 +140,16 @@ where
     let mut notes =
         pin!(watcher(notes, Config::default().fields("involvedObject.kind=Pod")).default_backoff());
     let mut seen = Seen::default();
+    let mut keeper: Option<K> = None;
     let deadline = Instant::now() + DEADLINE;
     loop {
         let now = Instant::now();
         let mut look_again = deadline;
-        for pod in seen.pods_of(name) {
+        let own: Vec<&Pod> = seen.pods.values().filter(|pod| keeps(name, pod)).collect();
+        if seen.complete.1 && keeper.as_ref().is_some_and(|keeper| keeper.is_up(&own)) {
+            return Ok(());
+        }
+        for pod in own.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
             match judge::pod_verdict(&seen, pod, now) {
                 Verdict::Failed(failure) => return Err(failure.error(doing())),
                 Verdict::Going(Some(after)) => look_again = look_again.min(now + after),
@@ -125,11 +161,7 @@ where
         }
         tokio::select! {
             biased;
-            Some(state) = states.next() => {
-                if matches!(&state, Ok(Some(set)) if set.has_all()) {
-                    return Ok(());
-                }
-            }
+            Some(state) = states.next() => if let Ok(state) = state { keeper = state },
             Some(Ok(event)) = pod_events.next() => seen.pod(event, Instant::now()),
             Some(Ok(event)) = notes.next() => seen.event(event),
             () = time::sleep_until(look_again.into()) => {}

@@ -1,5 +1,7 @@
 //! Where a deploy stands on its cluster, and what there is unlike its release.
 
+use std::collections::BTreeMap;
+
 use futures_util::future::join_all;
 use k8s_openapi::{
     api::{apps::v1::Deployment, core::v1::Pod},
@@ -9,22 +11,30 @@ use kube::{
     Api, ResourceExt,
     api::{DynamicObject, ListParams},
 };
-use xtask_contract::{Error, Release, Result, ledger::Verified};
+use xtask_contract::{Error, Release, Result, Secret, ledger::Verified};
 
 use super::{
     ApiContext, Kinds, Objects, Site,
     containers::own,
+    content,
     drift::{self, Finding},
     lease, notes,
     objects::{called, kind},
     probes,
     refusal::take_over,
+    secrets::{self, Stand},
     seen::{Stage, is_ready, process_of, release_of, stage},
 };
 use crate::status::{PodStatus, ProcessStatus, Report};
 
-/// Looks at a deploy; `verified` is the release that it is to be on, and `run` the command that runs it.
-pub(crate) async fn report(site: &Site<'_>, verified: Option<&Verified>, run: &str) -> Result<Report> {
+/// Looks at a deploy; `verified` is the release that it is to be on, `values` are its secrets, if they can be opened here,
+/// and `run` is the command that runs it.
+pub(crate) async fn report(
+    site: &Site<'_>,
+    verified: Option<&Verified>,
+    values: Option<&BTreeMap<String, Secret>>,
+    run: &str,
+) -> Result<Report> {
     let (witness, receipts, changing, deployments, pods, events) = tokio::try_join!(
         notes::witness(site),
         notes::receipts(site),
@@ -44,7 +54,7 @@ pub(crate) async fn report(site: &Site<'_>, verified: Option<&Verified>, run: &s
     report.processes = deployments.iter().map(|one| process(one, &pods)).collect();
     report.since = deployments.iter().filter_map(arrived).max();
     if let Some(verified) = verified.filter(|_| !deployments.is_empty()) {
-        (report.drift, report.next) = drift_of(site, verified, &report.processes, run).await?;
+        (report.drift, report.next) = drift_of(site, verified, values, &report.processes, run).await?;
     }
     Ok(report)
 }
@@ -108,6 +118,7 @@ fn pod(pod: &Pod) -> PodStatus {
 async fn drift_of(
     site: &Site<'_>,
     verified: &Verified,
+    values: Option<&BTreeMap<String, Secret>>,
     processes: &[ProcessStatus],
     run: &str,
 ) -> Result<(Vec<String>, Option<String>)> {
@@ -117,15 +128,15 @@ async fn drift_of(
     let (mut drift, mut by_hand, mut steps) = (Vec::new(), Vec::new(), Vec::new());
     let checked: Vec<_> = objects.all().filter(|object| kind(object) != "Job").collect();
     let looked = join_all(checked.iter().map(|object| object_drift(site, &kinds, object))).await;
-    for (object, found) in checked.iter().zip(looked) {
-        match found? {
-            None => drift.push(format!("{} is not there", called(object))),
-            Some(found) => {
-                drift.extend(found.iter().map(|one| format!("{} {one}", called(object))));
-                by_hand.extend(found.into_iter().filter(Finding::is_foreign).map(|one| one.field));
-            }
-        }
+    for (object, (lines, fields)) in checked.iter().zip(looked.into_iter().collect::<Result<Vec<_>>>()?) {
+        drift.extend(lines.into_iter().map(|line| format!("{} {line}", called(object))));
+        by_hand.extend(fields);
     }
+    drift.extend(match secrets::look(site, &verified.release, values).await? {
+        Stand::InStep => None,
+        Stand::Missing => Some(format!("secret/{} is not there", verified.release.secret_name())),
+        Stand::Other(line) => Some(line),
+    });
     if !by_hand.is_empty() {
         steps.push(format!(
             "put what was set by hand into the release (k8s/objects or the deploy's file), or take it: `{run} {}`",
@@ -140,16 +151,26 @@ async fn drift_of(
     Ok((drift, (!steps.is_empty()).then(|| steps.join("; "))))
 }
 
-/// What is not as it is to be in an object; nothing, if it is not there.
+/// What is not as it is to be in an object, a line each, and which fields of it were set by hand.
 async fn object_drift(
     site: &Site<'_>,
     kinds: &Kinds,
     object: &DynamicObject,
-) -> Result<Option<Vec<Finding>>> {
-    let Ok(api) = kinds.api(site.client, object) else { return Ok(Some(Vec::new())) };
+) -> Result<(Vec<String>, Vec<String>)> {
+    let Ok(api) = kinds.api(site.client, object) else { return Ok((Vec::new(), Vec::new())) };
     let live = api.get_opt(&object.name_any()).await.asked(|| format!("reading {}", called(object)))?;
-    let found = live.map(|live| drift::findings(object, None, &live));
-    Ok(found.map(|found| found.into_iter().filter(Finding::is_drift).collect()))
+    Ok(match live {
+        None => (vec!["is not there".to_owned()], Vec::new()),
+        Some(live) if content::is_named_by_it(object) && content::is_other(object, &live) => {
+            (vec![content::words(&live.metadata)], Vec::new())
+        }
+        Some(live) => {
+            let mut found = drift::findings(object, None, &live);
+            found.retain(Finding::is_drift);
+            let lines = found.iter().map(ToString::to_string).collect();
+            (lines, found.into_iter().filter(Finding::is_foreign).map(|one| one.field).collect())
+        }
+    })
 }
 
 /// Refuses if a process of the release that runs is not as that says: no apply changes a pod.

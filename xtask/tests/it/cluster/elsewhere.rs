@@ -134,6 +134,9 @@ impl Story {
         let refused = self.prod(["run"]).env("KUBECONFIG", &path).run();
         refused.refused("this user may not create, delete, patch deployments").says("leases");
         assert!(!in_prod(&["get", "leases", "--output=name"]).contains("lease"), "it took the lock");
+        let admin = self.prod(["admin"]).args(["--", "check"]).input("").env("KUBECONFIG", &path).run();
+        admin.refused("this user may not create, delete jobs").says("pods/attach");
+        assert_eq!(in_prod(&["get", "jobs", "--selector=twelve-factor.dev/part=admin", "--output=name"]), "");
     }
 
     fn down_leaves_the_other_deploy_alone(&self) {

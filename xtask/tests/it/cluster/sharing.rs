@@ -3,15 +3,17 @@
 use rustix::process::Signal;
 use serde_json::json;
 
-use super::Story;
-use crate::support::kind::{kubectl, release_of_pods};
+use super::{Story, in_use};
+use crate::support::kind::{environment_of_pods, kubectl, release_of_pods};
 
 const FIELD: &str = ".spec.template.spec.terminationGracePeriodSeconds";
 
 pub(crate) fn tell(story: &Story) {
+    story.the_first_run_began_with_the_numbers_that_were_asked_for();
     story.a_dry_run_shows_what_would_change_and_changes_nothing();
     story.a_field_that_somebody_took_is_drift_and_a_conflict();
     story.what_overrides_the_release_is_drift_and_is_taken_out_again();
+    story.a_secret_that_was_made_again_under_its_name_is_found_by_its_content();
     story.the_number_of_processes_belongs_to_whoever_scales();
     story.what_a_release_no_longer_has_is_deleted();
     story.two_runs_come_one_after_the_other();
@@ -19,6 +21,21 @@ pub(crate) fn tell(story: &Story) {
 }
 
 impl Story {
+    /// A worker that ran once has sent once.
+    fn the_first_run_began_with_the_numbers_that_were_asked_for(&self) {
+        let scaled = |name: &str| {
+            let of_it = format!("--field-selector=reason=ScalingReplicaSet,involvedObject.name={name}");
+            kubectl(&["get", "events", &of_it, "--sort-by=.metadata.creationTimestamp", "--output=name"])
+        };
+        assert_eq!(scaled("worker"), "");
+        let first = scaled("web").lines().next().unwrap().to_owned();
+        let message = kubectl(&["get", &first, "--output=jsonpath={.message}"]);
+        let count = self.checkout.deploy("dev").count("web");
+        assert!(message.ends_with(&format!(" to {count}")), "{message}");
+        let selector = kubectl(&["get", "service", "web", "--output=jsonpath={.spec.selector}"]);
+        assert!(selector.contains(r#""app.kubernetes.io/instance":"dev""#), "{selector}");
+    }
+
     fn a_dry_run_shows_what_would_change_and_changes_nothing(&self) {
         let before = release_of_pods();
         self.xtask(["run", "--env", "dev", "--dry-run"])
@@ -84,6 +101,38 @@ impl Story {
         self.release();
         self.run().done();
         self.xtask(["status", "--env", "dev"]).run().done();
+    }
+
+    fn a_secret_that_was_made_again_under_its_name_is_found_by_its_content(&self) {
+        let release = self.checkout.releases("dev").pop().unwrap().release;
+        let (secret, config) = (release.secret_name(), release.config_name());
+        let names =
+            || kubectl(&["get", "pods", "--selector=app.kubernetes.io/component=web", "--output=name"]);
+        let before = names();
+        kubectl(&["delete", "secret", &secret]);
+        kubectl(&["create", "secret", "generic", &secret, "--from-literal=DATABASE_URL=postgres://canary"]);
+        kubectl(&["delete", "configmap", &config]);
+        let told =
+            format!("secret/{secret} has not the content that its name stands for: it was set by kubectl");
+        let gone = format!("configmap/{config} is not there");
+        let status = self.xtask(["status", "--env", "dev"]).run().exits(3);
+        for line in [&told, &gone] {
+            assert!(status.stdout.contains(line.as_str()), "{}", status.stdout);
+        }
+        assert!(status.stdout.contains("`cargo xtask run --env dev` brings it back"), "{}", status.stdout);
+        let dry = self.xtask(["run", "--env", "dev", "--dry-run"]).run().exits(5);
+        assert!(
+            dry.stdout.contains(&format!("secret/{secret}")) && !dry.stdout.contains("canary"),
+            "{dry:?}"
+        );
+        let refused = self.xtask(["admin", "--env", "dev", "--", "check"]).run();
+        refused.refused("which holds what it is given, is not on the cluster");
+        in_use(|| self.run().done().says(&told));
+        self.xtask(["status", "--env", "dev"]).run().done();
+        // Pods may have been started with what was there meanwhile.
+        assert!(before.lines().all(|pod| !names().contains(pod)), "{before}");
+        let url = self.checkout.secret("dev", "DATABASE_URL");
+        assert_eq!(environment_of_pods("DATABASE_URL"), [format!("DATABASE_URL={}", url.expose())]);
     }
 
     fn the_number_of_processes_belongs_to_whoever_scales(&self) {
