@@ -338,7 +338,7 @@ mod tests {
         let object = |kind: &str, instance: &str| -> DynamicObject {
             let selector = json!({ "component": "web", "instance": instance });
             serde_json::from_value(json!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": "web" },
-                "spec": { "selector": selector, "paused": instance == "" } }))
+                "spec": { "selector": selector, "paused": instance.is_empty() } }))
             .unwrap()
         };
         let applied = |kind: &str, live: Option<&DynamicObject>| {

@@ -82,7 +82,7 @@ fn secret_change(stand: &Stand, release: &Release) -> Option<Change> {
         Stand::Other(line) => Some(format!("# {line}\n")),
     };
     let names = release.secrets.iter().flat_map(|secrets| secrets.values.keys());
-    let after = names.map(|name| format!("{name}: (sealed in the release)\n")).collect();
+    let after = names.flat_map(|name| [name.as_str(), ": (sealed in the release)\n"]).collect();
     Some(Change { object: format!("secret/{}", release.secret_name()), before, after: Some(after) })
 }
 

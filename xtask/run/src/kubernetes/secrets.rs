@@ -39,11 +39,11 @@ pub(crate) async fn look(
     match api.get_opt(&name).await {
         // Who may not look cannot tell.
         Err(error) if code(&error) == Some(403) => Ok(Stand::InStep),
-        live => Ok(stand(&live.asked(|| format!("reading the Secret {name}"))?, &name, values)),
+        live => Ok(stand(live.asked(|| format!("reading the Secret {name}"))?.as_ref(), &name, values)),
     }
 }
 
-fn stand(live: &Option<KubeSecret>, name: &str, values: Option<&BTreeMap<String, Secret>>) -> Stand {
+fn stand(live: Option<&KubeSecret>, name: &str, values: Option<&BTreeMap<String, Secret>>) -> Stand {
     let Some(live) = live else { return Stand::Missing };
     let is_other = match values {
         Some(values) => live.data.clone().unwrap_or_default() != bytes(values),
@@ -107,7 +107,7 @@ mod tests {
 
     use super::*;
 
-    fn live(data: Value, manager: &str) -> Option<KubeSecret> {
+    fn live(data: &Value, manager: &str) -> Option<KubeSecret> {
         let entry = json!({ "manager": manager, "fieldsV1": { "f:data": { "f:A": {} } } });
         from_value(json!({ "metadata": { "name": "s", "managedFields": [entry] }, "data": data })).ok()
     }
@@ -116,12 +116,12 @@ mod tests {
     fn a_secret_is_compared_by_its_values_and_by_who_made_it_where_they_are_not_known() {
         let values = BTreeMap::from([("A".to_owned(), Secret::new("canary"))]);
         let right = json!({ "A": "Y2FuYXJ5" });
-        let is_other = |live: Option<KubeSecret>, values: Option<&BTreeMap<String, Secret>>| matches!(stand(&live, "s", values), Stand::Other(line) if !line.contains("canary"));
-        assert!(is_other(live(json!({ "A": "b3RoZXI=" }), "kubectl-create"), Some(&values)));
-        assert!(is_other(live(json!({ "A": "Y2FuYXJ5", "B": "" }), "xtask"), Some(&values)));
-        assert!(!is_other(live(right.clone(), "kubectl-create"), Some(&values)));
-        assert!(is_other(live(right.clone(), "kubectl-create"), None));
-        assert!(!is_other(live(right, "xtask"), None));
-        assert_eq!(stand(&None, "s", Some(&values)), Stand::Missing);
+        let is_other = |live: Option<KubeSecret>, values: Option<&BTreeMap<String, Secret>>| matches!(stand(live.as_ref(), "s", values), Stand::Other(line) if !line.contains("canary"));
+        assert!(is_other(live(&json!({ "A": "b3RoZXI=" }), "kubectl-create"), Some(&values)));
+        assert!(is_other(live(&json!({ "A": "Y2FuYXJ5", "B": "" }), "xtask"), Some(&values)));
+        assert!(!is_other(live(&right, "kubectl-create"), Some(&values)));
+        assert!(is_other(live(&right, "kubectl-create"), None));
+        assert!(!is_other(live(&right, "xtask"), None));
+        assert_eq!(stand(None, "s", Some(&values)), Stand::Missing);
     }
 }

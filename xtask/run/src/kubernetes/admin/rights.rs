@@ -15,10 +15,7 @@ const CREATES: u32 = 35;
 /// Refuses what the cluster would refuse when the process has been started.
 pub(super) async fn check(site: &Site<'_>, id: ReleaseId, attaches: bool) -> Result<()> {
     let doing = || format!("starting a process of {id}");
-    let minor = match attaches {
-        true => minor(&site.client.apiserver_version().await.asked(doing)?.minor),
-        false => 0,
-    };
+    let minor = if attaches { minor(&site.client.apiserver_version().await.asked(doing)?.minor) } else { 0 };
     let lacking = lacking(site, &wanted(attaches, minor)).await?;
     if lacking.is_empty() {
         return Ok(());
