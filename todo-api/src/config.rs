@@ -15,8 +15,8 @@ use axum::http::{HeaderValue, Uri};
 use tracing::Level;
 
 use self::variable::{
-    Address, Choice, Described, Integer, Need, Origins, PostgresUrl, Span, Variable, WebhookSecret,
-    WebhookUrl, Word,
+    Address, Choice, Described, HostNames, Integer, Need, Origins, PostgresUrl, Span, Variable,
+    WebhookSecret, WebhookUrl, Word,
 };
 use crate::{
     admission::Admission,
@@ -81,6 +81,8 @@ variables! {
         "what deliveries are signed with after Standard Webhooks; must be set if WEBHOOK_URL is";
     WEBHOOK_ATTEMPTS: Integer<u16> = Integer::new(1, 100), Need::Default("12"),
         "how often to try a delivery, with growing pauses, before it is given up";
+    ALLOWED_HOSTS: HostNames = HostNames, Need::Optional,
+        "the names by which requests may ask for the service, with commas between them; any if not set, but on a loopback address only names of it";
     CORS_ORIGINS: Origins = Origins, Need::Optional,
         "the web origins whose pages may use the API, with commas between them; no other may if not set";
     DRAIN_DELAY: Span = Span, Need::Default("3s"),
@@ -119,6 +121,7 @@ pub(crate) struct WebConfig {
     pub(crate) body_timeout: Duration,
     pub(crate) limits: Limits,
     pub(crate) admission: Admission,
+    pub(crate) allowed_hosts: Vec<String>,
     pub(crate) cors_origins: Vec<HeaderValue>,
     pub(crate) drain_delay: Duration,
     pub(crate) shutdown_timeout: Duration,
@@ -186,6 +189,7 @@ impl WebConfig {
         let max_per_address = from.read(&MAX_PER_ADDRESS);
         let max_requests = from.read(&MAX_REQUESTS);
         let rate_limit = from.read(&RATE_LIMIT);
+        let allowed_hosts = from.read_optional(&ALLOWED_HOSTS);
         let cors_origins = from.read_optional(&CORS_ORIGINS);
         let drain_delay = from.read(&DRAIN_DELAY);
         let shutdown_timeout = from.read(&SHUTDOWN_TIMEOUT);
@@ -205,6 +209,7 @@ impl WebConfig {
                 times: Times { idle: IDLE_TIMEOUT, head: head_timeout?, answer: answer_timeout? },
             },
             admission: Admission::new(size(max_requests?), NonZeroU32::new(rate_limit?)),
+            allowed_hosts: allowed_hosts?.unwrap_or_default(),
             cors_origins: cors_origins?.unwrap_or_default(),
             drain_delay: drain_delay?,
             shutdown_timeout: shutdown_timeout?,

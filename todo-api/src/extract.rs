@@ -3,17 +3,20 @@
 use std::collections::BTreeSet;
 
 use axum::{
-    body::Bytes,
+    body::{Bytes, HttpBody},
     extract::{FromRequest, FromRequestParts, Path, Request, rejection::PathRejection},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use serde_json::{Map, Value};
 use tokio::time::timeout;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
     app::App,
-    fields::{Fields, FromFields},
+    fields::{Fields, FromFields, Noted},
+    idempotency::Key,
+    object::Object,
     problem::{FieldError, Kind, Problem},
 };
 
@@ -22,6 +25,14 @@ pub(crate) const BODY_LIMIT: usize = 64 * 1024;
 
 /// The JSON object in the body.
 pub(crate) struct Payload<T>(pub(crate) T);
+
+/// A wish without content, as a page of another origin cannot have it: a form cannot send JSON, and a script must ask first.
+/// An empty object in the body, or a key and no body, as the page of the release before sends it.
+pub(crate) struct Wish;
+
+/// Nothing, said in JSON, as forms of other sites cannot say it.
+#[derive(ToSchema)]
+pub(crate) struct Empty {}
 
 /// The query parameters.
 pub(crate) struct Query<T>(pub(crate) T);
@@ -37,22 +48,51 @@ impl<T: FromFields> FromRequest<App> for Payload<T> {
     }
 }
 
+impl FromRequest<App> for Wish {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        if Key::of(request.headers())?.is_some() && request.body().is_end_stream() {
+            return Ok(Self);
+        }
+        Payload::<Empty>::from_request(request, app).await.map(|_| Self)
+    }
+}
+
+impl FromFields for Empty {
+    fn read(_: &mut Fields) -> Result<Self, Noted> {
+        Ok(Self {})
+    }
+}
+
 impl<T: FromFields> Payload<T> {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
-        let value = serde_json::from_slice(body).map_err(|error| {
-            Problem::new(Kind::MalformedRequest, format!("the body is not JSON: {error}"))
+        let Object { values, repeated } = serde_json::from_slice(body).map_err(|error| {
+            Problem::new(Kind::MalformedRequest, format!("the body is not a JSON object: {error}"))
         })?;
-        let Value::Object(values) = value else {
-            return Err(Problem::new(Kind::MalformedRequest, "the body must be a JSON object"));
-        };
-        Fields::read(values).map(Self).map_err(|errors| Problem::with_fields(Kind::InvalidFields, errors))
+        read(values, repeated).map(Self).map_err(|errors| Problem::with_fields(Kind::InvalidFields, errors))
     }
+}
+
+/// Reads what was given, of which nothing may be given twice.
+fn read<T: FromFields>(values: Map<String, Value>, repeated: BTreeSet<String>) -> Result<T, Vec<FieldError>> {
+    let mut errors: Vec<_> =
+        repeated.into_iter().map(|name| FieldError::new(name, "is given more than once")).collect();
+    match Fields::read(values) {
+        Ok(read) if errors.is_empty() => return Ok(read),
+        Ok(_) => {}
+        Err(more) => errors.extend(more),
+    }
+    Err(errors)
 }
 
 /// The bytes of a body that is said to be JSON.
 pub(crate) async fn json_body(request: Request, app: &App) -> Result<Bytes, Problem> {
     if !is_json(request.headers()) {
         return Err(Problem::new(Kind::UnsupportedMediaType, "the body must be application/json"));
+    }
+    if is_encoded(request.headers()) {
+        return Err(Problem::new(Kind::UnsupportedMediaType, "the body must come without Content-Encoding"));
     }
     let body = timeout(app.body_timeout, Bytes::from_request(request, app)).await.map_err(|_| {
         Problem::new(Kind::BodyTooSlow, format!("the body did not arrive within {:?}", app.body_timeout))
@@ -72,6 +112,14 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.strip_prefix("application/").is_some_and(|kind| kind == "json" || kind.ends_with("+json"))
 }
 
+/// Whether the bytes of the body stand for others.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
 impl<S: Sync, T: FromFields> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
@@ -84,14 +132,9 @@ impl<S: Sync, T: FromFields> FromRequestParts<S> for Query<T> {
                 repeated.insert(name.into_owned());
             }
         }
-        let mut errors: Vec<_> =
-            repeated.into_iter().map(|name| FieldError::new(name, "is given more than once")).collect();
-        match Fields::read(values) {
-            Ok(query) if errors.is_empty() => return Ok(Self(query)),
-            Ok(_) => {}
-            Err(more) => errors.extend(more),
-        }
-        Err(Problem::with_fields(Kind::InvalidParameters, errors))
+        read(values, repeated)
+            .map(Self)
+            .map_err(|errors| Problem::with_fields(Kind::InvalidParameters, errors))
     }
 }
 

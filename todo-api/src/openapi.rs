@@ -14,7 +14,7 @@ use utoipa::{
 use crate::problem::{self, Document};
 
 /// What comes in bodies.
-const BODIES: [&str; 2] = ["NewTodo", "TodoPatch"];
+const BODIES: [&str; 3] = ["Empty", "NewTodo", "TodoPatch"];
 
 /// The description's frame; the routes fill it.
 #[derive(OpenApi)]
@@ -42,6 +42,7 @@ macro_rules! problems {
 problems! {
     /// What any route may answer.
     Anywhere {
+        "421": "The service does not go by the name in Host",
         "500": "Something went wrong here",
         "503": "The service cannot answer at present; try again after the time in Retry-After",
     }

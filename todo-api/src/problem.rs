@@ -20,6 +20,7 @@ pub(crate) enum Kind {
     InvalidParameters,
     InvalidFields,
     NotFound,
+    OtherHost,
     MethodNotAllowed,
     PreconditionFailed,
     BodyTooSlow,
@@ -83,6 +84,7 @@ impl Kind {
             Self::InvalidParameters => (S::BAD_REQUEST, "/problems/invalid-parameters", "Invalid parameters"),
             Self::InvalidFields => (S::UNPROCESSABLE_ENTITY, "/problems/invalid-fields", "Invalid fields"),
             Self::NotFound => (S::NOT_FOUND, "/problems/not-found", "Not found"),
+            Self::OtherHost => (S::MISDIRECTED_REQUEST, "/problems/other-host", "Other host"),
             Self::MethodNotAllowed => {
                 (S::METHOD_NOT_ALLOWED, "/problems/method-not-allowed", "Method not allowed")
             }

@@ -21,6 +21,7 @@ use crate::{
     events::{self, Announcer, Hub},
     extract, files,
     health::{self, Readiness},
+    hosts::{self, Hosts},
     layers,
     lifecycle::{Lifecycle, Signals},
     listener::Listener,
@@ -65,10 +66,17 @@ pub(crate) async fn run(config: WebConfig, inherited: Option<std::net::TcpListen
         release,
         body_timeout: config.body_timeout,
     };
-    let router =
-        router(app.clone(), config.admission, config.cors_origins, metrics.clone(), config.request_timeout);
+    let hosts = Hosts::at(listener.address()?, &config.allowed_hosts);
+    let router = router(
+        app.clone(),
+        hosts,
+        config.admission,
+        config.cors_origins,
+        metrics.clone(),
+        config.request_timeout,
+    );
 
-    let watched = watch(metrics_listener, metrics, lifecycle, limits);
+    let watched = watch(metrics_listener, metrics, &config.allowed_hosts, lifecycle, limits);
     let served = serve(listener, app, router, limits);
     let (connections, deadline, ()) = tokio::join!(served, stopping, watched);
     let connections = connections?;
@@ -92,13 +100,21 @@ async fn listen(address: SocketAddr, inherited: Option<std::net::TcpListener>) -
 }
 
 /// Serves the metrics, if anywhere, until listening is to stop.
-async fn watch(listener: Option<Listener>, metrics: Metrics, lifecycle: Lifecycle, limits: Limits) {
+async fn watch(
+    listener: Option<Listener>,
+    metrics: Metrics,
+    named: &[String],
+    lifecycle: Lifecycle,
+    limits: Limits,
+) {
     let Some(listener) = listener else { return };
-    match listener.address() {
-        Ok(address) => tracing::info!(%address, "serving metrics"),
-        Err(error) => tracing::warn!(%error, "serving metrics"),
-    }
-    if let Err(error) = server::serve(listener, metrics.routes(), lifecycle, limits).await {
+    let served = async {
+        let address = listener.address()?;
+        tracing::info!(%address, "serving metrics");
+        let hosts = from_fn_with_state(Hosts::at(address, named), hosts::check);
+        server::serve(listener, metrics.routes().layer(hosts), lifecycle, limits).await
+    };
+    if let Err(error) = served.await {
         tracing::warn!(%error, "stopped serving metrics");
     }
 }
@@ -136,6 +152,7 @@ async fn serve(listener: Listener, app: App, router: Router, limits: Limits) -> 
 /// All routes, with what happens around each of them.
 fn router(
     app: App,
+    hosts: Hosts,
     admission: Admission,
     origins: Vec<HeaderValue>,
     metrics: Metrics,
@@ -158,6 +175,7 @@ fn router(
         })
         .with_state(app);
     let router = if origins.is_empty() { router } else { router.layer(cors::layer(origins)) };
+    let router = router.layer(from_fn_with_state(hosts, hosts::check));
     surround(router, lifecycle, request_timeout).layer(from_fn_with_state(metrics, layers::observe))
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use axum::http::{HeaderValue, Uri};
+use axum::http::{HeaderValue, Uri, uri::Authority};
 use serde::Serialize;
 use sqlx::postgres::PgConnectOptions;
 
@@ -233,6 +233,28 @@ fn origin_of(text: &str) -> Option<HeaderValue> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte);
     (!rest.is_empty() && rest.bytes().all(fits)).then(|| HeaderValue::from_str(text).ok())?
+}
+
+/// Names of hosts, with commas between them, as they are compared: in lower case and without ports.
+pub(crate) struct HostNames;
+
+impl Kind for HostNames {
+    type Value = Vec<String>;
+
+    fn parse(&self, text: &str) -> Option<Vec<String>> {
+        text.split(',').map(|name| host_name(name.trim())).collect()
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::String {
+            expected: "host names such as todo.example.org, without ports and with commas between them",
+        }
+    }
+}
+
+fn host_name(text: &str) -> Option<String> {
+    let authority: Authority = text.parse().ok()?;
+    (authority.host() == text && !text.ends_with('.')).then(|| text.to_ascii_lowercase())
 }
 
 /// Where events are sent.

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     app::App,
     events::Change,
-    extract::{Id, Payload, Query},
+    extract::{Empty, Id, Payload, Query, Wish},
     idempotency::{Answer, Key, Keyed, Outcome},
     openapi,
     problem::{Kind, Problem},
@@ -173,14 +173,15 @@ async fn remove(State(app): State<App>, Id(id): Id, allowed: IfMatch) -> Result<
     path = "/api/todos/{id}/restore",
     tag = "todos",
     params(("id" = Uuid, Path)),
+    request_body = Empty,
     responses(
         (status = OK, body = Todo, headers(("ETag" = String, description = "The version in quotes"))),
-        openapi::WithParameters,
         openapi::OfOne,
+        openapi::WithBody,
         openapi::Limited, openapi::Anywhere,
     )
 )]
-async fn restore(State(app): State<App>, Id(id): Id) -> Result<impl IntoResponse, Problem> {
+async fn restore(State(app): State<App>, Id(id): Id, _: Wish) -> Result<impl IntoResponse, Problem> {
     Ok(tagged(announced(&app, Todos(&app.database).restore(id), saved).await?))
 }
 

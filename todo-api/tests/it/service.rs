@@ -16,6 +16,7 @@ mod input;
 mod limits;
 mod migrations;
 mod observability;
+mod origin;
 mod page;
 mod purge;
 mod seed;

@@ -26,14 +26,14 @@ const COUNT: [usize; 2] = [2000, 200];
 
 /// What is changed: from nothing to everything. The stream of events is not among them, as it has no end.
 const REQUESTS: [&str; 5] = [
-    "GET /api/todos?limit=2&state=open HTTP/1.1\r\nhost: test\r\n\r\n",
-    "POST /api/todos HTTP/1.1\r\nhost: test\r\nidempotency-key: \"a\"\r\ncontent-type: application/json\r\n\
+    "GET /api/todos?limit=2&state=open HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    "POST /api/todos HTTP/1.1\r\nhost: localhost\r\nidempotency-key: \"a\"\r\ncontent-type: application/json\r\n\
      content-length: 13\r\n\r\n{\"title\":\"a\"}",
-    "POST /api/todos HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\
+    "POST /api/todos HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\
      expect: 100-continue\r\n\r\nd\r\n{\"title\":\"a\"}\r\n0\r\n\r\n",
-    "PATCH /api/todos/01890a5d-ac96-774b-bcce-b302099a8057 HTTP/1.1\r\nhost: test\r\nif-match: \"1\"\r\n\
+    "PATCH /api/todos/01890a5d-ac96-774b-bcce-b302099a8057 HTTP/1.1\r\nhost: localhost\r\nif-match: \"1\"\r\n\
      content-type: application/json\r\ncontent-length: 2\r\n\r\n{}",
-    "GET /livez HTTP/1.1\r\nhost: test\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\
+    "GET /livez HTTP/1.1\r\nhost: localhost\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\
      connection: upgrade\r\nupgrade: websocket\r\n\r\n",
 ];
 

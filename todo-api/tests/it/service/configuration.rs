@@ -93,5 +93,5 @@ async fn describe_needs_nothing_and_tells_everything() {
     assert_eq!((&named("PORT")["min"], &named("PORT")["max"]), (&0.into(), &65535.into()));
     assert_eq!(named("LOG_LEVEL")["choices"], serde_json::json!(["error", "warn", "info", "debug", "trace"]));
     assert_eq!(named("DATABASE_STATEMENT_TIMEOUT")["default"], "1s");
-    assert_eq!(variables.len(), 24);
+    assert_eq!(variables.len(), 25);
 }

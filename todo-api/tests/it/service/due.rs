@@ -54,7 +54,7 @@ async fn a_deleted_todo_can_be_brought_back_as_it_was() {
     let new = json!({"title": "a", "notes": "b", "due_at": "2030-01-31T12:00:00Z"});
     let todo = create(&service, new).await;
     let url = service.url(&format!("/api/todos/{}", todo["id"].as_str().unwrap()));
-    let restore = || client.post(format!("{url}/restore")).send();
+    let restore = || client.post(format!("{url}/restore")).json(&json!({})).send();
 
     let untouched = restore().await.unwrap();
     assert_eq!(untouched.json::<Value>().await.unwrap(), todo, "what is not deleted is left as it is");
@@ -83,7 +83,8 @@ async fn of_many_who_undo_at_once_each_gets_the_todo() {
     let todo = create(&service, json!({"title": "a"})).await;
     let url = service.url(&format!("/api/todos/{}", todo["id"].as_str().unwrap()));
     client.delete(&url).send().await.unwrap();
-    let all: Vec<_> = (0..8).map(|_| tokio::spawn(client.post(format!("{url}/restore")).send())).collect();
+    let all: Vec<_> =
+        (0..8).map(|_| tokio::spawn(client.post(format!("{url}/restore")).json(&json!({})).send())).collect();
     for one in all {
         let back: Value = one.await.unwrap().unwrap().json().await.unwrap();
         assert_eq!(back["version"], 2);
@@ -100,7 +101,8 @@ async fn what_was_never_there_or_deleted_long_ago_does_not_come_back() {
     client.delete(service.url(&path)).send().await.unwrap();
     database.execute("UPDATE deleted_todos SET deleted_at = deleted_at - interval '25 hours'").await;
     for path in [path.as_str(), "/api/todos/01890a5d-ac96-774b-bcce-b302099a8057"] {
-        let answer = client.post(service.url(&format!("{path}/restore"))).send().await.unwrap();
+        let answer =
+            client.post(service.url(&format!("{path}/restore"))).json(&json!({})).send().await.unwrap();
         assert_eq!(answer.status(), 404);
     }
 
@@ -132,7 +134,7 @@ async fn the_statements_of_the_release_before_work_on_the_new_schema() {
         )
         .await;
     let url = service.url("/api/todos/01890a5d-ac96-774b-bcce-b302099a8057/restore");
-    let back: Value = Client::new().post(url).send().await.unwrap().json().await.unwrap();
+    let back: Value = Client::new().post(url).json(&json!({})).send().await.unwrap().json().await.unwrap();
     assert_eq!((&back["title"], &back["version"]), (&json!("older"), &json!(3)));
     assert!(run("migrate", &[("DATABASE_URL", &database.url())]).await.status.success());
 }

@@ -40,7 +40,7 @@ async fn every_process_tells_what_any_of_them_changed() {
     all(&mut streams, "saved", &json!({"id": id, "version": 2})).await;
     client.delete(&url).send().await.unwrap();
     all(&mut streams, "removed", &json!({"id": id, "version": 2})).await;
-    client.post(format!("{url}/restore")).send().await.unwrap();
+    client.post(format!("{url}/restore")).json(&json!({})).send().await.unwrap();
     all(&mut streams, "saved", &json!({"id": id, "version": 3})).await;
 
     // And whoever else writes: the release before this one, or a person.
@@ -246,7 +246,7 @@ async fn deaf(address: SocketAddr) -> tokio::net::TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(2048).unwrap();
     let mut stream = socket.connect(address).await.unwrap();
-    stream.write_all(b"GET /api/events HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /api/events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     stream
 }
 

@@ -29,7 +29,7 @@ impl Answer {
 pub(crate) fn post(title: &str, connection: &str) -> String {
     let body = format!("{{\"title\":\"{title}\"}}");
     format!(
-        "POST /api/todos HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\nconnection: {connection}\r\n\
+        "POST /api/todos HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: {connection}\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     )

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     database::TestDatabase,
+    http::Connection as Http,
     process::{Service, client},
 };
 
@@ -98,6 +99,65 @@ async fn what_is_no_json_object_is_refused() {
         assert_eq!(response.status(), status, "{what}");
         if status != 201 {
             wrong_fields(response, &what).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_given_twice_is_named_and_what_is_encoded_is_not_guessed() {
+    let database = TestDatabase::migrated().await;
+    let service = Service::ready(&database, &[]).await;
+    let url = service.url("/api/todos");
+    let todo: Value =
+        client().post(&url).json(&json!({"title": "a"})).send().await.unwrap().json().await.unwrap();
+    let todo_url = format!("{url}/{}", todo["id"].as_str().unwrap());
+    let json = "application/json";
+    for (method, url) in [(Method::POST, &url), (Method::PATCH, &todo_url)] {
+        for (body, fields) in [
+            (r#"{"title": "a", "title": "b"}"#, &["title"][..]),
+            (
+                r#"{"title": "a", "notes": null, "titl\u0065": "a", "notes": 1, "more": 2}"#,
+                &["more", "notes", "notes", "title"],
+            ),
+        ] {
+            let request = client().request(method.clone(), url).header("content-type", json).body(body);
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), 422, "{body}");
+            assert_eq!(wrong_fields(response, body).await, fields, "{body}");
+        }
+        for (coding, status) in [("gzip", 415), ("br, gzip", 415), ("", 415), ("Identity", 200)] {
+            let request = client().request(method.clone(), url).header("content-encoding", coding);
+            let response = request.json(&json!({"title": "b"})).send().await.unwrap();
+            let expected = if status == 200 && method == Method::POST { 201 } else { status };
+            assert_eq!(response.status(), expected, "{coding}");
+            if status == 415 {
+                wrong_fields(response, coding).await;
+            }
+        }
+    }
+    assert_eq!(
+        service.get("/api/todos").await.json::<Value>().await.unwrap()["items"].as_array().unwrap().len(),
+        2
+    );
+}
+
+#[tokio::test]
+async fn a_request_says_once_whom_it_is_for() {
+    let database = TestDatabase::migrated().await;
+    let service = Service::ready(&database, &[]).await;
+    for (head, status) in [
+        ("GET /api/todos HTTP/1.1\r\n", 400),
+        ("GET /livez HTTP/1.1\r\n", 400),
+        ("GET /api/todos HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n", 400),
+        ("GET /api/todos HTTP/1.1\r\nhost: local host\r\n", 400),
+        ("GET /api/todos HTTP/1.1\r\nhost: localhost\r\n", 200),
+    ] {
+        let mut connection = Http::open(service.address).await.unwrap();
+        let answer = connection.request(&format!("{head}\r\n")).await.unwrap();
+        assert_eq!(answer.status, status, "{head}");
+        if status == 400 {
+            let problem: Value = serde_json::from_str(&answer.body).unwrap();
+            assert_eq!(problem["type"], "/problems/malformed-request", "{head}");
         }
     }
 }

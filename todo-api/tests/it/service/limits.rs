@@ -13,7 +13,7 @@ use super::{
     process::{PATIENCE, Service, client},
 };
 
-const PROBE: &str = "GET /livez HTTP/1.1\r\nhost: test\r\n\r\n";
+const PROBE: &str = "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 async fn is_problem(response: Response, status: u16, kind: &str) {
     assert_eq!(response.status(), status);

@@ -99,7 +99,7 @@ async fn whoever_watches_and_the_webhook_hear_of_it_and_it_can_be_undone() {
         .unwrap();
     assert_eq!(removed, 1);
     let url = service.url("/api/todos/00000000-0000-8000-8000-000000000001/restore");
-    assert_eq!(client().post(url).send().await.unwrap().status(), 200);
+    assert_eq!(client().post(url).json(&serde_json::json!({})).send().await.unwrap().status(), 200);
 }
 
 #[tokio::test]

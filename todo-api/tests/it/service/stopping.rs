@@ -16,8 +16,8 @@ use super::{
     process::{PATIENCE, Service},
 };
 
-const GET: &str = "GET /api/todos HTTP/1.1\r\nhost: test\r\n\r\n";
-const PROBE: &str = "GET /livez HTTP/1.1\r\nhost: test\r\n\r\n";
+const GET: &str = "GET /api/todos HTTP/1.1\r\nhost: localhost\r\n\r\n";
+const PROBE: &str = "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 /// Adds todos until the service refuses connections; anything else that goes wrong is an error.
 async fn add_until_refused(

@@ -142,7 +142,7 @@ async fn changes_are_told_once_and_in_their_order() {
     }
     let url = service.url(&format!("/api/todos/{}", todo["id"].as_str().unwrap()));
     assert_eq!(client().delete(&url).send().await.unwrap().status(), 204);
-    assert_eq!(client().post(format!("{url}/restore")).send().await.unwrap().status(), 200);
+    assert_eq!(client().post(format!("{url}/restore")).json(&json!({})).send().await.unwrap().status(), 200);
     // Refused at first, it still comes before the others.
     receiver.refusals.lock().unwrap().insert("a".into(), 1);
     let _workers = [worker(&database, &receiver.url, "5"), worker(&database, &receiver.url, "5")];

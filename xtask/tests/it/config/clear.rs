@@ -29,6 +29,7 @@ fn all_variables_are_listed_in_short_lines_with_where_they_come_from() {
     assert!(outcome.stdout.contains("DATABASE_URL                -        release\n"), "{}", outcome.stdout);
     checkout.xtask(["config", "set", "--secret", "DATABASE_URL"]).input("postgres://canary@h/d").run().done();
     let listed = "\
+ALLOWED_HOSTS               -         default
 ANSWER_TIMEOUT              30s       default
 BIND_ADDRESS                0.0.0.0   default
 BODY_TIMEOUT                5s        default
@@ -61,14 +62,14 @@ WEBHOOK_URL                 -         default
     let entry = |row: usize| outcome.json()[row].clone();
     let source = |file: &str| format!("k8s/envs/{file}");
     assert_eq!(
-        entry(3),
+        entry(4),
         json!({"name": "COLOUR", "value": "red", "secret": false, "source": source("local.toml")})
     );
     assert_eq!(
-        entry(8),
+        entry(9),
         json!({"name": "DATABASE_URL", "value": null, "secret": true, "source": source("local.secrets.toml")})
     );
-    assert_eq!(entry(17), json!({"name": "PORT", "value": null, "secret": false, "source": "missing"}));
+    assert_eq!(entry(18), json!({"name": "PORT", "value": null, "secret": false, "source": "missing"}));
 }
 
 #[test]
