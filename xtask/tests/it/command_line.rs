@@ -35,7 +35,7 @@ fn every_verb_explains_itself_with_an_example() {
 
 #[test]
 fn wrong_usage_is_named_as_such() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     let wrong = |args: &[&str], word: &str| {
         checkout.xtask([]).args(args).run().exits(2).says(word).prints("");
     };
@@ -59,14 +59,14 @@ fn outside_of_a_checkout_it_says_where_to_go() {
 
 #[test]
 fn any_folder_of_the_checkout_will_do() {
-    let checkout = Checkout::fresh();
-    let outcome = checkout.xtask(["down", "--json"]).from(&checkout.path("todo-api/src")).run().done();
+    let checkout = Checkout::without_source();
+    let outcome = checkout.xtask(["down", "--json"]).from(&checkout.path("k8s/objects")).run().done();
     assert_eq!(outcome.text("env"), "local");
 }
 
 #[test]
 fn a_deploy_that_is_not_there_is_refused_with_those_that_are() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     for verb in ["release", "down"] {
         let outcome = checkout.xtask([verb, "--env", "prdo"]).run();
         outcome.refused("there is no k8s/envs/prdo.toml").says("(dev, local, prod)");
@@ -75,7 +75,7 @@ fn a_deploy_that_is_not_there_is_refused_with_those_that_are() {
 
 #[test]
 fn a_deploy_whose_cluster_is_not_named_yet_says_so() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     for verb in ["status", "down"] {
         let outcome = checkout.xtask([verb, "--env", "prod"]).run();
         outcome.refused("target.context in its file names none").says("kubectl config get-contexts");
@@ -84,7 +84,7 @@ fn a_deploy_whose_cluster_is_not_named_yet_says_so() {
 
 #[test]
 fn a_stage_refuses_to_do_the_work_of_the_one_before_it() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     checkout.xtask(["release", "--env", "local"]).run().refused("run `cargo xtask build`");
     checkout.xtask(["run"]).run().refused("run `cargo xtask release --env local`");
     checkout.xtask(["run", "2011-04-06-20:32:17"]).run().refused("there is no such release");
@@ -97,7 +97,7 @@ fn a_stage_refuses_to_do_the_work_of_the_one_before_it() {
 
 #[test]
 fn standard_output_carries_one_json_document_and_nothing_else() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     let outcome = checkout.xtask(["down", "--json"]).run().done();
     assert_eq!(outcome.json(), serde_json::json!({ "env": "local", "stopped": false, "data": "kept" }));
     let outcome = checkout.xtask(["--json", "release", "--env", "local"]).run().exits(3);
@@ -138,7 +138,7 @@ fn a_clone_without_its_history_is_refused() {
 
 #[test]
 fn each_command_has_a_man_page() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     let outcome = checkout.xtask(["manual", "--json"]).run().done();
     let man = checkout.path("target/xtask/man");
     assert_eq!(outcome.text("folder"), man.display().to_string());

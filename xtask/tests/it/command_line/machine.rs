@@ -13,7 +13,7 @@ fn on_a_bare_machine(checkout: &Checkout, args: &[&str]) -> Xtask {
 
 #[test]
 fn doctor_names_what_is_missing_and_the_command_that_brings_it() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     let outcome = on_a_bare_machine(&checkout, &["doctor"]).run().exits(1);
     assert!(
         outcome.stdout.contains("lacks  git ") && outcome.stdout.contains("there is no command `git`"),
@@ -40,7 +40,7 @@ fn doctor_tells_the_versions_of_what_is_there() {
 
 #[test]
 fn setup_without_python_says_what_to_install() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     let outcome = on_a_bare_machine(&checkout, &["setup", "--check"]).run().exits(1);
     outcome
         .says("installing ansible-core for this checkout")

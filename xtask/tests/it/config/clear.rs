@@ -23,7 +23,7 @@ variable = "DATABASE_URL"
 
 #[test]
 fn all_variables_are_listed_in_short_lines_with_where_they_come_from() {
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image();
     fs::write(checkout.path(FILE), DEPLOY.replace("PORT = 30_000", "COLOUR = 'red'")).unwrap();
     let outcome = checkout.xtask(["config"]).run().done();
     assert!(outcome.stdout.contains("DATABASE_URL                -        release\n"), "{}", outcome.stdout);
@@ -74,7 +74,7 @@ WEBHOOK_URL                 -         default
 
 #[test]
 fn without_a_build_the_files_are_listed_and_changed() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     fs::write(checkout.path(FILE), DEPLOY).unwrap();
     let list =
         "DATABASE_URL  -      release\nLOG_LEVEL     info   local.toml\nPORT          30000  local.toml\n";
@@ -88,7 +88,7 @@ fn without_a_build_the_files_are_listed_and_changed() {
 
 #[test]
 fn one_value_is_printed_alone() {
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image();
     checkout.xtask(["config", "get", "LOG_LEVEL"]).run().done().prints("info\n");
     checkout.xtask(["config", "get", "REQUEST_TIMEOUT"]).run().done().prints("10s\n");
     checkout.xtask(["config", "get", "LOG_LEVLE"]).run().refused("did you mean LOG_LEVEL?");
@@ -98,7 +98,7 @@ fn one_value_is_printed_alone() {
 
 #[test]
 fn setting_changes_the_values_and_not_another_byte() {
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image();
     let path = checkout.path(FILE);
     fs::write(&path, DEPLOY).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
@@ -122,7 +122,7 @@ fn setting_changes_the_values_and_not_another_byte() {
 
 #[test]
 fn what_the_newest_build_would_refuse_is_noted_but_set() {
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image();
     let outcome = checkout.xtask(["config", "set", "PROT=1", "LOG_LEVEL=loud", "--env", "dev"]).run().done();
     let outcome = outcome.says("PROT is unknown to the newest build (did you mean PORT?)");
     outcome.says("LOG_LEVEL must be one of error, warn, info, debug, trace");
@@ -132,7 +132,7 @@ fn what_the_newest_build_would_refuse_is_noted_but_set() {
 
 #[test]
 fn one_that_is_refused_keeps_all_from_being_set_or_unset() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_release();
     let before = text(&checkout, FILE);
     let secret = "DATABASE_URL=postgres://canary@h/d";
     let outcome = checkout.xtask(["config", "set", "PORT=1", secret]).run();
@@ -147,7 +147,7 @@ fn one_that_is_refused_keeps_all_from_being_set_or_unset() {
 
 #[test]
 fn many_at_once_are_all_set() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     let running: Vec<_> = (0..10)
         .map(|number| checkout.xtask(["config", "set"]).args([format!("V{number}={number}")]).start())
         .collect();

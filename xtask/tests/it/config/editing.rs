@@ -24,7 +24,7 @@ fn kept(checkout: &Checkout, said: &str) -> String {
 
 #[test]
 fn the_edited_text_is_written_as_it_is_after_it_was_shown() {
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image();
     let outcome = edit(&checkout, TO_DEBUG).run().done();
     assert!(text(&checkout, FILE).contains("\nLOG_LEVEL = \"debug\" # for now\n"));
     let diff = "-LOG_LEVEL = \"info\"\n+LOG_LEVEL = \"debug\" # for now\n";
@@ -36,7 +36,7 @@ fn the_edited_text_is_written_as_it_is_after_it_was_shown() {
 
 #[test]
 fn visual_goes_before_editor_and_one_of_them_must_be_there() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     edit(&checkout, "false").env("VISUAL", TO_DEBUG).run().done();
     assert_eq!(checkout.deploy("local").config["LOG_LEVEL"].0, "debug");
     checkout.xtask(EDIT).run().refused("neither VISUAL nor EDITOR");
@@ -45,7 +45,7 @@ fn visual_goes_before_editor_and_one_of_them_must_be_there() {
 
 #[test]
 fn a_text_that_is_no_deploys_is_refused_and_kept() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_release();
     let before = text(&checkout, FILE);
     let refused = |editor: &str, why: &str| {
         let outcome = edit(&checkout, editor).run().refused(why);
@@ -63,7 +63,7 @@ fn a_text_that_is_no_deploys_is_refused_and_kept() {
 
 #[test]
 fn a_file_that_is_no_deploys_can_be_mended() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     let good = text(&checkout, FILE);
     fs::write(checkout.path(FILE), format!("{good}\nnonsense\n")).unwrap();
     checkout.xtask(["config"]).run().refused("reading k8s/envs/local.toml");
@@ -73,7 +73,7 @@ fn a_file_that_is_no_deploys_can_be_mended() {
 
 #[test]
 fn what_somebody_else_writes_meanwhile_is_not_overwritten() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     let theirs = text(&checkout, FILE) + "# theirs\n";
     let meanwhile = format!("echo '# theirs' >> {FILE}; echo '# mine' >>");
     let outcome = edit(&checkout, &meanwhile).run().refused("the file was changed while you edited it");
@@ -83,7 +83,7 @@ fn what_somebody_else_writes_meanwhile_is_not_overwritten() {
 
 #[test]
 fn without_a_terminal_nothing_is_written_unless_told() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     let before = text(&checkout, FILE);
     let outcome = checkout.xtask(["config", "edit"]).env("EDITOR", TO_DEBUG).input("y\n").run();
     let outcome = outcome.refused("there is no terminal to answer at").says("answer with --yes");
@@ -93,7 +93,7 @@ fn without_a_terminal_nothing_is_written_unless_told() {
 
 #[test]
 fn at_a_terminal_it_asks_and_offers_to_edit_again() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     let before = text(&checkout, FILE);
     let start = |editor: &str| {
         let terminal = Terminal::new();

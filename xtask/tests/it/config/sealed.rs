@@ -20,7 +20,7 @@ const SEAL: [&str; 4] = ["config", "set", "--secret", "TOKEN"];
 
 #[test]
 fn a_secret_comes_by_standard_input_and_shows_nowhere() {
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image();
     let url = format!("postgres://todo:{CANARY}@h/todo");
     let seal = ["config", "set", "--secret", "DATABASE_URL"];
     let outcome = checkout.xtask(seal).input(&format!("{url}\n")).run().done();
@@ -40,7 +40,7 @@ fn a_secret_comes_by_standard_input_and_shows_nowhere() {
 
 #[test]
 fn a_value_that_makes_no_sense_is_noted_or_refused_and_not_repeated() {
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image();
     let seal = |args: &[&str], value: &str| checkout.xtask(["config", "set"]).args(args).input(value).run();
     seal(&["--secret", "TOKEN"], "\n").refused("its value is empty");
     seal(&["--secret", "TOKEN"], "a\0b").refused("zero byte");
@@ -60,7 +60,7 @@ fn a_value_that_makes_no_sense_is_noted_or_refused_and_not_repeated() {
 
 #[test]
 fn sealing_takes_the_variable_out_of_the_clear_and_unsetting_out_of_both() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     let before = text(&checkout, "k8s/envs/local.toml");
     checkout.xtask(["config", "set", &format!("TOKEN={CANARY}")]).run().done();
     let outcome = checkout.xtask(SEAL).input(CANARY).run().done().says("TOKEN stood in the clear");
@@ -80,7 +80,7 @@ fn sealing_takes_the_variable_out_of_the_clear_and_unsetting_out_of_both() {
 
 #[test]
 fn at_a_terminal_a_secret_is_asked_for_and_not_shown() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     let mut terminal = Terminal::new();
     let child = checkout.xtask(SEAL).start_at(&terminal);
     terminal.shows("TOKEN (it is not shown): ");
@@ -104,7 +104,7 @@ fn at_a_terminal_a_secret_is_asked_for_and_not_shown() {
 
 #[test]
 fn rekeying_lets_one_in_and_another_one_out() {
-    let (checkout, other) = (Checkout::fresh(), Checkout::fresh());
+    let (checkout, other) = (Checkout::without_source(), Checkout::without_source());
     checkout.xtask(SEAL).input(CANARY).run().done();
     let [mine, theirs] =
         [&checkout, &other].map(|one| Identity::of_this_machine(&one.repo()).unwrap().recipient());
@@ -142,7 +142,7 @@ fn killed_at_any_step_sealing_is_mended_by_the_same_command() {
     if !needs::strace() {
         return;
     }
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     let clear = checkout.path("k8s/envs/local.toml");
     let bare = fs::read_to_string(&clear).unwrap();
     checkout.xtask(["config", "set", &format!("TOKEN={CANARY}")]).run().done();

@@ -3,14 +3,14 @@
 use serde_json::json;
 use xtask_contract::ledger::Verified;
 
-use super::{RELEASE, assert_is_a_chain};
+use super::assert_is_a_chain;
 use crate::support::checkout::Checkout;
 
 #[test]
 fn a_rollback_is_a_new_release_with_the_image_and_the_config_of_before() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_release();
     checkout.configure("local", "LOG_LEVEL", "debug");
-    checkout.xtask(RELEASE).run().done();
+    checkout.release("local");
     checkout.configure("local", "LOG_LEVEL", "warn");
     let first = checkout.ids("local")[0].to_string();
     let made = checkout.xtask(["rollback", &first, "--no-run", "--json"]).run().done();
@@ -31,7 +31,7 @@ fn a_rollback_is_a_new_release_with_the_image_and_the_config_of_before() {
 
 #[test]
 fn there_is_no_going_back_to_nothing_or_to_what_is_newest() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_release();
     checkout.xtask(["rollback", "--no-run"]).run().refused("none of its releases has run here");
     let newest = checkout.ids("local")[0].to_string();
     checkout.xtask(["rollback", "--no-run", &newest]).run().refused("it is the newest release already");
@@ -40,10 +40,10 @@ fn there_is_no_going_back_to_nothing_or_to_what_is_newest() {
 
 #[test]
 fn an_objects_file_of_a_rollback_is_that_of_before_under_a_new_id() {
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image();
     for level in ["info", "debug"] {
         checkout.configure("dev", "LOG_LEVEL", level);
-        checkout.xtask(["release", "--env", "dev"]).run().done();
+        checkout.release("dev");
     }
     let first = checkout.ids("dev")[0].to_string();
     checkout.xtask(["rollback", &first, "--env", "dev", "--no-run"]).run().done();

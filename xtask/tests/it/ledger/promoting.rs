@@ -9,7 +9,7 @@ const PROMOTE: [&str; 5] = ["promote", "--from", "local", "--to", "prod"];
 
 /// A checkout with a deploy `prod` that takes only what has run in `local`.
 fn with_prod() -> Checkout {
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image().and_database();
     let text = fs::read_to_string(checkout.path("k8s/envs/local.toml")).unwrap();
     fs::write(checkout.path("k8s/envs/prod.toml"), text).unwrap();
     checkout.edit_deploy("prod", |deploy| {
@@ -32,7 +32,7 @@ fn only_what_has_run_is_promoted() {
     let checkout = with_prod();
     checkout.xtask(["promote", "--from", "prod", "--to", "prod"]).run().exits(2).says("they are one deploy");
     checkout.xtask(PROMOTE).args(["--yes"]).run().refused("local has run no release yet");
-    checkout.xtask(["release", "--env", "local"]).run().done();
+    checkout.release("local");
     checkout.xtask(PROMOTE).args(["--yes"]).run().refused("local has run no release yet");
     let refused = checkout.xtask(["release", "--env", "prod"]).run().refused("never ran in local");
     refused.says("next: run it there first");
@@ -55,7 +55,7 @@ fn only_what_has_run_is_promoted() {
 #[test]
 fn a_promotion_shows_what_will_change_and_asks() {
     let checkout = with_prod();
-    checkout.xtask(["release", "--env", "local"]).run().done();
+    checkout.release("local");
     runs(&checkout);
     let before = fs::read_dir(checkout.path("k8s/envs")).unwrap().count();
     let unasked = checkout.xtask(PROMOTE).run().refused("there is no terminal to answer at");
@@ -73,7 +73,7 @@ fn a_promotion_shows_what_will_change_and_asks() {
 fn a_dirty_build_is_not_promoted_or_brought_back() {
     let checkout = with_prod();
     checkout.edit_record("dirty = false", "dirty = true");
-    checkout.xtask(["release", "--env", "local"]).run().done();
+    checkout.release("local");
     runs(&checkout);
     let refused = checkout.xtask(PROMOTE).args(["--yes"]).run().refused("was built from uncommitted inputs");
     refused.says("policy.dirty = true");

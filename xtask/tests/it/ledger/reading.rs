@@ -5,14 +5,14 @@ use std::fs;
 use serde_json::{Value, json};
 use xtask_contract::deploy::Text;
 
-use super::{RELEASE, run_in, writable};
+use super::{run_in, writable};
 use crate::support::{checkout::Checkout, command::Xtask, git::git};
 
 /// A checkout with three releases: a first one, one with another config, and a rollback.
 fn three() -> Checkout {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_release();
     checkout.configure("local", "LOG_LEVEL", "debug");
-    checkout.xtask(RELEASE).run().done();
+    checkout.release("local");
     let first = checkout.ids("local")[0].to_string();
     checkout.xtask(["rollback", &first, "--no-run"]).run().done();
     checkout
@@ -20,7 +20,7 @@ fn three() -> Checkout {
 
 #[test]
 fn the_list_says_what_changed_who_did_it_and_what_runs() {
-    let checkout = three();
+    let checkout = three().and_database();
     let ids: Vec<String> = checkout.ids("local").iter().map(ToString::to_string).collect();
     let row = |place: usize, changes: Value, running: bool, fate: &str| {
         let verified = &checkout.releases("local")[place];
@@ -113,7 +113,7 @@ secrets:
     assert!(same.stdout.contains("  DATABASE_URL: same\n"), "{}", same.stdout);
 
     checkout.seal("local", "DATABASE_URL", "postgres://u:another@127.0.0.1/d");
-    checkout.xtask(RELEASE).run().done();
+    checkout.release("local");
     let diff = checkout.xtask(["releases", "diff", "--json"]).run().done().json();
     assert_eq!((&diff["secrets"], &diff["image"]), (&json!({ "DATABASE_URL": "changed" }), &Value::Null));
 }
@@ -121,8 +121,7 @@ secrets:
 #[test]
 fn the_commits_between_two_images_and_their_objects_are_shown() {
     let checkout = Checkout::built();
-    let release = || checkout.xtask(["release", "--env", "dev"]).run().done();
-    release();
+    checkout.release("dev");
     // Another image of another commit, without a compiler run: the record of the same one, under a new revision.
     fs::write(checkout.path("todo-api/note"), "a change to an input").unwrap();
     checkout.commit_all("A change to an input");
@@ -133,7 +132,7 @@ fn the_commits_between_two_images_and_their_objects_are_shown() {
         deploy.scale.insert("web".into(), 3);
         deploy.config.insert("PORT".into(), Text("8081".into()));
     });
-    release();
+    checkout.release("dev");
 
     let diff = checkout.xtask(["releases", "diff", "--env", "dev"]).run().done().stdout;
     for part in [
@@ -203,7 +202,7 @@ fn a_bundle_is_verified_with_nothing_else_at_hand() {
 
 #[test]
 fn what_is_not_there_is_named() {
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image();
     checkout.xtask(["releases", "show"]).run().refused("there is none yet");
     checkout.xtask(["releases", "export"]).run().refused("there is none yet");
     checkout

@@ -11,7 +11,7 @@ use crate::support::{
     git::git,
     http,
     image::{Image, holds},
-    needs,
+    needs, postgres,
 };
 
 #[test]
@@ -19,7 +19,7 @@ fn the_standard_age_command_opens_a_sealed_value() {
     if !needs::age() {
         return;
     }
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_release();
     let verified = checkout.releases("local").remove(0);
     let sealed = &verified.release.secrets.as_ref().unwrap().values["DATABASE_URL"].sealed;
     let file = checkout.around().join("sealed.age");
@@ -30,7 +30,7 @@ fn the_standard_age_command_opens_a_sealed_value() {
 
 #[test]
 fn without_the_identity_run_says_which_one_is_needed() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let identity = checkout.path(".xtask/identity");
     let text = fs::read_to_string(&identity).unwrap();
     let needed = text.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
@@ -41,7 +41,7 @@ fn without_the_identity_run_says_which_one_is_needed() {
         .says("XTASK_AGE_IDENTITY_FILE");
     assert!(!identity.exists(), "a new identity opens nothing that is there");
 
-    let other = Checkout::released();
+    let other = Checkout::with_release();
     let wrong = checkout
         .xtask(["run"])
         .env("XTASK_AGE_IDENTITY_FILE", other.path(".xtask/identity"))
@@ -62,7 +62,7 @@ fn without_the_identity_run_says_which_one_is_needed() {
 #[test]
 fn a_value_in_the_wrong_place_is_refused_and_not_shown() {
     const CANARY: &str = "canary";
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image();
     let variables = ["DATABASE_URL", "LOG_LEVEL", "PORT", "BIND_ADDRESS", "REQUEST_TIMEOUT", "DATABSE_URL"];
     checkout.edit_deploy("local", |deploy| {
         for variable in variables {
@@ -79,7 +79,7 @@ fn a_value_in_the_wrong_place_is_refused_and_not_shown() {
 
 #[test]
 fn a_canary_is_found_in_no_file_git_object_log_error_or_output() {
-    let checkout = Checkout::built();
+    let checkout = Checkout::built().and_database();
     // Made here: this file is among the git objects.
     let canary = Secret::random::<16>().unwrap();
     let canary = canary.expose();
@@ -108,8 +108,8 @@ fn a_canary_is_found_in_no_file_git_object_log_error_or_output() {
     run.says("listening");
     http::add(checkout.port(), "Something to log");
     outcomes.push(run.stops());
-    // A database that cannot be reached: errors are the likeliest place.
-    checkout.seal("local", "DATABASE_URL", &url("localhost", crate::support::ports::free()));
+    // A database that lets nobody in: errors are the likeliest place.
+    checkout.seal("local", "DATABASE_URL", &url("localhost", postgres::that_refuses()));
     checkout.xtask(RELEASE).run().done();
     outcomes.push(checkout.xtask(["run"]).run().exits(1));
 

@@ -17,7 +17,7 @@ struct Signed {
 
 impl Signed {
     fn new() -> Self {
-        let checkout = Checkout::built();
+        let checkout = Checkout::with_image();
         let keys = ["one.pem", "two.pem"].map(|name| checkout.around().join(name));
         for key in &keys {
             let path = key.display().to_string();

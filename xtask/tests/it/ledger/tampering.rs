@@ -20,10 +20,10 @@ struct Deploy {
 
 impl Deploy {
     fn of_three() -> Self {
-        let checkout = Checkout::built();
+        let checkout = Checkout::with_image().and_database();
         for level in ["info", "debug", "warn"] {
             checkout.configure("local", "LOG_LEVEL", level);
-            checkout.xtask(RELEASE).run().done();
+            checkout.release("local");
         }
         let releases = checkout.releases("local");
         let deploy = Self { checkout, releases };
@@ -167,7 +167,7 @@ fn what_is_older_than_what_ran_is_refused_but_a_rollback_to_it_runs() {
 
 #[test]
 fn a_release_that_was_not_made_by_this_deploy_is_refused() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_release();
     let (from, to) = (checkout.newest("local"), checkout.path("releases/dev"));
     fs::create_dir(&to).unwrap();
     copy(&from, &to);
@@ -178,9 +178,9 @@ fn a_release_that_was_not_made_by_this_deploy_is_refused() {
 
 #[test]
 fn every_file_of_a_release_is_proved() {
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image();
     for env in ["local", "dev"] {
-        checkout.xtask(["release", "--env", env]).run().done();
+        checkout.release(env);
         let folder = checkout.newest(env);
         for file in names(&folder) {
             // An altered list cannot be told from an altered file; but it is refused as well.
@@ -200,10 +200,10 @@ fn every_file_of_a_release_is_proved() {
 
 #[test]
 fn a_config_that_the_ledger_hides_from_its_checksums_is_found_by_the_next_release() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_release();
     let ledger = Ledger::of(&checkout.repo(), &name("local"));
     let first = checkout.releases("local").remove(0);
-    checkout.xtask(RELEASE).run().done();
+    checkout.release("local");
     writable(ledger.folder());
     let mut altered = first.release.clone();
     altered.config.insert("LOG_LEVEL".into(), Text("debug".into()).0);

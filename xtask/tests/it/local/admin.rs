@@ -5,7 +5,7 @@ use crate::support::{checkout::Checkout, terminal::Terminal};
 
 #[test]
 fn a_one_off_process_has_the_environment_of_the_release_that_runs_and_its_exit_code_counts() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     checkout
         .xtask(["admin", "--", "check"])
         .run()
@@ -25,16 +25,17 @@ fn a_one_off_process_has_the_environment_of_the_release_that_runs_and_its_exit_c
 
     let named = id.to_string();
     checkout
-        .xtask(["admin", "--release", &named, "--", "check"])
+        .xtask(["admin", "--release", &named, "--", "purge"])
         .run()
-        .exits(1)
+        .exits(2)
+        .says("--completed-before")
         .says("the database of local is down; `cargo xtask services up postgres --env local` starts it");
     checkout.xtask(["admin", "check"]).run().exits(2);
 }
 
 #[test]
 fn at_a_terminal_a_one_off_process_has_the_terminal() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let run = up(&checkout);
     let mut terminal = Terminal::new();
     let shell = checkout.xtask(["admin", "--", "shell"]).start_at(&terminal);

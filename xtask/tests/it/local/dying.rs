@@ -6,7 +6,7 @@ use crate::support::{PATIENCE, checkout::Checkout, http, processes::Tree};
 
 #[test]
 fn killed_run_leaves_no_process_and_the_same_command_works_again_at_once() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let mut run = checkout.xtask(["run", "--json"]).start();
     run.announces();
     let address = http::add(checkout.port(), "Outlives all of this");
@@ -23,7 +23,7 @@ fn killed_run_leaves_no_process_and_the_same_command_works_again_at_once() {
 
 #[test]
 fn killed_run_leaves_no_process_even_if_nobody_runs_it_again() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let mut run = checkout.xtask(["run", "--json"]).start();
     run.announces();
     let tree = Tree::of(run.pid());
@@ -33,7 +33,7 @@ fn killed_run_leaves_no_process_even_if_nobody_runs_it_again() {
 
 #[test]
 fn a_killed_process_is_started_again_beside_the_others() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let mut run = checkout.xtask(["run", "--json"]).start();
     run.announces();
     let address = http::add(checkout.port(), "Still here");
@@ -50,7 +50,7 @@ fn a_killed_process_is_started_again_beside_the_others() {
 
 #[test]
 fn a_killed_database_comes_back_with_all_that_was_acknowledged() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_release(); // whose server brings to disk what it acknowledges
     let mut run = checkout.xtask(["run", "--json"]).start();
     run.announces();
     let addresses: Vec<String> = (0..20).map(|_| http::add(checkout.port(), "Acknowledged")).collect();

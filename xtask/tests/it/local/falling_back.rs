@@ -36,7 +36,7 @@ fn a_process_that_never_becomes_ready() {
 /// One without a port is not taken for ready because it was started.
 #[test]
 fn a_worker_that_exits_at_its_start() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let run = up(&checkout);
     let first = serving(checkout.port());
     checkout.xtask(["scale", "worker=1"]).run().done();
@@ -54,7 +54,7 @@ fn a_worker_that_exits_at_its_start() {
 }
 
 fn falls_back(spoil: impl FnOnce(&Checkout), command: &[&str], why: &[&str]) {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let run = up(&checkout);
     let first = serving(checkout.port());
     let load = Load::start(checkout.port(), 2, habit(false));

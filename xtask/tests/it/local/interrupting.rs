@@ -20,7 +20,7 @@ const MOMENTS: [&str; 4] = [
 
 #[test]
 fn killing_the_command_that_asks_costs_nothing() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let run = up(&checkout);
     let load = Load::start(checkout.port(), 2, habit(false));
     for moment in MOMENTS {
@@ -39,7 +39,7 @@ fn killing_the_command_that_asks_costs_nothing() {
 
 #[test]
 fn killing_the_run_that_is_up_ends_all_of_it_and_the_same_command_starts_it() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let mut run = up(&checkout);
     for moment in MOMENTS {
         let id = release(&checkout);
@@ -61,7 +61,7 @@ fn killing_the_run_that_is_up_ends_all_of_it_and_the_same_command_starts_it() {
 
 #[test]
 fn whoever_comes_while_the_deploy_is_changed_waits_and_sees_for_whom_or_is_refused() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let run = up(&checkout);
     let first = serving(checkout.port());
     never_becomes_ready(&checkout);
@@ -93,7 +93,7 @@ fn whoever_comes_while_the_deploy_is_changed_waits_and_sees_for_whom_or_is_refus
 
 #[test]
 fn of_two_first_runs_at_once_one_stays_and_the_other_finds_its_release_there() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let both = [(); 2].map(|()| checkout.xtask(["run", "--json"]).start());
     let both = both.map(|mut run| (run.announces(), run));
     let (stays, ends): (Vec<_>, Vec<_>) = both.into_iter().partition(|(ran, _)| ran["status"] == "started");

@@ -15,7 +15,7 @@ const LISTENING: &str = "\"listening\"";
 
 #[test]
 fn lines_are_kept_over_restarts_take_overs_and_the_end() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let first = checkout.ids("local")[0].to_string();
     checkout.xtask(["logs"]).run().done().prints("");
     let mut follow = checkout.xtask(["logs", "--follow", "--json", "--grep", LISTENING]).start();
@@ -28,7 +28,7 @@ fn lines_are_kept_over_restarts_take_overs_and_the_end() {
     assert_eq!((&again["process"], &again["release"]), (&"web.1".into(), &first.as_str().into()));
 
     checkout.configure("local", "LOG_LEVEL", "debug");
-    checkout.xtask(["release", "--env", "local"]).run().done();
+    checkout.release("local");
     let second = checkout.ids("local")[1].to_string();
     checkout.xtask(["run"]).run().done();
     assert_eq!(follow.announces()["release"], second, "the release that took over is followed, too");
@@ -73,7 +73,7 @@ fn lines_are_kept_over_restarts_take_overs_and_the_end() {
 
 #[test]
 fn a_reader_that_has_enough_is_no_failure_and_what_is_there_is_read_quickly_whatever_it_is() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     let folder = checkout.path(".xtask/local/logs");
     fs::create_dir_all(&folder).unwrap();
     let line = |n: usize| {
@@ -98,7 +98,7 @@ fn a_reader_that_has_enough_is_no_failure_and_what_is_there_is_read_quickly_what
 
 #[test]
 fn a_deploy_goes_on_where_its_lines_cannot_be_kept() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     fs::create_dir_all(checkout.path(".xtask/local")).unwrap();
     fs::write(checkout.path(".xtask/local/logs"), "no folder").unwrap();
     let mut run = checkout.xtask(["run", "--json"]).start();

@@ -6,14 +6,14 @@ use super::falling_back::describe;
 use crate::support::{
     PATIENCE,
     checkout::{Checkout, name},
-    ports,
+    postgres,
     processes::Tree,
 };
 use rustix::process::Signal;
 
 #[test]
 fn a_port_that_is_taken_is_named_and_nothing_starts() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_release();
     let port = checkout.port();
     let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
     let refused = checkout.xtask(["run"]).run().refused(&format!("another program listens on port {port}"));
@@ -22,6 +22,7 @@ fn a_port_that_is_taken_is_named_and_nothing_starts() {
     assert!(!checkout.path(".xtask/local/postgres-home").exists(), "PostgreSQL was started");
 
     drop(listener);
+    let checkout = checkout.and_database();
     let mut run = checkout.xtask(["run", "--json"]).start();
     run.announces();
     run.stops().done();
@@ -29,7 +30,7 @@ fn a_port_that_is_taken_is_named_and_nothing_starts() {
 
 #[test]
 fn the_port_of_postgresql_being_taken_is_told_and_nothing_is_left() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let port = checkout.deploy("local").services.postgres.unwrap().port;
     let _listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
     let outcome = checkout.xtask(["run"]).run().prints("");
@@ -40,11 +41,11 @@ fn the_port_of_postgresql_being_taken_is_told_and_nothing_is_left() {
 
 #[test]
 fn a_process_that_cannot_start_is_quoted_and_nothing_is_left() {
-    let checkout = Checkout::released();
-    // A database that was attached but is not there: all is well with the config until it is used.
-    let elsewhere = format!("postgres://todo:canary-password@127.0.0.1:{}/todo", ports::free());
+    let checkout = Checkout::with_database();
+    // A database that was attached but lets nobody in: all is well with the config until it is used.
+    let elsewhere = format!("postgres://todo:canary-password@127.0.0.1:{}/todo", postgres::that_refuses());
     checkout.seal("local", "DATABASE_URL", &elsewhere);
-    checkout.xtask(["release", "--env", "local"]).run().done();
+    checkout.release("local");
     let outcome = checkout.xtask(["run"]).run().exits(1).prints("");
     let outcome = outcome.says("migrating the database: ended with exit code 1; it said:");
     let outcome = outcome.says("cannot connect to the database");
@@ -59,9 +60,9 @@ fn a_process_that_cannot_start_is_quoted_and_nothing_is_left() {
 
 #[test]
 fn an_address_that_is_not_this_machines_is_named_and_nothing_starts() {
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image();
     checkout.configure("local", "BIND_ADDRESS", "192.0.2.1"); // an address of no machine (RFC 5737)
-    checkout.xtask(["release", "--env", "local"]).run().done();
+    checkout.release("local");
     let refused = checkout.xtask(["run"]).run().refused("cannot listen on 192.0.2.1:");
     refused.says("next: correct BIND_ADDRESS or PORT in k8s/envs/local.toml");
     assert_nothing_runs(&checkout);
@@ -70,10 +71,10 @@ fn an_address_that_is_not_this_machines_is_named_and_nothing_starts() {
 
 #[test]
 fn a_web_process_that_cannot_start_takes_the_others_with_it() {
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image().and_database();
     checkout.edit_deploy("local", |deploy| _ = deploy.scale.insert("web".into(), 2));
     describe(&checkout, "/processes/0/args/0", "no-such-command");
-    checkout.xtask(["release", "--env", "local"]).run().done();
+    checkout.release("local");
     let outcome = checkout.xtask(["run"]).run().exits(1).prints("");
     outcome.says("starting web.").says("ended with exit code 2; it said:").says("no-such-command");
     assert_nothing_runs(&checkout);
@@ -85,7 +86,7 @@ fn a_web_process_that_cannot_start_takes_the_others_with_it() {
 
 #[test]
 fn told_to_stop_while_it_starts_it_leaves_nothing() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let mut run = checkout.xtask(["run"]).start();
     run.says("starting PostgreSQL");
     let tree = Tree::of(run.pid());

@@ -36,7 +36,7 @@ fn pids(state: &State) -> BTreeSet<u32> {
 
 #[test]
 fn processes_come_and_go_under_load_and_no_request_is_lost() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let run = up(&checkout);
     let load = Load::start(checkout.port(), 2, habit(false));
     let kept = Load::start(checkout.port(), 2, habit(true));
@@ -71,7 +71,7 @@ fn processes_come_and_go_under_load_and_no_request_is_lost() {
 
 #[test]
 fn each_of_three_serves_and_a_killed_one_costs_no_more_than_what_it_had_under_way() {
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image().and_database();
     checkout.edit_deploy("local", |deploy| _ = deploy.scale.insert("web".into(), 3));
     let id = release(&checkout);
     let mut run = up(&checkout);
@@ -120,7 +120,7 @@ fn each_of_three_serves_and_a_killed_one_costs_no_more_than_what_it_had_under_wa
 
 #[test]
 fn a_type_that_the_release_does_not_have_is_refused_up_or_down() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let refused = || {
         checkout
             .xtask(["scale", "wbe=2", "worker-1"])

@@ -23,9 +23,9 @@ fn no_request_on_new_connections_is_lost() {
 }
 
 fn stops_under_load(keep_alive: bool) {
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image().and_database();
     checkout.configure("local", "DRAIN_DELAY", "500ms");
-    checkout.xtask(["release", "--env", "local"]).run().done();
+    checkout.release("local");
     let mut run = checkout.xtask(["run", "--json"]).start();
     run.announces();
     let tree = Tree::of(run.pid());

@@ -23,7 +23,7 @@ pub(crate) fn habit(keep_alive: bool) -> Habit {
 
 /// Makes a release and tells its ID.
 pub(crate) fn release(checkout: &Checkout) -> String {
-    checkout.xtask(["release", "--env", "local", "--json"]).run().done().text("id")
+    checkout.release("local").to_string()
 }
 
 /// Starts what was released last, and waits until it serves.
@@ -52,7 +52,7 @@ fn no_request_is_lost_on_new_connections() {
 }
 
 fn takes_over_under_load(keep_alive: bool) {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let run = up(&checkout);
     let before = Tree::of(run.pid());
     let load = Load::start(checkout.port(), 4, habit(keep_alive));
@@ -85,7 +85,7 @@ fn takes_over_under_load(keep_alive: bool) {
 
 #[test]
 fn a_request_that_is_under_way_and_a_connection_that_is_open_are_served() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let run = up(&checkout);
     let mut idle = http::Connection::open(checkout.port()).unwrap();
     assert_eq!(idle.add("Before", true).unwrap().status, 201);
@@ -102,7 +102,7 @@ fn a_request_that_is_under_way_and_a_connection_that_is_open_are_served() {
 
 #[test]
 fn up_and_rollback_take_over_too_and_say_where_it_runs() {
-    let checkout = Checkout::built();
+    let checkout = Checkout::built().and_database();
     let mut up = checkout.xtask(["up", "--json"]).start();
     let first = up.announces()["release"].as_str().unwrap().to_owned();
     let pid = up.pid().as_raw_nonzero();
@@ -126,7 +126,7 @@ fn up_and_rollback_take_over_too_and_say_where_it_runs() {
 
 #[test]
 fn a_release_with_another_port_or_address_serves_there_and_the_old_one_is_closed() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let run = up(&checkout);
     let old = checkout.port();
     let load = Load::start(old, 2, Habit { ends_when_refused: true, ..habit(false) });
@@ -155,7 +155,7 @@ fn a_release_with_another_port_or_address_serves_there_and_the_old_one_is_closed
 
 #[test]
 fn a_release_with_another_database_of_its_own_is_refused_while_one_runs() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let run = up(&checkout);
     let first = serving(checkout.port());
     let other = ports::free();
@@ -177,7 +177,7 @@ fn a_release_with_another_database_of_its_own_is_refused_while_one_runs() {
 
 #[test]
 fn told_to_stop_in_the_middle_it_stops_all_and_says_so() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let run = up(&checkout);
     never_becomes_ready(&checkout);
     let id = release(&checkout);

@@ -41,7 +41,7 @@ fn a_todo_outlives_down_and_up() {
 
 #[test]
 fn data_are_deleted_only_when_that_is_asked_for() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let mut run = checkout.xtask(["run", "--json"]).start();
     run.announces();
     let address = http::add(checkout.port(), "Forget me");
@@ -58,7 +58,7 @@ fn data_are_deleted_only_when_that_is_asked_for() {
 
 #[test]
 fn no_secret_is_in_a_file_a_log_or_an_output() {
-    let checkout = Checkout::built();
+    let checkout = Checkout::built().and_database();
     checkout.configure("local", "LOG_LEVEL", "trace");
     let built = checkout.xtask(["build", "--json"]).run().done();
     let released = checkout.xtask(["release", "--env", "local", "--json"]).run().done();
@@ -86,7 +86,7 @@ fn no_secret_is_in_a_file_a_log_or_an_output() {
 
 #[test]
 fn run_needs_neither_compiler_nor_source_nor_any_config_but_the_releases() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::released().and_database();
     for source in ["todo-api", "k8s", "Cargo.lock", "rust-toolchain.toml", ".git"] {
         fs::rename(checkout.path(source), checkout.around().join(source)).unwrap();
     }
@@ -116,7 +116,7 @@ fn run_needs_neither_compiler_nor_source_nor_any_config_but_the_releases() {
 fn an_ordinary_user_needs_nothing_of_roots() {
     // Whoever is not root sees it in all other tests.
     let Some(user) = needs::root().then(needs::nobody) else { return };
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image();
     let program = checkout.around().join("xtask");
     fs::copy(PROGRAM, &program).unwrap();
     checkout.belongs_to(user);

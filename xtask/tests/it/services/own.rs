@@ -16,7 +16,7 @@ use crate::support::{
 
 #[test]
 fn a_server_needs_no_build_and_no_release_and_outlives_the_command() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     assert_eq!(listed(&checkout), json!({ "endpoint": null, "state": "down" }));
     let up = up(&checkout);
     let endpoint = format!("127.0.0.1:{}/todo_api", checkout.deploy("local").services.postgres.unwrap().port);
@@ -36,7 +36,7 @@ fn a_server_needs_no_build_and_no_release_and_outlives_the_command() {
 
 #[test]
 fn a_server_that_moves_to_another_port_takes_its_url_and_its_data_along() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let mut run = checkout.xtask(["run", "--json"]).start();
     run.announces();
     http::add(checkout.port(), "Moved");
@@ -55,7 +55,7 @@ fn a_server_that_moves_to_another_port_takes_its_url_and_its_data_along() {
 
 #[test]
 fn a_run_uses_the_server_that_is_there_and_leaves_it_running() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     up(&checkout);
     let server = Tree::of(postmaster(&checkout));
     let mut run = checkout.xtask(["run", "--json"]).start();
@@ -80,7 +80,7 @@ fn a_run_uses_the_server_that_is_there_and_leaves_it_running() {
 
 #[test]
 fn the_server_of_a_run_is_told_to_be_that() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let mut run = checkout.xtask(["run", "--json"]).start();
     run.announces();
     let up = checkout.xtask(["services", "up", "postgres", "--json"]).run().done();
@@ -93,7 +93,7 @@ fn the_server_of_a_run_is_told_to_be_that() {
 
 #[test]
 fn a_run_and_a_server_may_be_started_at_once() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_release();
     for title in ["One", "Two", "Three"] {
         let up = checkout.xtask(["services", "up", "postgres"]).start();
         let mut run = checkout.xtask(["run", "--json"]).start();
@@ -109,7 +109,7 @@ fn a_run_and_a_server_may_be_started_at_once() {
 
 #[test]
 fn killed_at_any_step_the_same_command_converges() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source();
     for step in ["making the PostgreSQL data folder", "starting PostgreSQL"] {
         let mut up = checkout.xtask(["services", "up", "postgres"]).start();
         up.says(step);
@@ -125,7 +125,7 @@ fn killed_at_any_step_the_same_command_converges() {
 
 #[test]
 fn a_killed_runs_server_is_not_taken_for_one_that_stays() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let mut run = checkout.xtask(["run", "--json"]).start();
     run.announces();
     http::add(checkout.port(), "Acknowledged");
@@ -138,7 +138,7 @@ fn a_killed_runs_server_is_not_taken_for_one_that_stays() {
 
 #[test]
 fn a_port_that_is_taken_is_told_with_what_the_server_said() {
-    let checkout = Checkout::fresh();
+    let checkout = Checkout::without_source().and_database();
     let port = checkout.deploy("local").services.postgres.unwrap().port;
     let listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
     let failed = checkout.xtask(["services", "up", "postgres"]).run().exits(1).prints("");
@@ -149,12 +149,12 @@ fn a_port_that_is_taken_is_told_with_what_the_server_said() {
 
 #[test]
 fn a_server_that_runs_with_another_port_is_not_used() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     up(&checkout);
     let port = ports::free();
     checkout.edit_deploy("local", |deploy| deploy.services.postgres.as_mut().unwrap().port = port);
     checkout.seal("local", "DATABASE_URL", &format!("postgres://todo_api:another@127.0.0.1:{port}/todo_api"));
-    checkout.xtask(["release", "--env", "local"]).run().done();
+    checkout.release("local");
     let next = "cargo xtask services down postgres --env local";
     checkout.xtask(["run"]).run().refused("it runs on port").says(next);
     checkout.xtask(["services", "up", "postgres"]).run().refused("it runs on port").says(next);
@@ -167,7 +167,7 @@ fn a_server_that_runs_with_another_port_is_not_used() {
 fn an_ordinary_user_has_it_all_in_the_checkout() {
     // Whoever is not root sees it in all other tests.
     let Some(user) = needs::root().then(needs::nobody) else { return };
-    let checkout = Checkout::built();
+    let checkout = Checkout::with_image();
     let program = checkout.around().join("xtask");
     fs::copy(PROGRAM, &program).unwrap();
     checkout.belongs_to(user);

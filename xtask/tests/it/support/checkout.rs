@@ -1,4 +1,5 @@
-//! A checkout of a test's own, in a folder that only its owner may enter and whose name has a space.
+//! A checkout of a test's own, in a folder that only its owner may enter and whose name has a space. A clone takes its
+//! time: what needs neither source nor history has a folder with the deploys' files alone.
 
 use std::{
     fs::{self, Permissions},
@@ -8,61 +9,107 @@ use std::{
     thread,
 };
 
+use chrono::{TimeDelta, Utc};
 use tempfile::TempDir;
 use xtask_contract::{
     Deploy, EnvName, Identity, Ledger, ReleaseId, Repo, SealedSecrets, Secret,
     deploy::{Target, Text},
     ledger::Verified,
 };
+use xtask_release::Draft;
 
 use super::{
+    clock::FakeClock,
     command::Xtask,
+    database::Database,
     git::git,
     kind::{CLUSTER, cluster_port},
     ports, record,
     template::{Template, shared_target},
 };
 
-/// A clone of the workspace as it is now, with ports of its own.
+/// A checkout of the workspace as it is now, with ports of its own.
 pub(crate) struct Checkout {
     pub(crate) root: PathBuf,
     pub(crate) home: PathBuf,
     folder: PathBuf,
     /// Deletes the folder when this is dropped, unless another test goes on with it.
     temporary: Option<TempDir>,
+    /// A database that was made before the deploy had one, if it is so.
+    database: Option<Database>,
 }
 
 impl Checkout {
-    /// A checkout in which nothing was done yet.
+    /// A clone in which nothing was done yet.
     pub(crate) fn fresh() -> Self {
-        Self::of(|_, _| ())
+        Self::cloned(|_, _| ())
     }
 
-    /// A checkout in which the image was built.
+    /// A clone in which the image was built.
     pub(crate) fn built() -> Self {
-        Self::of(Template::copy_build_to)
+        Self::cloned(Template::copy_build_to)
     }
 
-    /// A checkout in which a release of `local` was made, too.
+    /// A clone in which a release of `local` was made, too.
     pub(crate) fn released() -> Self {
         let checkout = Self::built();
-        checkout.xtask(["release", "--env", "local"]).run().done();
+        checkout.release("local");
         checkout
     }
 
-    fn of(prepare: impl FnOnce(&Template, &Path)) -> Self {
+    /// No clone, but the deploys' files alone.
+    pub(crate) fn without_source() -> Self {
+        Self::of(Template::copy_deploys_to)
+    }
+
+    /// The deploys' files and an image of the source.
+    pub(crate) fn with_image() -> Self {
+        Self::of(|template, root| {
+            template.copy_deploys_to(root);
+            template.copy_build_to(root);
+        })
+    }
+
+    /// That and a release of `local`.
+    pub(crate) fn with_release() -> Self {
+        let checkout = Self::with_image();
+        checkout.release("local");
+        checkout
+    }
+
+    /// That and a database, which nothing has used yet.
+    pub(crate) fn with_database() -> Self {
+        Self::with_release().and_database()
+    }
+
+    /// Gives `local` a database, which the first `run` would take a second to make.
+    pub(crate) fn and_database(mut self) -> Self {
+        let database = self.database.insert(Database::copy());
+        database.belongs_to(&self.folder.join("a checkout/.xtask/local"));
+        self
+    }
+
+    fn cloned(prepare: impl FnOnce(&Template, &Path)) -> Self {
+        let checkout = Self::of(|template, root| {
+            template.clone_to(root);
+            prepare(template, root);
+        });
+        checkout.commit_all("Places of this test's own");
+        checkout
+    }
+
+    fn of(make: impl FnOnce(&Template, &Path)) -> Self {
         let temporary = tempfile::Builder::new().prefix("end to end ").tempdir().unwrap();
         let checkout = Self::at(temporary.path().to_owned(), Some(temporary));
         fs::create_dir(&checkout.home).unwrap();
-        let template = Template::lock();
-        template.clone_to(&checkout.root);
-        prepare(&template, &checkout.root);
+        make(&Template::lock(), &checkout.root);
         checkout.choose_places();
         checkout
     }
 
     fn at(folder: PathBuf, temporary: Option<TempDir>) -> Self {
-        Self { root: folder.join("a checkout"), home: folder.join("home"), folder, temporary }
+        let (root, home) = (folder.join("a checkout"), folder.join("home"));
+        Self { root, home, folder, temporary, database: None }
     }
 
     /// The checkout that a test has left for those after it, by the name of a file that says where.
@@ -100,7 +147,17 @@ impl Checkout {
                 port: cluster_port(),
             };
         });
-        self.commit_all("Places of this test's own");
+    }
+
+    /// Makes a release of a deploy, by way of the library, and tells its ID: a second later than the one before it, and
+    /// long ago, so that no command that makes the next one has to wait for its second.
+    pub(crate) fn release(&self, env: &str) -> ReleaseId {
+        let (repo, env) = (self.repo(), name(env));
+        let newest = Ledger::of(&repo, &env).ids().unwrap().pop();
+        let long_ago = Utc::now() - TimeDelta::hours(1);
+        let clock = FakeClock::at(newest.map_or(long_ago, |newest| newest.time() + TimeDelta::seconds(1)));
+        let draft = Draft::of_build(&repo, &env, None, &[]).unwrap();
+        draft.by_clock(&clock).publish().unwrap().release.id
     }
 
     /// The command line under test, called in this checkout.
@@ -208,7 +265,9 @@ impl Drop for Checkout {
             record::keep(&self.path(".xtask/local/logs"));
             record::keep(&self.path("releases"));
         }
-        if self.path(".xtask/local/postgres-home").exists() {
+        let state = self.path(".xtask/local");
+        let goes_by_itself = self.database.as_ref().is_some_and(|database| database.is_idle_in(&state));
+        if state.join("postgres-home").exists() && !goes_by_itself {
             // A data folder of root's is outside of the checkout.
             drop(self.xtask(["down", "--data"]).run());
         }

@@ -1,6 +1,13 @@
 //! PostgreSQL as its other clients see it, and a server that is no deploy's own.
 
-use std::{env, fs, path::PathBuf, process::Command};
+use std::{
+    env, fs,
+    io::{self, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    process::Command,
+    thread,
+};
 
 use xtask_contract::progress::Silent;
 
@@ -44,4 +51,33 @@ fn psql() -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     let found = env::split_paths(&path).chain(folders).map(|folder| folder.join("psql"));
     found.into_iter().find(|path| path.is_file()).expect("psql comes with PostgreSQL's server packages")
+}
+
+/// The port of a server that asks who is there, for the password, too, and lets nobody in.
+pub(crate) fn that_refuses() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || listener.incoming().flatten().for_each(|client| drop(refuse(client))));
+    port
+}
+
+/// The first words of PostgreSQL's protocol.
+fn refuse(mut client: TcpStream) -> io::Result<()> {
+    client.read_exact(&mut [0; 8])?; // whether there is TLS
+    client.write_all(b"N")?;
+    read_message(&mut client)?; // who it is
+    client.write_all(b"R\0\0\0\x08\0\0\0\x03")?;
+    client.read_exact(&mut [0])?;
+    read_message(&mut client)?; // the password
+    let refusal = b"SFATAL\0VFATAL\0C28000\0Mnobody is let in\0\0";
+    let length = u32::try_from(refusal.len() + 4).unwrap().to_be_bytes();
+    client.write_all(&[&b"E"[..], &length, refusal].concat())
+}
+
+/// Reads a length, which counts itself, and what is so long.
+fn read_message(client: &mut TcpStream) -> io::Result<()> {
+    let mut length = [0; 4];
+    client.read_exact(&mut length)?;
+    let length = u32::from_be_bytes(length).saturating_sub(4);
+    io::copy(&mut client.take(length.into()), &mut io::sink()).map(drop)
 }

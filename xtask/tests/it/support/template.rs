@@ -1,32 +1,38 @@
-//! The checkout that all others are cloned from: the workspace as it is now, uncommitted work included, and the
-//! image built from it. It is kept in one place between test runs, because the compiler starts anew for
-//! each new place.
+//! The checkout that all others are made of: the workspace as it is now, uncommitted work included, and the image
+//! built from it. It is kept in one place between test runs, because the compiler starts anew for each new place; what
+//! was made of the same content already is not made again, by this process or another.
 
 use std::{
     fs::{self, File},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::Command,
-    sync::Once,
 };
 
-use super::{command::Xtask, git::git};
+use super::{
+    command::{PROGRAM, Xtask},
+    git::git,
+};
 
-/// The template, for as long as nobody else changes it.
+/// The template, for as long as nobody changes it.
 pub(crate) struct Template {
     root: PathBuf,
-    _lock: File,
+    lock: File,
+    /// The commit that it has.
+    commit: String,
 }
 
 impl Template {
     /// The template, with the workspace's present state.
     pub(crate) fn lock() -> Self {
-        static UPDATED: Once = Once::new();
         let root = shared_target().join("template");
         fs::create_dir_all(&root).unwrap();
         let lock = File::create(shared_target().join("template.lock")).unwrap();
         lock.lock().unwrap();
-        UPDATED.call_once(|| update(&root));
-        Self { root, _lock: lock }
+        let commit = update(&root);
+        // All others have this state, too, and may read it at the same time.
+        lock.unlock().and_then(|()| lock.lock_shared()).unwrap();
+        Self { root, lock, commit }
     }
 
     /// Clones it.
@@ -34,7 +40,15 @@ impl Template {
         git(&self.root).run(&["clone", "--quiet", ".", &folder.display().to_string()]);
     }
 
-    /// Builds its image, if that was not done before, and copies image and build record into a clone.
+    /// Copies what stages after `build` read into a folder: neither source nor history.
+    pub(crate) fn copy_deploys_to(&self, folder: &Path) {
+        fs::create_dir(folder).unwrap();
+        for part in ["Cargo.toml", "k8s"] {
+            copy(&self.root.join(part), folder);
+        }
+    }
+
+    /// Builds its image, if that was not done before, and copies image and build record into a checkout.
     pub(crate) fn copy_build_to(&self, folder: &Path) {
         self.build();
         fs::create_dir_all(folder.join("target/xtask")).unwrap();
@@ -44,9 +58,21 @@ impl Template {
     }
 
     fn build(&self) {
-        let home = shared_target().join("home");
-        fs::create_dir_all(&home).unwrap();
-        Xtask::at(&self.root, &home).args(["build", "--json"]).run().done();
+        let program = fs::metadata(PROGRAM).unwrap();
+        let stamp = format!("{} {}.{}", self.commit, program.mtime(), program.mtime_nsec());
+        let built = shared_target().join("template.built");
+        let is_built = || fs::read_to_string(&built).is_ok_and(|known| known == stamp);
+        if is_built() {
+            return;
+        }
+        self.lock.unlock().and_then(|()| self.lock.lock()).unwrap();
+        if !is_built() {
+            let home = shared_target().join("home");
+            fs::create_dir_all(&home).unwrap();
+            Xtask::at(&self.root, &home).args(["build", "--json"]).run().done();
+            fs::write(&built, stamp).unwrap();
+        }
+        self.lock.unlock().and_then(|()| self.lock.lock_shared()).unwrap();
     }
 }
 
@@ -61,14 +87,13 @@ pub(crate) fn copy(from: &Path, into: &Path) {
     assert!(status.success(), "copying {} failed", from.display());
 }
 
-/// Commits the workspace's files as they are on disk to the template, and checks them out there. The
-/// workspace itself is only read.
-fn update(root: &Path) {
+/// Commits the workspace's files as they are on disk to the template, and checks them out there, unless that was done
+/// before; the commit. The workspace itself is only read.
+fn update(root: &Path) -> String {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     if !root.join(".git").exists() {
         git(root).run(&["init", "--quiet", "--initial-branch", "main"]);
     }
-    git(root).run(&["fetch", "--quiet", &workspace.display().to_string(), "HEAD"]);
     let over_workspace = || {
         git(workspace)
             .env("GIT_DIR", root.join(".git"))
@@ -77,10 +102,19 @@ fn update(root: &Path) {
     };
     over_workspace().run(&["add", "--all"]);
     let tree = over_workspace().run(&["write-tree"]);
+    let head = git(workspace).run(&["rev-parse", "HEAD"]);
+    let stamp = root.join(".git/checked-out");
+    let known = fs::read_to_string(&stamp).unwrap_or_default();
+    if let Some(commit) = known.strip_prefix(&format!("{head} {tree} ")) {
+        return commit.to_owned();
+    }
+    git(root).run(&["fetch", "--quiet", &workspace.display().to_string(), "HEAD"]);
     let commit = if tree == git(root).run(&["rev-parse", "FETCH_HEAD^{tree}"]) {
-        git(root).run(&["rev-parse", "FETCH_HEAD"])
+        head.clone()
     } else {
-        git(root).run(&["commit-tree", &tree, "-p", "FETCH_HEAD", "-m", "Uncommitted work"])
+        git(root).run(&["commit-tree", &tree, "-p", &head, "-m", "Uncommitted work"])
     };
     git(root).run(&["reset", "--quiet", "--hard", &commit]);
+    fs::write(&stamp, format!("{head} {tree} {commit}")).unwrap();
+    commit
 }
