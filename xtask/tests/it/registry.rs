@@ -26,12 +26,19 @@ struct Images {
 
 impl Images {
     fn new() -> Self {
+        Self::of(50_000)
+    }
+
+    /// One that is large enough to be sent in many pieces.
+    fn large() -> Self {
+        Self::of(20_000_000)
+    }
+
+    fn of(bytes: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::at(folder.path());
-        // Large enough to be sent in many pieces.
-        let large: Vec<u8> =
-            (0..5_000_000u32).flat_map(|number| (number.wrapping_mul(2_654_435_761)).to_le_bytes()).collect();
-        let image = add(&layout, &[&large, b"a layer"]);
+        let numbers = (0..).flat_map(|number: u32| number.wrapping_mul(2_654_435_761).to_le_bytes());
+        let image = add(&layout, &[&numbers.take(bytes).collect::<Vec<u8>>(), b"a layer"]);
         Self { layout, image, _folder: folder }
     }
 
@@ -82,11 +89,11 @@ fn the_first_push_sends_all_and_the_second_one_nothing() {
     if !needs::registry() {
         return;
     }
-    let (images, server) = (Images::new(), Server::start());
+    let (images, server) = (Images::large(), Server::start());
     assert!(!is_there(&server, &images.image));
     let first = images.push(&server);
     assert_eq!((first.sent, first.there), (4, 0), "two layers, a configuration and the manifest");
-    assert!(first.bytes > 20_000_000);
+    assert!(first.bytes >= 20_000_000);
     assert!(is_there(&server, &images.image));
 
     let sent = || server.asked("\"PUT ") + server.asked("\"POST ") + server.asked("\"PATCH ");
@@ -101,7 +108,7 @@ fn the_registry_has_every_byte_as_it_is_here() {
     if !needs::registry() {
         return;
     }
-    let (images, server) = (Images::new(), Server::start());
+    let (images, server) = (Images::large(), Server::start());
     images.push(&server);
     let here = |digest: &Digest| fs::read(images.layout.blob_path(digest)).unwrap();
     let manifest = server.manifest(NAME, &images.image.to_string()).unwrap();
@@ -171,16 +178,19 @@ fn the_environment_or_dockers_config_file_says_who_asks() {
         return;
     }
     let server = Server::start_for("somebody", PASSWORD);
+    let (_, module) = module_path!().split_once("::").unwrap();
     let push_with = |variables: &[(&str, &str)]| {
         let mut test = Command::new(env::current_exe().unwrap());
-        test.args(["--ignored", "--exact", "pushes_as_its_environment_says"]);
+        test.args(["--ignored", "--exact", &format!("{module}::pushes_as_its_environment_says")]);
         for name in ["XTASK_REGISTRY_USER", "XTASK_REGISTRY_PASSWORD", "DOCKER_CONFIG"] {
             test.env_remove(name);
         }
         let home = tempfile::tempdir().unwrap();
         test.env("HOME", home.path()).env("REPOSITORY", server.repository(NAME).to_string());
         let output = test.envs(variables.iter().copied()).output().unwrap();
-        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert!(told.contains("running 1 test"), "{told}");
+        (output.status.success(), told)
     };
     let folder = tempfile::tempdir().unwrap();
     let auth = BASE64_STANDARD.encode(format!("somebody:{PASSWORD}"));
@@ -235,7 +245,7 @@ fn the_command_brings_the_newest_build_with_its_documents_and_a_second_time_send
     if !needs::registry() {
         return;
     }
-    let (server, checkout) = (Server::start(), Checkout::built());
+    let (server, checkout) = (Server::start(), Checkout::with_image());
     let repository = server.repository(NAME).to_string();
     let push = || checkout.xtask(["push", &repository, "--plain-http"]).run();
     let reference = push().done().stdout;
