@@ -38,6 +38,7 @@ settings.configure(
             "HOST": _url.hostname,
             "PORT": _url.port,
             "USER": _url.username,
+            "PASSWORD": _url.password,
             "NAME": _url.path[1:],
             "CONN_HEALTH_CHECKS": False,
             "OPTIONS": {

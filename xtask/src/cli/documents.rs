@@ -144,12 +144,13 @@ fn each_link_between_the_documents_leads_somewhere() {
     assert_eq!(broken, [""; 0]);
 }
 
-/// What the headings of a document can be linked by.
+/// What the headings and marks of a document can be linked by.
 fn anchors(text: &str) -> impl Iterator<Item = String> {
+    let marks = text.split("<a id=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned);
     let heading = |line: &str| {
         let title = line.strip_prefix('#')?.trim_start_matches('#').trim().to_lowercase();
         let kept = title.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
         Some(kept.map(|c| if c == ' ' { '-' } else { c }).collect())
     };
-    text.lines().filter_map(heading).collect::<Vec<_>>().into_iter()
+    text.lines().filter_map(heading).chain(marks).collect::<Vec<_>>().into_iter()
 }

@@ -48,6 +48,10 @@ pub(crate) struct Bench {
     /// How often each measurement is repeated; the median counts
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) runs: u32,
+
+    /// Write what was measured to docs/measured.toml, and into the documents that tell it
+    #[arg(long)]
+    pub(crate) save: bool,
 }
 
 /// A part of what `bench` measures.
@@ -69,4 +73,6 @@ pub(crate) enum Part {
     Requests,
     /// Bringing releases to a kind cluster
     Kind,
+    /// The first start in a fresh clone, which compiles everything
+    Start,
 }

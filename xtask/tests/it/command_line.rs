@@ -1,6 +1,7 @@
 //! The command line as its users meet it, before anything is built: help, wrong usage, refusals, exit codes, and
 //! what goes to standard output.
 
+mod bench;
 mod completing;
 mod machine;
 

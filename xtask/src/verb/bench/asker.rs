@@ -1,14 +1,17 @@
 //! The program that asks (the crate `todo-bench`), as this one calls it.
 
-use std::{path::PathBuf, process::Command};
+use std::{ffi::OsStr, path::PathBuf};
 
 use serde::{Deserialize, de::IgnoredAny};
-use xtask_contract::{Callee, Context, Error, Progress, Result};
+use xtask_contract::{Context, Error, Progress, Result};
 
-use super::{Bench, process::on_one_core};
+use super::Bench;
 
 /// The compiled program.
-pub(super) struct Asker(PathBuf);
+pub(super) struct Asker<'a> {
+    bench: &'a Bench<'a>,
+    program: PathBuf,
+}
 
 /// What came of asking.
 #[derive(Debug, Deserialize)]
@@ -20,46 +23,40 @@ pub(super) struct Figures {
     pub(super) p99_ms: f64,
 }
 
-impl Asker {
-    pub(super) fn compile(bench: &Bench<'_>) -> Result<Self> {
+impl<'a> Asker<'a> {
+    pub(super) async fn compile(bench: &'a Bench<'a>) -> Result<Self> {
         bench.ui.step("compiling the program that asks");
-        let target = bench.repo.root().join("target");
-        let mut cargo = Callee::Downloads.command("cargo");
-        cargo.current_dir(bench.repo.root()).args(["build", "--quiet", "--locked", "--release"]);
-        let status = cargo.args(["--package", "todo-bench", "--target-dir"]).arg(&target).status();
-        let doing = || "compiling the program that asks";
-        match status.doing(doing)? {
-            status if status.success() => Ok(Self(target.join("release/todo-bench"))),
-            status => Err(Error::failed(doing(), format!("cargo ended with {status}"))),
-        }
+        let (manifest, target) = (bench.repo.root().join("Cargo.toml"), bench.repo.root().join("target"));
+        let [manifest, folder] = [&manifest, &target].map(|path| path.display().to_string());
+        let what = ["build", "--quiet", "--locked", "--release", "--package", "todo-bench"];
+        let which = ["--manifest-path", &manifest, "--target-dir", &folder];
+        bench.call("cargo", &[&what[..], &which[..]].concat()).await?;
+        Ok(Self { bench, program: target.join("release/todo-bench") })
     }
 
     /// Has it do something that has no figures.
-    pub(super) fn run(&self, args: &[&str]) -> Result<()> {
-        call::<IgnoredAny>(Command::new(&self.0), args).map(drop)
+    pub(super) async fn run(&self, args: &[&str]) -> Result<()> {
+        self.call::<IgnoredAny>(self.program.as_os_str(), args).await.map(drop)
     }
 
-    pub(super) fn figures(&self, args: &[&str]) -> Result<Figures> {
-        call(Command::new(&self.0), args).and_then(there)
+    pub(super) async fn figures(&self, args: &[&str]) -> Result<Figures> {
+        self.call(self.program.as_os_str(), args).await.and_then(there)
     }
 
     /// The same on one core, as what it is compared with.
-    pub(super) fn figures_of_one_core(&self, args: &[&str]) -> Result<Figures> {
-        call(on_one_core(&self.0), args).and_then(there)
+    pub(super) async fn figures_of_one_core(&self, args: &[&str]) -> Result<Figures> {
+        let program = self.program.display().to_string();
+        let all = [&["--cpu-list", "0", &program], args].concat();
+        self.call(OsStr::new("taskset"), &all).await.and_then(there)
     }
-}
 
-fn call<T: for<'a> Deserialize<'a>>(mut command: Command, args: &[&str]) -> Result<Option<T>> {
-    let what = args.first().copied().unwrap_or_default();
-    let doing = || format!("running todo-bench {what}");
-    let output = command.args(args).output().doing(doing)?;
-    if !output.status.success() {
-        return Err(Error::failed(doing(), String::from_utf8_lossy(&output.stderr).trim()));
+    async fn call<T: for<'de> Deserialize<'de>>(&self, program: &OsStr, args: &[&str]) -> Result<Option<T>> {
+        let output = self.bench.call(program, args).await?;
+        if output.is_empty() {
+            return Ok(None);
+        }
+        serde_json::from_slice(&output).doing(|| "reading what todo-bench says").map(Some)
     }
-    if output.stdout.is_empty() {
-        return Ok(None);
-    }
-    serde_json::from_slice(&output.stdout).doing(|| format!("reading what todo-bench {what} says")).map(Some)
 }
 
 fn there(figures: Option<Figures>) -> Result<Figures> {

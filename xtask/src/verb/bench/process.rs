@@ -1,20 +1,44 @@
 //! The processes that are measured: alone on a core each, and gone afterwards.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
-    time::Instant,
+    os::unix::{fs::FileExt, process::CommandExt},
+    process::{Child, Command},
+    time::{Duration, Instant},
 };
 
-use rustix::param::clock_ticks_per_second;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    param::clock_ticks_per_second,
+    process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open},
+};
 use xtask_contract::{Context, Error, Result};
+
+/// How long a process may take to be ready, and how long to wait before it is asked once more.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    pub(super) all: Duration,
+    pub(super) pause: Duration,
+}
+
+/// For a service whose start is measured.
+pub(super) const SHORT: Patience = Patience { all: Duration::from_secs(10), pause: Duration::ZERO };
+
+/// How long a process may take to answer once it is asked, and to end.
+const ANSWER: Duration = Duration::from_secs(10);
+const END: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
+
+/// So many bytes of what a process wrote are repeated when it fails.
+const TAIL: u64 = 2000;
 
 /// A process that answers on a port of this machine. It does not outlive its measurement.
 pub(super) struct Running {
     child: Child,
     pub(super) port: u16,
+    /// What it writes, in a file that has no name any more.
+    log: File,
 }
 
 /// A command on the first core alone, for a core is what requests are counted by.
@@ -32,19 +56,68 @@ pub(super) fn free_port() -> Result<u16> {
 impl Running {
     /// Starts it; it need not be ready yet.
     pub(super) fn start(what: &str, command: &mut Command, port: u16) -> Result<Self> {
-        let child = command.stdout(Stdio::null()).spawn().doing(|| format!("starting {what}"))?;
-        Ok(Self { child, port })
+        let mut start = || -> std::io::Result<Self> {
+            let log = tempfile::tempfile()?;
+            // Both streams go on at the file's end, wherever that is.
+            rustix::fs::fcntl_setfl(&log, rustix::fs::OFlags::APPEND)?;
+            let child = command.stdout(log.try_clone()?).stderr(log.try_clone()?).spawn()?;
+            Ok(Self { child, port, log })
+        };
+        start().doing(|| format!("starting {what}"))
+    }
+
+    /// Starts it as the first one of a process group, which [`Self::stop_group`] ends.
+    pub(super) fn start_group(what: &str, command: &mut Command, port: u16) -> Result<Self> {
+        Self::start(what, command.process_group(0), port)
+    }
+
+    /// Asks the process and all that it has started to end, and waits for it. Whoever takes too long is killed in the end.
+    pub(super) fn stop_group(&mut self) {
+        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let Some(group) = group.filter(|_| matches!(self.child.try_wait(), Ok(None))) else { return };
+        let Ok(ended) = pidfd_open(group, PidfdFlags::empty()) else { return };
+        let _ = kill_process_group(group, Signal::TERM);
+        let _ = poll(&mut [PollFd::new(&ended, PollFlags::IN)], Some(&END));
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
     }
 
     /// Waits until it answers this with 200.
-    pub(super) fn until_ready(self, what: &str, path: &str) -> Result<Self> {
+    pub(super) async fn until_ready(&mut self, what: &str, path: &str, patience: Patience) -> Result<()> {
+        let doing = || format!("starting {what}");
         let started = Instant::now();
         while !ready(self.port, path) {
-            if started.elapsed().as_secs() > 10 {
-                return Err(Error::failed(format!("starting {what}"), "it is not ready after 10 s"));
-            }
+            let why = match self.child.try_wait().doing(doing)? {
+                Some(status) => format!("it ended with {status}"),
+                None if started.elapsed() > patience.all => {
+                    format!("it is not ready after {} s", patience.all.as_secs())
+                }
+                None if patience.pause.is_zero() => {
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                None => {
+                    tokio::time::sleep(patience.pause).await;
+                    continue;
+                }
+            };
+            return Err(Error::failed(doing(), format!("{why}; it said:\n{}", self.said())));
         }
-        Ok(self)
+        Ok(())
+    }
+
+    /// The end of what it wrote.
+    fn said(&self) -> String {
+        let length = self.log.metadata().map_or(0, |log| log.len());
+        let mut tail = vec![0; usize::try_from(length.min(TAIL)).unwrap_or_default()];
+        let _ = self.log.read_exact_at(&mut tail, length.saturating_sub(TAIL));
+        String::from_utf8_lossy(&tail).trim().to_owned()
+    }
+
+    /// Lets go of what it has written, so that its lines take no more of the machine than those of one measurement.
+    pub(super) fn forget(&self) {
+        let _ = self.log.set_len(0);
     }
 
     pub(super) fn address(&self) -> String {
@@ -124,6 +197,7 @@ fn seconds(ticks: u64) -> f64 {
 fn ready(port: u16, path: &str) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(ANSWER))?;
         write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
@@ -142,6 +216,32 @@ mod tests {
         let used = Used { name: "a) S 1 (b".into(), parent: 42, itself: 23, children: 27 };
         assert_eq!(Used::parse(stat), Some(used));
         assert_eq!(Used::parse("7 (a) S"), None);
+    }
+
+    #[tokio::test]
+    async fn who_ends_before_it_is_ready_is_quoted() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo one; echo two >&2; exit 7"]);
+        let port = free_port().unwrap();
+        let mut running = Running::start("it", &mut command, port).unwrap();
+        let error = running.until_ready("it", "/", SHORT).await.unwrap_err();
+        assert_eq!(error.to_string(), "starting it: it ended with exit status: 7; it said:\none\ntwo");
+    }
+
+    #[tokio::test]
+    async fn what_was_let_go_is_not_said_again() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo before; read _; echo after; exec sleep 60"]);
+        let mut running =
+            Running::start("it", command.stdin(std::process::Stdio::piped()), free_port().unwrap()).unwrap();
+        while running.said() != "before" {
+            tokio::task::yield_now().await;
+        }
+        running.forget();
+        drop(running.child.stdin.take());
+        while running.said() != "after" {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[test]

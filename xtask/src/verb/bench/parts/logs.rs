@@ -2,25 +2,29 @@
 
 use std::{fmt::Write, fs};
 
-use xshell::cmd;
 use xtask_contract::{Context, Progress, Repo, Result};
 
-use super::{Bench, Figure};
+use super::super::{
+    Bench,
+    figure::{Figure, Goal, Unit, What},
+    timed,
+};
+
+const SHOW: What = What::least("logs, 100,000 lines", Unit::Millis, Goal::Value(1000.0));
 
 const LINES: u32 = 100_000;
 
-pub(super) fn figures(bench: &Bench<'_>) -> Result<Vec<Figure>> {
+pub(super) async fn figures(bench: &Bench<'_>) -> Result<Vec<Figure>> {
     bench.ui.step("measuring logs");
-    let folder = Repo::around(bench.place.folder.path())?.state().join("local/logs");
+    let folder = Repo::around(bench.place.folder())?.state().join("local/logs");
     let keep = || fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join("00000001.log"), lines()));
     keep().doing(|| format!("writing logs to {}", folder.display()))?;
     let program = std::env::current_exe().doing(|| "looking for this program")?;
-    let sh = &bench.place.sh;
-    let show = bench.time(|_| {
-        let show = cmd!(sh, "{program} logs --env local").quiet().ignore_stdout().run();
-        show.doing(|| "running xtask logs")
-    })?;
-    Ok(vec![Figure::millis("logs, 100,000 lines", 1000.0, show)])
+    let mut show = Vec::new();
+    for _ in 0..bench.runs {
+        show.push(timed(bench.call(&program, &["logs", "--env", "local"])).await?);
+    }
+    Ok(SHOW.of(&show).into_iter().collect())
 }
 
 /// Lines as the service writes them for each request.

@@ -8,26 +8,33 @@ use xtask_contract::{
     ledger::Verified, release::Link,
 };
 
-use super::{Bench, Figure};
+use super::super::{
+    Bench,
+    figure::{Figure, Goal, Unit, What},
+    timed,
+};
+
+const LIST: What = What::least("releases, the newest 20 of 10,000", Unit::Millis, Goal::Value(100.0));
+const VERIFY: What = What::least("releases verify, 10,000", Unit::Millis, Goal::Value(1000.0));
 
 /// A release an hour for more than a year.
 const RELEASES: u64 = 10_000;
 
-pub(super) fn figures(bench: &Bench<'_>) -> Result<Vec<Figure>> {
+pub(super) async fn figures(bench: &Bench<'_>) -> Result<Vec<Figure>> {
     bench.ui.step("making a long ledger");
-    bench.xtask(&["release", "--env", "dev"])?;
-    let repo = Repo::around(bench.place.folder.path())?;
+    bench.xtask(&["release", "--env", "dev"]).await?;
+    let repo = Repo::around(bench.place.folder())?;
     let ledger = Ledger::of(&repo, &"dev".parse().doing(|| "naming a deploy")?);
     let like = ledger.load(ledger.newest()?)?;
     lengthen(&ledger, &like).doing(|| "making a long ledger")?;
 
     bench.ui.step("measuring the ledger");
-    let list = bench.time(|_| bench.xtask(&["releases", "--env", "dev"]).map(drop))?;
-    let verify = bench.time(|_| bench.xtask(&["releases", "verify", "--env", "dev"]).map(drop))?;
-    Ok(vec![
-        Figure::millis("releases, the newest 20 of 10,000", 100.0, list),
-        Figure::millis("releases verify, 10,000", 1000.0, verify),
-    ])
+    let (mut list, mut verify) = (Vec::new(), Vec::new());
+    for _ in 0..bench.runs {
+        list.push(timed(bench.xtask(&["releases", "--env", "dev"])).await?);
+        verify.push(timed(bench.xtask(&["releases", "verify", "--env", "dev"])).await?);
+    }
+    Ok([LIST.of(&list), VERIFY.of(&verify)].into_iter().flatten().collect())
 }
 
 /// Exchanges a release for many that are like it, a second apart up to it. `release` itself would take as many seconds.
