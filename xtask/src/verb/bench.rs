@@ -160,9 +160,9 @@ fn occasion(repo: &Repo, runs: u32) -> Result<Occasion> {
         let said = Git::at(repo.root()).line(args);
         said.map_err(|failure| failure.doing("asking git what is measured"))
     };
-    let args = std::env::args().skip(1).map(|arg| format!(" {arg}")).collect::<String>();
+    let args = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
     Ok(Occasion {
-        command: format!("cargo xtask{args}"),
+        command: format!("cargo xtask {args}"),
         date: Utc::now().date_naive(),
         commit: git(&["rev-parse", "HEAD"])?,
         uncommitted: !git(&["status", "--porcelain"])?.is_empty(),

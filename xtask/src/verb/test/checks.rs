@@ -37,7 +37,7 @@ use Suite::{Service, Toolchain};
 use Tier::{Everyday, Long};
 
 #[rustfmt::skip] // a table
-pub(super) const CHECKS: [Check; 22] = [
+pub(super) const CHECKS: [Check; 23] = [
     Check::new("format", Everyday, Cargo(&["fmt", "--all", "--check"])),
     Check::new("lints", Everyday, Cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])),
     Check::new("unit tests", Everyday, Units),
@@ -58,6 +58,7 @@ pub(super) const CHECKS: [Check; 22] = [
     Check::new("fuzz", Everyday, Tests(Service, "fuzz::")),
     Check::new("endurance", Everyday, Tests(Service, "endurance::")),
     Check::new("examples in docs", Everyday, Examples),
+    Check::new("cluster at length", Long("a rollout for each way to fail, and for each call at which to die"), Tests(Toolchain, "cluster::long::")),
     Check::new("steady load", Long("100,000 requests over 20 rollouts take ten minutes"), Tests(Toolchain, "cluster::long::steady")),
     Check::new("playbook", Long("a fresh system is made from nothing, and set up five times"), Tests(Toolchain, "playbook::")),
 ];

@@ -12,7 +12,7 @@ use std::{
 use chrono::{TimeDelta, Utc};
 use tempfile::TempDir;
 use xtask_contract::{
-    Deploy, EnvName, Identity, Ledger, ReleaseId, Repo, SealedSecrets, Secret,
+    Deploy, EnvName, Identity, Ledger, Record, ReleaseId, Repo, SealedSecrets, Secret,
     deploy::{Target, Text},
     ledger::Verified,
 };
@@ -157,7 +157,7 @@ impl Checkout {
         let long_ago = Utc::now() - TimeDelta::hours(1);
         let clock = FakeClock::at(newest.map_or(long_ago, |newest| newest.time() + TimeDelta::seconds(1)));
         let draft = Draft::of_build(&repo, &env, None, &[]).unwrap();
-        draft.by_clock(&clock).publish().unwrap().release.id
+        draft.by_clock(&clock).publish(&Record::default()).unwrap().release.id
     }
 
     /// The command line under test, called in this checkout.

@@ -82,18 +82,17 @@ async fn rolling_out(bench: &Bench<'_>) -> Result<[Option<Figure>; 2]> {
         changed.push(millis(&ran, "elapsed_ms")? - millis(&ran, "migration_ms")?);
     }
     let (mut kubectl_unchanged, mut kubectl_changed) = (Vec::new(), Vec::new());
-    match bench.lacks("kubectl", &["version", "--client"]).await {
-        Some(why) => bench.skip(ROLL_OUT, &why),
-        None => {
-            let kubectl = Kubectl::new(bench);
-            // The first time, it takes the objects over.
-            kubectl.roll_out(&release(bench).await?).await?;
-            for _ in 0..bench.runs {
-                let objects = release(bench).await?;
-                kubectl_changed.push(timed(kubectl.roll_out(&objects)).await?);
-                kubectl.check(&objects).await?;
-                kubectl_unchanged.push(timed(kubectl.roll_out(&objects)).await?);
-            }
+    if let Some(why) = bench.lacks("kubectl", &["version", "--client"]).await {
+        bench.skip(ROLL_OUT, &why);
+    } else {
+        let kubectl = Kubectl::new(bench);
+        // The first time, it takes the objects over.
+        kubectl.roll_out(&release(bench).await?).await?;
+        for _ in 0..bench.runs {
+            let objects = release(bench).await?;
+            kubectl_changed.push(timed(kubectl.roll_out(&objects)).await?);
+            kubectl.check(&objects).await?;
+            kubectl_unchanged.push(timed(kubectl.roll_out(&objects)).await?);
         }
     }
     Ok([
@@ -189,7 +188,7 @@ mod tests {
     #[test]
     fn the_peer_gets_all_objects_but_the_migration() {
         let object = |kind: &str| format!("apiVersion: v1\nkind: {kind}\nspec:\n  kind: Job\n");
-        let objects = ["Namespace", "Job", "Deployment", "Deployment"].map(|kind| object(kind)).join("---\n");
+        let objects = ["Namespace", "Job", "Deployment", "Deployment"].map(object).join("---\n");
         let left = without_migration(&format!("# made\n---\n{objects}"));
         let kinds: Vec<_> = left.lines().filter(|line| line.starts_with("kind: ")).collect();
         assert_eq!(kinds, ["kind: Namespace", "kind: Deployment", "kind: Deployment"]);

@@ -48,18 +48,15 @@ impl<'a> Subject<'a> {
         let own = || self.process.map(Running::cpu).transpose();
         let (own_before, database_before) = (own()?, cpu_of_postgres()?);
         let how = ["--work", work.name(), "--seconds", SECONDS, "--connections"];
-        let figures = match self.process {
-            Some(process) => {
-                process.forget();
-                let (address, rate) = (process.address(), rate.map(|rate| rate.to_string()));
-                let mut args = [&["load", &address], &how[..], &[CLIENTS]].concat();
-                args.extend(rate.iter().flat_map(|rate| ["--rate", rate]));
-                asker.figures(&args).await?
-            }
-            None => {
-                let args = [&["bare", &self.database], &how[..], &[&connections]].concat();
-                asker.figures_of_one_core(&args).await?
-            }
+        let figures = if let Some(process) = self.process {
+            process.forget();
+            let (address, rate) = (process.address(), rate.map(|rate| rate.to_string()));
+            let mut args = [&["load", &address], &how[..], &[CLIENTS]].concat();
+            args.extend(rate.iter().flat_map(|rate| ["--rate", rate]));
+            asker.figures(&args).await?
+        } else {
+            let args = [&["bare", &self.database], &how[..], &[&connections]].concat();
+            asker.figures_of_one_core(&args).await?
         };
         let own = match (own_before, own()?) {
             (Some(before), Some(after)) => after - before,
