@@ -21,7 +21,7 @@ struct Deploy {
 
 impl Deploy {
     fn new() -> Self {
-        let checkout = Checkout::released();
+        let checkout = Checkout::with_database();
         let first = checkout.releases("local").remove(0);
         writable(Ledger::of(&checkout.repo(), &name("local")).folder());
         Self { checkout, first }

@@ -10,7 +10,7 @@ use crate::support::{checkout::Checkout, terminal::Terminal};
 
 #[test]
 fn a_rollback_takes_what_ran_last_and_makes_no_release_where_that_cannot_be() {
-    let checkout = Checkout::released();
+    let checkout = Checkout::with_database();
     let run = up(&checkout);
     let first = serving(checkout.port());
     describe(&checkout, "/migrate/0", "no-such-command");
