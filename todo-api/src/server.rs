@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use self::seats::Seats;
+use self::seats::{Guest, Seats};
 pub(crate) use self::{phase::Times, seats::STANDING};
 use crate::{
     admission::Peer,
@@ -51,13 +51,12 @@ pub(crate) async fn serve(
 ) -> io::Result<JoinSet<()>> {
     let mut connections = JoinSet::new();
     let seats = Seats::new(limits.connections, limits.each);
-    let mut open = |stream: TcpStream| {
+    let mut open = |stream: TcpStream, guest: Guest| {
         // Forgets those that have ended.
         while connections.try_join_next().is_some() {}
         // Fails only on a connection that is gone already.
         let _ = stream.set_nodelay(true);
         listener::give_up_on_the_deaf(&stream);
-        let guest = seats.welcome(stream.peer_addr().ok().map(|address| Peer::new(address.ip())));
         connections.spawn(connection::serve(stream, guest, router.clone(), lifecycle.clone(), limits.times));
     };
     accept_until(lifecycle.stopping(), &listener, &seats, &mut open).await;
@@ -67,7 +66,10 @@ pub(crate) async fn serve(
         sleep(LAST_CALL).await;
     };
     accept_until(last_call, &listener, &seats, &mut open).await;
-    listener.close(open)?;
+    listener.close(|stream| {
+        let guest = seats.squeeze_in(peer(&stream));
+        open(stream, guest);
+    })?;
     Ok(connections)
 }
 
@@ -75,7 +77,7 @@ async fn accept_until(
     end: impl Future<Output = ()>,
     listener: &Listener,
     seats: &Seats,
-    mut open: impl FnMut(TcpStream),
+    mut open: impl FnMut(TcpStream, Guest),
 ) {
     let mut end = pin!(end);
     loop {
@@ -83,7 +85,10 @@ async fn accept_until(
             biased;
             () = &mut end => return,
             accepted = listener.accept() => match accepted {
-                Ok(stream) => open(stream),
+                Ok(stream) => {
+                    let guest = seats.welcome(peer(&stream)).await;
+                    open(stream, guest);
+                }
                 Err(error) if is_the_clients(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -93,6 +98,11 @@ async fn accept_until(
             },
         }
     }
+}
+
+/// Nobody, where the connection is gone already.
+fn peer(stream: &TcpStream) -> Option<Peer> {
+    stream.peer_addr().ok().map(|address| Peer::new(address.ip()))
 }
 
 /// Waits for the connections until the deadline; cuts and counts those that are still open then.

@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::admission::Peer;
 
@@ -26,12 +26,12 @@ struct Shared {
     seats: usize,
     /// How many of them one address may take.
     each: Option<NonZeroUsize>,
+    room: Arc<Semaphore>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    connected: usize,
     seated: usize,
     seated_from: HashMap<Peer, usize>,
     /// Whoever has no seat, in the order in which they go.
@@ -46,6 +46,7 @@ pub(super) struct Guest {
     gone: Arc<Notify>,
     /// Only looked at while the state is locked.
     place: Mutex<Place>,
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -65,25 +66,36 @@ pub(super) enum Full {
 
 impl Seats {
     pub(super) fn new(seats: usize, each: Option<NonZeroUsize>) -> Self {
-        Self(Arc::new(Shared { seats, each, state: Mutex::default() }))
+        let room = Arc::new(Semaphore::new(seats + STANDING));
+        Self(Arc::new(Shared { seats, each, room, state: Mutex::default() }))
     }
 
-    /// Somebody connects.
-    pub(super) fn welcome(&self, peer: Option<Peer>) -> Guest {
-        let mut state = self.state();
-        if state.connected >= self.0.seats.saturating_add(STANDING) {
-            state.send_one_away();
+    /// Somebody connects, and comes in when whoever has to go has gone.
+    pub(super) async fn welcome(&self, peer: Option<Peer>) -> Guest {
+        let mut room = self.0.room.clone().try_acquire_owned().ok();
+        if room.is_none() {
+            self.send_one_away();
+            room = self.0.room.clone().acquire_owned().await.ok();
         }
-        state.connected += 1;
-        let gone = Arc::new(Notify::new());
-        let place = state.stand(gone.clone());
-        drop(state);
-        Guest { seats: self.clone(), peer, gone, place: Mutex::new(place) }
+        self.guest(peer, room)
+    }
+
+    /// Somebody comes in, room or not.
+    pub(super) fn squeeze_in(&self, peer: Option<Peer>) -> Guest {
+        self.guest(peer, None)
     }
 
     /// Makes room where the system has none.
     pub(super) fn send_one_away(&self) {
-        self.state().send_one_away();
+        if let Some((_, gone)) = self.state().standing.pop_first() {
+            gone.notify_one();
+        }
+    }
+
+    fn guest(&self, peer: Option<Peer>, room: Option<OwnedSemaphorePermit>) -> Guest {
+        let gone = Arc::new(Notify::new());
+        let place = self.state().stand(gone.clone());
+        Guest { seats: self.clone(), peer, gone, place: Mutex::new(place), _room: room }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -92,12 +104,6 @@ impl Seats {
 }
 
 impl State {
-    fn send_one_away(&mut self) {
-        if let Some((_, gone)) = self.standing.pop_first() {
-            gone.notify_one();
-        }
-    }
-
     fn stand(&mut self, gone: Arc<Notify>) -> Place {
         let turn = self.next;
         self.next += 1;
@@ -166,7 +172,6 @@ impl Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         let (mut state, place) = (self.seats.state(), *self.place());
-        state.connected -= 1;
         match place {
             Place::Standing(turn) => drop(state.standing.remove(&turn)),
             Place::Seat => state.leave_seat(self.peer),
@@ -191,19 +196,20 @@ mod tests {
     #[test]
     fn there_are_so_many_seats_and_one_that_is_left_is_free() {
         let seats = Seats::new(2, None);
-        let guests = [(); 3].map(|()| seats.welcome(Some(peer(1))));
+        let guests = [(); 3].map(|()| seats.squeeze_in(Some(peer(1))));
         assert_eq!(guests.each_ref().map(Guest::sit), [Ok(()), Ok(()), Err(Full::All)]);
         assert_eq!(guests[0].sit(), Ok(()), "it has one");
         guests[0].stand();
         assert_eq!(guests[2].sit(), Ok(()));
         drop(guests);
-        assert!((0..2).map(|_| seats.welcome(None)).collect::<Vec<_>>().iter().all(|it| it.sit().is_ok()));
+        let others = [(); 2].map(|()| seats.squeeze_in(None));
+        assert_eq!(others.each_ref().map(Guest::sit), [Ok(()), Ok(())]);
     }
 
     #[test]
     fn an_address_takes_its_share_and_no_more() {
         let seats = Seats::new(9, NonZeroUsize::new(2));
-        let guests = [1, 1, 1, 2].map(|last| seats.welcome(Some(peer(last))));
+        let guests = [1, 1, 1, 2].map(|last| seats.squeeze_in(Some(peer(last))));
         assert_eq!(guests.each_ref().map(Guest::sit), [Ok(()), Ok(()), Err(Full::Share), Ok(())]);
         guests[1].stand();
         assert_eq!(guests[2].sit(), Ok(()));
@@ -211,15 +217,19 @@ mod tests {
         assert!(seats.state().seated_from.is_empty(), "addresses are forgotten");
     }
 
-    #[test]
-    fn whoever_comes_gets_in_and_the_one_who_has_waited_longest_goes() {
+    #[tokio::test]
+    async fn whoever_comes_gets_in_once_the_one_who_has_waited_longest_is_gone() {
         let seats = Seats::new(2, None);
-        let mut guests: Vec<_> = (0..2 + STANDING).map(|_| seats.welcome(None)).collect();
+        let mut guests = Vec::new();
+        for _ in 0..2 + STANDING {
+            guests.push(seats.welcome(None).await);
+        }
         guests[0].sit().unwrap();
         guests[1].sit().unwrap();
         guests[1].stand();
         assert!(!guests.iter().any(is_sent_away));
-        guests.push(seats.welcome(None));
+        let mut newcomer = std::pin::pin!(seats.welcome(None));
+        assert!(newcomer.as_mut().now_or_never().is_none());
         let gone: Vec<_> = guests.iter().map(is_sent_away).collect();
         assert_eq!(
             gone.iter().position(|gone| *gone),
@@ -227,16 +237,25 @@ mod tests {
             "neither who has a seat nor who just left one"
         );
         assert_eq!(gone.iter().filter(|gone| **gone).count(), 1);
+        drop(guests.remove(2));
+        assert!(newcomer.now_or_never().is_some());
     }
 
-    #[test]
-    fn however_many_have_seats_somebody_else_can_always_go() {
+    #[tokio::test]
+    async fn however_many_have_seats_there_is_always_somebody_to_go() {
         let seats = Seats::new(3, None);
-        let mut guests = Vec::new();
+        let mut guests: Vec<Guest> = Vec::new();
         for _ in 0..1000 {
-            guests.push(seats.welcome(None));
-            let _ = guests.last().unwrap().sit();
-            guests.retain(|guest| !is_sent_away(guest));
+            // What a task may do without a pause is limited.
+            tokio::task::yield_now().await;
+            let mut newcomer = std::pin::pin!(seats.welcome(None));
+            let came = newcomer.as_mut().now_or_never().or_else(|| {
+                guests.retain(|guest| !is_sent_away(guest));
+                newcomer.now_or_never()
+            });
+            let guest = came.expect("somebody should have gone");
+            let _ = guest.sit();
+            guests.push(guest);
             assert!(guests.len() <= 3 + STANDING);
         }
         assert!(guests[..3].iter().all(|guest| *guest.place() == Place::Seat));

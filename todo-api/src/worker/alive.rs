@@ -1,83 +1,91 @@
-//! Whether a worker still works: it answers on a socket that is in no folder and on no network, as a worker may have
-//! neither disk nor port. Whoever asks needs to be in the same network namespace, as a probe of its container is.
+//! Whether a worker still works: it writes down when its last round began, where only its own user can read it. It may
+//! have neither disk nor port, and nobody else must be able to speak for it, or to keep it from speaking.
 
-use std::{
-    io::{self, Read, Write},
-    sync::{Arc, Mutex, PoisonError},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs::File, io, os::unix::fs::FileExt, time::Duration};
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// The longest that a round may take: deliveries and statements all have shorter limits.
 const LONGEST_ROUND: Duration = Duration::from_secs(30);
 
-/// How long to wait for the answer.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// When the last round began.
-pub(super) struct Pulse(Arc<Mutex<Instant>>);
+/// When the last round began, by the machine's clock that is never set.
+pub(super) struct Pulse(File);
 
 impl Pulse {
-    /// Listens from now on, in a thread of its own: a runtime that is stuck must not keep it from saying so.
+    /// Can be felt from now on.
     pub(super) fn start() -> io::Result<Self> {
-        let last = Arc::new(Mutex::new(Instant::now()));
-        let listener = socket::listen(std::process::id())?;
-        let pulse = Self(last.clone());
-        thread::Builder::new().name("alive".into()).spawn(move || {
-            for mut stream in listener.incoming().flatten() {
-                let age = last.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
-                // Whoever asked may be gone.
-                let _ = stream.write_all(if age < LONGEST_ROUND { b"alive" } else { b"stuck" });
-            }
-        })?;
+        let pulse = Self(note::make()?);
+        pulse.write(now())?;
         Ok(pulse)
     }
 
     /// Another round begins.
     pub(super) fn beat(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        if let Err(error) = self.write(now()) {
+            tracing::warn!(%error, "cannot say that it is alive");
+        }
+    }
+
+    fn write(&self, time: Duration) -> io::Result<()> {
+        self.0.write_all_at(&time.as_millis().to_be_bytes(), 0)
     }
 }
 
-/// Asks the worker with this process id whether it works.
+/// Looks whether the worker with this process id works.
 pub(crate) fn ask(process: u32) -> Result<(), String> {
-    let doing = |error: io::Error| format!("cannot ask the worker with process id {process}: {error}");
-    let mut stream = socket::connect(process).map_err(doing)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(doing)?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).map_err(doing)?;
-    if answer == "alive" { Ok(()) } else { Err(format!("the worker with process id {process} is stuck")) }
+    let last = note::of(process).and_then(|file| {
+        let mut bytes = [0; 16];
+        file.read_exact_at(&mut bytes, 0).map(|()| u128::from_be_bytes(bytes))
+    });
+    let last = last.map_err(|error| format!("cannot ask the worker with process id {process}: {error}"))?;
+    let silent = now().as_millis().saturating_sub(last);
+    if silent < LONGEST_ROUND.as_millis() {
+        return Ok(());
+    }
+    Err(format!("the worker with process id {process} is stuck: its last round began {silent} ms ago"))
 }
 
+fn now() -> Duration {
+    clock_gettime(ClockId::Monotonic).try_into().unwrap_or_default()
+}
+
+/// A file in memory, which is found among those that the process has open: the system shows them to its user alone.
 #[cfg(target_os = "linux")]
-mod socket {
+mod note {
     use std::{
+        fs::{self, File},
         io,
-        os::{
-            linux::net::SocketAddrExt,
-            unix::net::{SocketAddr, UnixListener, UnixStream},
-        },
     };
 
-    fn address(process: u32) -> io::Result<SocketAddr> {
-        SocketAddr::from_abstract_name(format!("{}-worker-{process}", env!("CARGO_PKG_NAME")))
+    use rustix::fs::{MemfdFlags, memfd_create};
+
+    const NAME: &str = concat!(env!("CARGO_PKG_NAME"), "-alive");
+
+    pub(super) fn make() -> io::Result<File> {
+        Ok(memfd_create(NAME, MemfdFlags::CLOEXEC)?.into())
     }
 
-    pub(super) fn listen(process: u32) -> io::Result<UnixListener> {
-        UnixListener::bind_addr(&address(process)?)
-    }
-
-    pub(super) fn connect(process: u32) -> io::Result<UnixStream> {
-        UnixStream::connect_addr(&address(process)?)
+    pub(super) fn of(process: u32) -> io::Result<File> {
+        for entry in fs::read_dir(format!("/proc/{process}/fd"))? {
+            let path = entry?.path();
+            // One that was just closed is none.
+            let leads_to = fs::read_link(&path).unwrap_or_default();
+            if leads_to.to_string_lossy().starts_with(&format!("/memfd:{NAME} ")) {
+                return File::open(path);
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::NotFound, "it is no worker"))
     }
 }
 
-/// Elsewhere than on Linux, in development only, the socket is in the folder for temporary files.
+/// Elsewhere than on Linux, in development only, it is in the user's folder for temporary files.
 #[cfg(not(target_os = "linux"))]
-mod socket {
+mod note {
     use std::{
-        env, fs, io,
-        os::unix::net::{UnixListener, UnixStream},
+        env,
+        fs::{self, File, OpenOptions},
+        io,
+        os::unix::fs::OpenOptionsExt,
         path::PathBuf,
     };
 
@@ -85,12 +93,37 @@ mod socket {
         env::temp_dir().join(format!("{}-worker-{process}", env!("CARGO_PKG_NAME")))
     }
 
-    pub(super) fn listen(process: u32) -> io::Result<UnixListener> {
-        let _ = fs::remove_file(path(process));
-        UnixListener::bind(path(process))
+    pub(super) fn make() -> io::Result<File> {
+        let path = path(std::process::id());
+        let _ = fs::remove_file(&path);
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
     }
 
-    pub(super) fn connect(process: u32) -> io::Result<UnixStream> {
-        UnixStream::connect(path(process))
+    pub(super) fn of(process: u32) -> io::Result<File> {
+        File::open(path(process))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // One test, because all share the process whose pulse they feel.
+    #[test]
+    fn a_worker_lives_as_long_as_its_rounds_are_short() {
+        let me = std::process::id();
+        assert!(ask(me).unwrap_err().contains("it is no worker"));
+        let pulse = Pulse::start().unwrap();
+        assert_eq!(ask(me), Ok(()));
+        let long_ago = |ago: Duration| now().checked_sub(ago).expect("the machine has been up for a minute");
+        pulse.write(long_ago(LONGEST_ROUND / 2)).unwrap();
+        assert_eq!(ask(me), Ok(()));
+        pulse.write(long_ago(LONGEST_ROUND)).unwrap();
+        assert!(ask(me).unwrap_err().contains("is stuck"));
+        pulse.beat();
+        assert_eq!(ask(me), Ok(()));
+        drop(pulse);
+        assert!(ask(me).is_err());
+        assert!(ask(u32::MAX).is_err());
     }
 }

@@ -40,7 +40,7 @@ impl Client {
                 "/stream",
                 get(async || Body::from_stream(stream::pending::<Result<Bytes, axum::Error>>())),
             );
-        tokio::spawn(serve(far, seats.welcome(None), router, Lifecycle::new(), TIMES));
+        tokio::spawn(serve(far, seats.squeeze_in(None), router, Lifecycle::new(), TIMES));
         Self(near)
     }
 

@@ -15,7 +15,7 @@ use tokio::{
 use super::{
     database::TestDatabase,
     http::{self, Connection as Http},
-    process::{PATIENCE, Service, choose_tls, client},
+    process::{PATIENCE, Service, choose_tls, client, command_after},
 };
 
 /// How many may be connected who are not served; the service's own number.
@@ -130,6 +130,21 @@ async fn however_many_ask_whether_it_is_ready_one_connection_to_the_database_is_
     for answer in asked {
         assert_eq!(answer.await.unwrap().unwrap().status(), 200);
     }
+}
+
+#[tokio::test]
+async fn where_few_files_may_be_open_fewer_clients_are_served_and_newcomers_get_in() {
+    let database = TestDatabase::migrated().await;
+    let shell = ["/bin/sh", "-c", "ulimit -n 200; exec \"$0\" \"$@\""].map(str::to_owned);
+    let service = Service::run(command_after(&shell, &["web"]), &database.url(), &[]).await;
+    service.logged(|line| line["message"].as_str().unwrap().starts_with("fewer clients can be served")).await;
+    let mut idle = Vec::new();
+    for _ in 0..300 {
+        idle.push(Http::open(service.address).await.unwrap());
+    }
+    probes_are_answered(&service).await;
+    assert_eq!(service.get("/api/todos").await.status(), 200);
+    assert!(!service.log().iter().any(|line| line.contains("cannot accept")), "{:#?}", service.log());
 }
 
 /// How many clients read nothing: more than are served at once.
