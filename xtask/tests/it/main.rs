@@ -15,5 +15,6 @@ mod local;
 mod playbook;
 mod provenance;
 mod registry;
+mod scripted;
 mod services;
 mod support;

@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: checkouts of their own, the command line under test, clients, and what the
 //! machine must have.
 
+pub(crate) mod api_server;
+pub(crate) mod call;
 pub(crate) mod checkout;
 pub(crate) mod clock;
 pub(crate) mod command;

@@ -4,13 +4,30 @@ use std::{
     collections::BTreeSet,
     fs,
     os::fd::OwnedFd,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    process::{Pid, PidfdFlags, pidfd_open},
+    process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open},
 };
+
+/// A process that dies when it does what it is to die of. It may do that before it is known which one it is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Victim(Arc<OnceLock<Pid>>);
+
+impl Victim {
+    /// It is this one.
+    pub(crate) fn is(&self, pid: Pid) {
+        self.0.set(pid).unwrap();
+    }
+
+    /// Kills it.
+    pub(crate) fn dies(&self) {
+        kill_process(*self.0.wait(), Signal::KILL).unwrap();
+    }
+}
 
 /// A process and all that it has started, directly or not, at one moment.
 pub(crate) struct Tree(Vec<Process>);

@@ -1,0 +1,75 @@
+//! A cluster whose API is overloaded, forgetful or deaf.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use super::Deploy;
+use crate::support::{
+    api_server::{Answer, Fate},
+    call::Call,
+};
+
+#[test]
+fn an_overloaded_api_is_asked_again() {
+    let deploy = Deploy::new();
+    let (wanted, count) = (deploy.release(), Arc::new(AtomicU32::new(0)));
+    let counted = Arc::clone(&count);
+    deploy.server.decides(move |call| {
+        // Every third call but watches, which are retried by themselves. The first ones are to come back after a second.
+        if call.watches() || !counted.fetch_add(1, Ordering::Relaxed).is_multiple_of(3) {
+            return Fate::Passes;
+        }
+        Fate::Answered(Answer::too_many_requests(u32::from(counted.load(Ordering::Relaxed) < 12)))
+    });
+    deploy.run().done();
+    assert!(count.load(Ordering::Relaxed) > 30);
+    deploy.server.lets_all_pass();
+    deploy.is_on(wanted);
+}
+
+#[test]
+fn watches_that_end_or_are_too_old_start_again() {
+    let deploy = Deploy::new();
+    let wanted = deploy.release();
+    let mut begun: BTreeMap<String, u32> = BTreeMap::new();
+    deploy.server.decides(move |call| {
+        if !call.watches() {
+            return Fate::Passes;
+        }
+        let times = begun.entry(call.to_string()).or_default();
+        *times += 1;
+        match times {
+            1 => Fate::Answered(Answer::too_old()),
+            2 => Fate::Ends,
+            _ => Fate::Passes,
+        }
+    });
+    deploy.server.calls();
+    deploy.run().done();
+    let watches: Vec<Call> = deploy.server.calls().into_iter().filter(Call::watches).collect();
+    let count = |of: &str| watches.iter().filter(|call| call.path.contains(of)).count();
+    assert!(["statefulsets", "jobs", "deployments"].iter().all(|of| count(of) > 0), "{watches:#?}");
+    assert!(count("pods") > 2, "{watches:#?}");
+    deploy.is_on(wanted);
+}
+
+#[test]
+fn a_call_that_is_never_answered_is_made_again() {
+    let deploy = Deploy::new();
+    let wanted = deploy.release();
+    let count = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&count);
+    deploy.server.decides(move |call| {
+        let patches = call.method == "PATCH" && call.path.contains("/deployments/web") && call.changes();
+        let is_first = patches && counted.fetch_add(1, Ordering::Relaxed) == 0;
+        if is_first { Fate::Hangs } else { Fate::Passes }
+    });
+    deploy.run_in_haste().done();
+    assert_eq!(count.load(Ordering::Relaxed), 2);
+    deploy.is_on(wanted);
+}
