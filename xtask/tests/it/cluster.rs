@@ -6,6 +6,7 @@ mod elsewhere;
 mod failing;
 mod hindering;
 mod killing;
+mod likeness;
 mod logging;
 mod sharing;
 mod shipping;
@@ -31,6 +32,11 @@ fn one_off_processes() {
 #[test]
 fn another_deploy_with_its_image_from_a_registry() {
     Story::goes_on(elsewhere::tell);
+}
+
+#[test]
+fn what_the_scripted_cluster_is_like() {
+    Story::goes_on(likeness::tell);
 }
 
 #[test]
@@ -65,11 +71,16 @@ fn a_log_shipper() {
 
 /// What takes long, and is run with `--all` alone.
 mod long {
-    use super::{Story, failing, steady};
+    use super::{Story, failing, killing, steady};
 
     #[test]
     fn failing_in_every_way() {
         Story::goes_on(failing::tell_all);
+    }
+
+    #[test]
+    fn killed_at_every_call() {
+        Story::goes_on(killing::tell_all);
     }
 
     #[test]

@@ -37,7 +37,7 @@ use Suite::{Service, Toolchain};
 use Tier::{Everyday, Long};
 
 #[rustfmt::skip] // a table
-pub(super) const CHECKS: [Check; 23] = [
+pub(super) const CHECKS: [Check; 24] = [
     Check::new("format", Everyday, Cargo(&["fmt", "--all", "--check"])),
     Check::new("lints", Everyday, Cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])),
     Check::new("unit tests", Everyday, Units),
@@ -51,6 +51,7 @@ pub(super) const CHECKS: [Check; 23] = [
     Check::new("services", Everyday, Tests(Toolchain, "services::")),
     Check::new("registry", Everyday, Tests(Toolchain, "registry::")),
     Check::new("kind", Everyday, Tests(Toolchain, "kind::")),
+    Check::new("scripted", Everyday, Tests(Toolchain, "scripted::")),
     Check::new("cluster", Everyday, Tests(Toolchain, "cluster::")),
     Check::new("documents", Everyday, Tests(Toolchain, "documents::")),
     Check::new("service", Everyday, Tests(Service, "service::")),

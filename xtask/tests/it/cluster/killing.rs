@@ -1,94 +1,101 @@
-//! Sudden death of `run` before each of its calls that change anything: the same command always converges.
+//! Sudden death of `run` before calls that change a real cluster: the same command always converges. Which calls those
+//! are is tried one by one on a cluster that the tests play themselves (`scripted::killing`); three are enough to see that
+//! a real one is no different.
 
-use std::sync::{
-    Arc, Mutex,
-    mpsc::{Receiver, channel},
+use std::{
+    fs,
+    sync::mpsc::{Receiver, channel},
 };
-
-use rustix::process::{Pid, Signal, kill_process};
 
 use super::Story;
 use crate::support::{
     LONG_PATIENCE,
-    kind::release_of_pods,
-    relay::{Call, Fate, Relay},
+    call::Call,
+    kind::{CLUSTER, plain_api, release_of_pods},
+    processes::Victim,
+    relay::{Fate, Relay},
 };
+
+/// Before the migration, between two process types, and before it is noted that the release runs.
+const THREE: [&str; 3] = ["/jobs/migrate-", "/deployments/worker", "/configmaps/release-witness"];
 
 pub(crate) fn tell(story: &Story) {
     let relay = story.relay();
-    story.killed_before_any_call_the_same_command_converges(&relay);
+    for part in THREE {
+        let call = story.converges_after_death_before(&relay, move |call| call.path.contains(part));
+        assert!(call.is_some(), "no call was about {part}");
+    }
+}
+
+/// Before each call, one run after the other, until one gets to its end.
+pub(crate) fn tell_all(story: &Story) {
+    let relay = story.relay();
+    let mut calls: Vec<Call> = Vec::new();
+    loop {
+        let (mut steps, number) = (0, calls.len());
+        let is_it = move |_: &Call| {
+            steps += 1;
+            steps > number
+        };
+        match story.converges_after_death_before(&relay, is_it) {
+            Some(call) => calls.push(call),
+            None => break,
+        }
+    }
+    for kind in ["leases", "configmaps", "secrets", "jobs", "deployments", "services", "statefulsets"] {
+        assert!(calls.iter().any(|call| call.path.contains(kind)), "{kind} is not in {calls:#?}");
+    }
 }
 
 impl Story {
-    fn killed_before_any_call_the_same_command_converges(&self, relay: &Relay) {
-        let all = self.calls(relay);
-        // Two or more of these are one after the other, so that death before one is death after the other.
-        let kinds = ["leases", "configmaps", "secrets", "jobs", "deployments", "services", "statefulsets"];
-        for kind in kinds {
-            assert!(all.iter().any(|call| call.path.contains(kind)), "{kind} is not in {all:#?}");
-        }
-        for number in 0..all.len() {
-            let wanted = self.release();
-            let run = self.xtask(["run", "--env", "dev"]).start();
-            let (pid, killed) = (run.pid(), kill_at(relay, number));
-            give(&killed.0, pid);
-            run.ends_within(LONG_PATIENCE);
-            let call = killed.1.try_recv();
-            relay.lets_all_pass();
-            self.run().done();
-            assert_eq!(release_of_pods(), wanted.to_string(), "after death at {call:?}");
-            self.xtask(["status", "--env", "dev"]).run().done();
-        }
-    }
-
-    /// The calls of a run that change anything.
-    fn calls(&self, relay: &Relay) -> Vec<Call> {
-        self.release();
-        let calls = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&calls);
-        relay.decides(move |call| {
-            if call.changes() {
-                seen.lock().unwrap().push(call.clone());
-            }
-            Fate::Passes
-        });
-        self.run().done();
+    /// A run that is killed before its first step that is it, and one that is not. Tells the step, if there was one.
+    fn converges_after_death_before(
+        &self,
+        relay: &Relay,
+        is_it: impl FnMut(&Call) -> bool + Send + 'static,
+    ) -> Option<Call> {
+        let wanted = self.release();
+        let (victim, killed) = kill_at(relay, is_it);
+        let run = self.xtask(["run", "--env", "dev"]).start();
+        victim.is(run.pid());
+        run.ends_within(LONG_PATIENCE);
+        let call = killed.try_recv().ok();
         relay.lets_all_pass();
-        let calls = calls.lock().unwrap().clone();
-        // The lock is renewed every two seconds.
-        let renews = |call: &Call| call.method == "PUT" && call.path.contains("leases");
-        calls.into_iter().filter(|call| !renews(call)).collect()
+        self.run().done();
+        assert_eq!(release_of_pods(), wanted.to_string(), "after death before {call:?}");
+        self.xtask(["status", "--env", "dev"]).run().done();
+        call
+    }
+
+    /// From now on the command line reaches the cluster by way of a relay.
+    fn relay(&self) -> Relay {
+        let relay = Relay::to(plain_api());
+        let kubeconfig = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: relay\nclusters:\n  - name: relay\n    cluster:\n      \
+             server: http://127.0.0.1:{}\ncontexts:\n  - name: relay\n    context:\n      cluster: relay\n      user: \
+             relay\nusers:\n  - name: relay\n    user: {{}}\n",
+            relay.port
+        );
+        fs::write(self.checkout.path(&format!(".xtask/kind/{CLUSTER}.kubeconfig")), kubeconfig).unwrap();
+        relay
     }
 }
 
-type Target = Arc<Mutex<Option<Pid>>>;
-
-fn give(target: &Target, pid: Pid) {
-    *target.lock().unwrap() = Some(pid);
-}
-
-/// Kills the process that the target will name at the call with this number, which is then not relayed.
-fn kill_at(relay: &Relay, number: usize) -> (Target, Receiver<Call>) {
-    let target = Target::default();
-    let (send, killed) = channel();
-    let (victim, mut count) = (Arc::clone(&target), 0);
+/// Kills the victim at the first step that is it. That one is not relayed, nor is any after it.
+fn kill_at(relay: &Relay, mut is_it: impl FnMut(&Call) -> bool + Send + 'static) -> (Victim, Receiver<Call>) {
+    let victim = Victim::default();
+    let (dies, (send, killed)) = (victim.clone(), channel());
+    let mut is_dead = false;
     relay.decides(move |call| {
-        if !call.changes() || (call.method == "PUT" && call.path.contains("leases")) {
+        if !call.is_a_step() || (!is_dead && !is_it(call)) {
             return Fate::Passes;
         }
-        count += 1;
-        if count != number + 1 {
-            return Fate::Passes;
+        if !is_dead {
+            let _ = send.send(call.clone());
+            dies.dies();
+            is_dead = true;
         }
-        let pid = loop {
-            if let Some(pid) = *victim.lock().unwrap() {
-                break pid;
-            }
-            std::thread::yield_now();
-        };
-        let _ = kill_process(pid, Signal::KILL);
-        let _ = send.send(call.clone());
         Fate::Hangs
     });
-    (target, killed)
+    (victim, killed)
 }

@@ -132,6 +132,18 @@ pub(crate) fn kubectl(args: &[&str]) -> String {
     output(Command::new("docker").args(kubectl).args(args))
 }
 
+/// An address at which the cluster's API is plain HTTP/1.1.
+pub(crate) fn plain_api() -> String {
+    on_node(
+        "pgrep -x kubectl >/dev/null || nohup kubectl --kubeconfig=/etc/kubernetes/admin.conf proxy --port=8001 \
+         --address=0.0.0.0 --accept-hosts='.*' --reject-paths='^$' >/dev/null 2>&1 & \
+         timeout 60 bash -c 'until echo >/dev/tcp/127.0.0.1/8001; do sleep 0.1; done' 2>/dev/null",
+    );
+    let address = "--format={{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+    let address = output(Command::new("docker").args(["inspect", address, &node()]));
+    format!("{}:8001", address.trim())
+}
+
 /// The node's network, as a file.
 pub(crate) fn network() -> String {
     let pid = output(Command::new("docker").args(["inspect", "--format={{.State.Pid}}", &node()]));
