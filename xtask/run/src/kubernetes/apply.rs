@@ -133,10 +133,10 @@ impl Applier<'_> {
         let (mut taken, foreign): (Vec<Foreign>, Vec<Foreign>) = by_hand
             .map(|one| Foreign { field: one.field.clone(), line: format!("{} {one}", called(object)) })
             .partition(|one| self.take_over.contains(&one.field));
-        let tried = match kind(object) {
-            // One that was given may be looked at, and not be changed.
-            "Namespace" => Ok((object.clone(), Vec::new())),
-            _ => self.attempt(object, &found, true).await,
+        let tried = match (self.attempt(object, &found, true).await, &live) {
+            // One that was given is taken as it is.
+            (Err(_), Some(live)) if kind(object) == "Namespace" => Ok((live.clone(), Vec::new())),
+            (tried, _) => tried,
         };
         let after = match tried {
             Ok((after, also_taken)) => {

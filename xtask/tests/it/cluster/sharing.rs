@@ -83,7 +83,7 @@ impl Story {
         let take = ["run", "--env", "dev", "--take-over", field];
         self.xtask(take).args(["--dry-run"]).run().exits(5);
         let taken = self.xtask(take).run().done();
-        taken.says(r#".env[name="RELEASE_ID"] was removed: it is brought back"#);
+        taken.says(r#".env[name="RELEASE_ID"] was removed; it is brought back"#);
         self.xtask(["status", "--env", "dev"]).run().done();
         let env = "--output=jsonpath={.spec.template.spec.containers[0].env[*].name}";
         assert_eq!(kubectl(&["get", "deployment", "web", env]), "RELEASE_ID");
@@ -106,8 +106,10 @@ impl Story {
     fn a_secret_that_was_made_again_under_its_name_is_found_by_its_content(&self) {
         let release = self.checkout.releases("dev").pop().unwrap().release;
         let (secret, config) = (release.secret_name(), release.config_name());
-        let names =
-            || kubectl(&["get", "pods", "--selector=app.kubernetes.io/component=web", "--output=name"]);
+        let staying =
+            "{{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}} {{end}}{{end}}";
+        let form = format!("--output=go-template={staying}");
+        let names = || kubectl(&["get", "pods", "--selector=app.kubernetes.io/component=web", &form]);
         let before = names();
         kubectl(&["delete", "secret", &secret]);
         kubectl(&["create", "secret", "generic", &secret, "--from-literal=DATABASE_URL=postgres://canary"]);
@@ -130,7 +132,8 @@ impl Story {
         in_use(|| self.run().done().says(&told));
         self.xtask(["status", "--env", "dev"]).run().done();
         // Pods may have been started with what was there meanwhile.
-        assert!(before.lines().all(|pod| !names().contains(pod)), "{before}");
+        let after = names();
+        assert!(before.split_whitespace().all(|pod| !after.contains(pod)), "{before} {after}");
         let url = self.checkout.secret("dev", "DATABASE_URL");
         assert_eq!(environment_of_pods("DATABASE_URL"), [format!("DATABASE_URL={}", url.expose())]);
     }
