@@ -1,7 +1,9 @@
 //! `cargo xtask rollback`.
 
 use chrono::{DateTime, Utc};
-use xtask_contract::{Changes, Error, Layout, Ledger, Progress, ReleaseId, Repo, Result, ledger::Verified};
+use xtask_contract::{
+    Changes, Error, Layout, Ledger, Progress, ReleaseId, Repo, Result, Vouched, ledger::Verified,
+};
 use xtask_run::Standing;
 
 use super::{release, releases::ago, run, runtime};
@@ -11,6 +13,9 @@ use crate::{cli, engine::Engine, ui::Ui};
 const CHOICE: usize = 9;
 
 pub(crate) fn rollback(repo: &Repo, args: &cli::Rollback, ui: &Ui) -> Result<()> {
+    let record = super::record(repo, &args.env, ui)?;
+    // Nothing is chosen from a ledger that `run` would refuse.
+    Vouched::of(repo, &args.env, &record)?;
     let to = match args.id {
         Some(id) => id,
         None => choose(repo, args, ui)?,
@@ -23,7 +28,7 @@ pub(crate) fn rollback(repo: &Repo, args: &cli::Rollback, ui: &Ui) -> Result<()>
         runtime()?.block_on(xtask_run::could_run(repo, &args.env, to, &options, &Engine))?;
     }
     ui.step("making the release");
-    let (record, evidence) = (super::record(repo, &args.env, ui)?, super::evidence(repo, &args.env)?);
+    let evidence = super::evidence(repo, &args.env)?;
     let made = xtask_release::rollback(repo, &args.env, to, &record, &evidence, layout.as_ref())?;
     if args.no_run {
         release::show(repo, &made, ui);

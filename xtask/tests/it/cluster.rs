@@ -108,11 +108,19 @@ impl Story {
         let cluster = Cluster::as_it_is();
         let left = Checkout::left_as(&CLUSTER).filter(|_| Cluster::exists());
         let mut story = match left {
-            Some(checkout) => Self { _cluster: cluster, checkout },
+            Some(checkout) => Self::continued(cluster, checkout),
             None => Self::begin(cluster),
         };
         tell(&story);
         story.checkout.leave_as(&CLUSTER);
+    }
+
+    /// On its newest release, and by the cluster's own address: the one before may have gone by a relay.
+    fn continued(cluster: Cluster, checkout: Checkout) -> Self {
+        let _ = fs::remove_file(checkout.path(&format!(".xtask/kind/{CLUSTER}.kubeconfig")));
+        let story = Self { _cluster: cluster, checkout };
+        story.run().done();
+        story
     }
 
     fn begin(cluster: Cluster) -> Self {

@@ -4,7 +4,7 @@
 use std::process::Stdio;
 
 use tokio::process::Command;
-use xtask_contract::{Digest, Repo};
+use xtask_contract::{Callee, Digest, Repo};
 
 /// The cluster of this checkout's tests, whether or not it is there.
 pub(super) struct TestCluster {
@@ -19,12 +19,16 @@ impl TestCluster {
 
     /// Deletes it, if it is there: also what a call that was killed has left.
     pub(super) async fn delete(&self) {
-        let clusters = Command::new("kind").args(["get", "clusters"]).stderr(Stdio::null()).output().await;
+        let clusters = Command::from(Callee::Kind.command("kind"))
+            .args(["get", "clusters"])
+            .stderr(Stdio::null())
+            .output()
+            .await;
         let there = clusters.is_ok_and(|output| {
             String::from_utf8_lossy(&output.stdout).lines().any(|cluster| cluster == self.name)
         });
         if there {
-            let mut delete = Command::new("kind");
+            let mut delete = Command::from(Callee::Kind.command("kind"));
             delete.args(["delete", "cluster", "--name", &self.name]);
             let _ = delete.stdout(Stdio::null()).stderr(Stdio::null()).status().await;
         }
