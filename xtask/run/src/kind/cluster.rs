@@ -145,7 +145,9 @@ async fn connect(place: &Place<'_>, files: &Files, silence: Duration, fresh: boo
         return Ok(client);
     }
     let text = kind(&["get", "kubeconfig", "--name", place.cluster], None).await?;
-    durable::replace(&files.kubeconfig, text.as_bytes(), 0o600)
+    // The cluster may have been made from another checkout.
+    fs::create_dir_all(files.kubeconfig.parent().unwrap_or(&files.kubeconfig))
+        .and_then(|()| durable::replace(&files.kubeconfig, text.as_bytes(), 0o600))
         .doing(|| format!("writing {}", files.kubeconfig.display()))?;
     let client = open(&files.kubeconfig, silence).await?;
     let answered = async {
