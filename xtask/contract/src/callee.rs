@@ -26,6 +26,9 @@ pub enum Callee {
     Ansible,
     /// The user's editor: their whole environment, but for the toolchain's own variables.
     Editor,
+    /// Cargo when it runs a developer's checks, in the developer's environment: all of it, but for what cargo has told this
+    /// program of itself, and the toolchain's own variables that are not for tests.
+    Checks,
     /// Any program that is only asked whether it is there.
     Asked,
     /// A program of PostgreSQL or of an image: nothing.
@@ -126,6 +129,10 @@ const PYTHON: &[&str] = &["ANSIBLE_*", "PIP_*", "PYTHON*", "SUDO_ASKPASS", "DEBI
 /// What the names of the toolchain's own variables begin with, its secrets' (`XTASK_AGE_IDENTITY`, `XTASK_SIGNING_KEY`,
 /// `XTASK_REGISTRY_PASSWORD`) among them.
 const OWN: &str = "XTASK_";
+/// Those of them that tests read.
+const OF_TESTS: &[&str] = &["XTASK_E2E", "XTASK_LONG", "XTASK_TEST_*"];
+/// What cargo tells a program of the package that it was compiled from: this one's is not the next one's.
+const OF_PACKAGE: &[&str] = &["CARGO_PKG_*", "CARGO_MANIFEST_*"];
 
 impl Callee {
     /// A call of a program, with what it gets of this process's environment.
@@ -156,21 +163,36 @@ impl Callee {
             Self::Kind => &[START, PERSON, NETWORK, SSH, ENGINE],
             Self::Ansible => &[START, PERSON, NETWORK, SSH, PYTHON],
             Self::Editor => return !name.starts_with(OWN),
+            Self::Checks => {
+                let own = name.starts_with(OWN) && !is_in(OF_TESTS, name);
+                return !own && !is_in(OF_PACKAGE, name);
+            }
             Self::Asked => &[START, PERSON, RUSTUP, ENGINE],
             Self::Bare => &[],
         };
-        lists.iter().copied().flatten().any(|pattern| match pattern.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => name == *pattern,
-        })
+        lists.iter().any(|list| is_in(list, name))
     }
+}
+
+/// The toolchain's own variables in this environment, for a library that starts a program itself and asks what to keep
+/// from it.
+pub fn own_variables() -> impl Iterator<Item = String> {
+    env::vars_os().filter_map(|(name, _)| name.into_string().ok()).filter(|name| name.starts_with(OWN))
+}
+
+/// Whether a list has a name, or begins with what it begins with.
+fn is_in(list: &[&str], name: &str) -> bool {
+    list.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == *pattern,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ALL: [Callee; 9] = [
+    const ALL: [Callee; 10] = [
         Callee::Git,
         Callee::Downloads,
         Callee::Compiles,
@@ -178,6 +200,7 @@ mod tests {
         Callee::Kind,
         Callee::Ansible,
         Callee::Editor,
+        Callee::Checks,
         Callee::Asked,
         Callee::Bare,
     ];
@@ -204,11 +227,14 @@ mod tests {
     }
 
     #[test]
-    fn only_an_editor_gets_what_nobody_has_thought_of() {
+    fn only_an_editor_and_the_checks_get_what_nobody_has_thought_of() {
         for callee in ALL {
-            assert_eq!(callee.gets("SOME_VARIABLE"), callee == Callee::Editor, "{callee:?}");
-            assert_eq!(callee.gets("AWS_SECRET_ACCESS_KEY"), callee == Callee::Editor, "{callee:?}");
+            let all = [Callee::Editor, Callee::Checks].contains(&callee);
+            assert_eq!(callee.gets("SOME_VARIABLE"), all, "{callee:?}");
+            assert_eq!(callee.gets("AWS_SECRET_ACCESS_KEY"), all, "{callee:?}");
         }
+        gets(Callee::Checks, &["XTASK_E2E", "XTASK_TEST_CLUSTER", "CARGO_HOME", "RUSTFLAGS"]);
+        gets_none(Callee::Checks, &["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "XTASK_SIGNING_KEY_FILE"]);
     }
 
     #[test]

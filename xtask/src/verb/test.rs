@@ -8,10 +8,10 @@ mod report;
 mod runner;
 mod suite;
 
-use std::{env, fs, time::Instant};
+use std::{fs, time::Instant};
 
 use tokio::process::Command;
-use xtask_contract::{Context, Error, Progress, Repo, Result};
+use xtask_contract::{Callee, Context, Error, Progress, Repo, Result};
 
 use crate::{cli, ui::Ui};
 use checks::{CHECKS, Check, Runs};
@@ -188,16 +188,10 @@ impl Records {
     }
 }
 
-/// `cargo` in the checkout. It tells its children which package it runs; what runs here is another one.
+/// `cargo` in the checkout.
 fn cargo(repo: &Repo) -> Command {
-    let mut cargo = Command::new("cargo");
+    let mut cargo = Command::from(Callee::Checks.command("cargo"));
     cargo.current_dir(repo.root()).kill_on_drop(true);
-    let of_package = |name: &&str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-    for name in env::vars_os().filter_map(|(name, _)| name.into_string().ok()) {
-        if of_package(&name.as_str()) {
-            cargo.env_remove(name);
-        }
-    }
     cargo
 }
 

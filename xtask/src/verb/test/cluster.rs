@@ -19,18 +19,18 @@ impl TestCluster {
 
     /// Deletes it, if it is there: also what a call that was killed has left.
     pub(super) async fn delete(&self) {
-        let clusters = Command::from(Callee::Kind.command("kind"))
-            .args(["get", "clusters"])
-            .stderr(Stdio::null())
-            .output()
-            .await;
+        let clusters = kind().args(["get", "clusters"]).stderr(Stdio::null()).output().await;
         let there = clusters.is_ok_and(|output| {
             String::from_utf8_lossy(&output.stdout).lines().any(|cluster| cluster == self.name)
         });
         if there {
-            let mut delete = Command::from(Callee::Kind.command("kind"));
+            let mut delete = kind();
             delete.args(["delete", "cluster", "--name", &self.name]);
             let _ = delete.stdout(Stdio::null()).stderr(Stdio::null()).status().await;
         }
     }
+}
+
+fn kind() -> Command {
+    Command::from(Callee::Kind.command("kind"))
 }

@@ -17,6 +17,7 @@ use crate::support::{
 #[test]
 fn another_service_takes_its_place_step_by_step() {
     let checkout = Checkout::fresh();
+    compile_quickly(&checkout);
     let target = toolchain_compiled_before();
     let port = ports::free();
     for block in blocks::of(&checkout.path("docs/your-own-service.md")) {
@@ -50,6 +51,14 @@ fn another_service_takes_its_place_step_by_step() {
     assert!(objects.contains("serviceAccountName: greeter") && !objects.contains("todo"), "{objects}");
 }
 
+/// How fast the service is and how small does not matter here, so the compiler takes no time for that.
+fn compile_quickly(checkout: &Checkout) {
+    let manifest = checkout.path("Cargo.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let (before, after) = text.split_once("[profile.release]\ncodegen-units = 1\nlto = \"thin\"\n").unwrap();
+    fs::write(manifest, format!("{before}[profile.release]\nopt-level = 0\n{after}")).unwrap();
+}
+
 /// A target folder in which all but the workspace's own crates is compiled: those come out the same anywhere.
 fn toolchain_compiled_before() -> PathBuf {
     let target = shared_target().with_file_name("own-service");
@@ -73,6 +82,8 @@ fn shell(checkout: &Checkout, target: &Path, line: &str) {
     shell
         .env("CARGO_HOME", tool_home("CARGO_HOME", ".cargo"))
         .env("RUSTUP_HOME", tool_home("RUSTUP_HOME", ".rustup"));
+    // For what is compiled here just once.
+    shell.envs([("CARGO_INCREMENTAL", "0"), ("CARGO_PROFILE_DEV_DEBUG", "false")]);
     shell.envs([("GIT_AUTHOR_NAME", "a"), ("GIT_AUTHOR_EMAIL", "a@localhost")]);
     shell.envs([("GIT_COMMITTER_NAME", "a"), ("GIT_COMMITTER_EMAIL", "a@localhost")]);
     let output = shell.env("CARGO_TARGET_DIR", target).output().unwrap();
