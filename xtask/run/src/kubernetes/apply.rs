@@ -178,7 +178,7 @@ impl Applier<'_> {
         dry_run: bool,
     ) -> std::result::Result<(DynamicObject, Vec<Foreign>), Refusal> {
         let api = self.kinds.api(self.client, object)?;
-        let params = PatchParams { dry_run, ..PatchParams::apply(MANAGER) };
+        let params = PatchParams { dry_run, ..PatchParams::apply(MANAGER) }.validation_strict();
         let doing = || format!("applying {}", called(object));
         let patch = async |params: &PatchParams| {
             let mut tries = TRIES;

@@ -8,16 +8,16 @@ use k8s_openapi::api::{
     core::v1::{Namespace, Pod},
 };
 use kube::{
-    Api, Client,
-    api::{DynamicObject, ObjectMeta, PostParams},
+    Api, Client, ResourceExt,
+    api::{DynamicObject, ObjectMeta, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
 use xtask_contract::{Error, Exit, ReleaseId, Result};
 
 use super::{
     Site,
-    api_error::{ApiContext, code, said, words},
-    apply::{Applier, Look},
+    api_error::{ApiContext, code},
+    apply::{Applier, Look, MANAGER},
     content,
     drift::How,
     kinds::Kinds,
@@ -128,7 +128,7 @@ pub(crate) async fn look<'o>(
     let changeable: Vec<_> = objects.all().filter(|object| kind(object) != "Job").collect();
     let answers = join_all(changeable.iter().map(|object| applier.dry_run(object))).await;
     let workloads = objects.processes.iter().chain(&objects.migration);
-    let pods = join_all(workloads.map(|object| pod_problem(site, object))).await;
+    let pods = join_all(workloads.map(|object| workload_problem(site, applier, object))).await;
     let (mut looks, mut refusals) = (Vec::new(), Vec::new());
     for (object, answer) in changeable.into_iter().zip(answers) {
         match answer {
@@ -136,7 +136,7 @@ pub(crate) async fn look<'o>(
             Err(refusal) => refusals.push(refusal),
         }
     }
-    refusals.extend(pods.into_iter().flatten().map(Refusal::from));
+    refusals.extend(pods.into_iter().flatten());
     let doing = format!("checking {} for {id}", site.env);
     if let Some(error) = together(doing.clone(), refusals) {
         return Err(error);
@@ -206,8 +206,31 @@ fn together(doing: String, mut refusals: Vec<Refusal>) -> Option<Error> {
     })
 }
 
+/// What keeps the cluster from taking a pod of this workload; of a Job, that itself.
+async fn workload_problem(
+    site: &Site<'_>,
+    applier: &Applier<'_>,
+    workload: &DynamicObject,
+) -> Option<Refusal> {
+    match pod_problem(site, workload).await {
+        None if kind(workload) == "Job" => job_problem(applier, workload).await,
+        problem => problem,
+    }
+}
+
+/// What the cluster says to a Job that is not there yet.
+async fn job_problem(applier: &Applier<'_>, job: &DynamicObject) -> Option<Refusal> {
+    let (api, name) = (applier.kinds.api(applier.client, job).ok()?, job.name_any());
+    if !matches!(api.get_metadata_opt(&name).await, Ok(None)) {
+        return None;
+    }
+    let params = PatchParams::apply(MANAGER).validation_strict().dry_run();
+    let error = api.patch(&name, &params, &Patch::Apply(job)).await.err()?;
+    Some(Refusal::of(format!("applying {}", called(job)), &error))
+}
+
 /// Whether the namespace lets in a pod of this workload: its quota, its limits, its security profile.
-async fn pod_problem(site: &Site<'_>, workload: &DynamicObject) -> Option<Error> {
+async fn pod_problem(site: &Site<'_>, workload: &DynamicObject) -> Option<Refusal> {
     let template = workload.data.pointer("/spec/template")?;
     let mut pod =
         json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "generateName": "xtask-check-" } });
@@ -229,9 +252,6 @@ async fn pod_problem(site: &Site<'_>, workload: &DynamicObject) -> Option<Error>
         {
             None
         }
-        kube::Error::Api(status) if matches!(status.code, 400 | 403 | 422) => {
-            Some(Error::refused(doing, said(status)))
-        }
-        other => Some(Error::failed(doing, words(other))),
+        other => Some(Refusal::of(doing, other)),
     }
 }

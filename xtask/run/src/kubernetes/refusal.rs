@@ -2,7 +2,7 @@
 
 use xtask_contract::{Error, Exit};
 
-use super::api_error::{code, words};
+use super::api_error::{code, is_refusal, words};
 
 /// A field that somebody has set or added by hand, and what is said of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Refusal {
     pub(crate) fn of(doing: String, error: &kube::Error) -> Self {
         let code = code(error);
         // The cluster has looked at it and said no: that is a check's answer, and nothing was changed.
-        let exit = if matches!(code, Some(400 | 403 | 422)) { Exit::Refused } else { Exit::Failed };
+        let exit = if is_refusal(error) { Exit::Refused } else { Exit::Failed };
         Self { error: Error { exit, ..Error::failed(doing, words(error)) }, code, fields: Vec::new() }
     }
 
