@@ -21,7 +21,7 @@ def status: .status
     | {event: {involvedObject: (.involvedObject | {name, fieldPath} | present), reason, message, type, count,
         firstTimestamp, lastTimestamp}}
   else
-    select(.metadata.namespace | test("^(recorded|fixtures)"))
+    select(.metadata.namespace | startswith("recorded"))
     | {$at, $time, object: {kind, metadata: (.metadata | {name, uid, generation, creationTimestamp, deletionTimestamp,
         labels, ownerReferences} | present), spec: spec, status: status}}
   end
