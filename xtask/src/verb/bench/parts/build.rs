@@ -45,8 +45,9 @@ pub(super) async fn figures(bench: &Bench<'_>) -> Result<Vec<Figure>> {
             peer_unchanged.push(timed(docker.build()).await?);
         }
     }
+    // To a tenth and no further, as `build` tells it.
     #[expect(clippy::cast_precision_loss, reason = "an image has nowhere near 2^52 bytes")]
-    let size = bench.built.record.size as f64 / 1024.0 / 1024.0;
+    let size = (bench.built.record.size * 10 / 1024 / 1024) as f64 / 10.0;
     let figures = [
         CHANGED.beside(&changed, PEER, &peer_changed),
         UNCHANGED.beside(&unchanged, PEER, &peer_unchanged),

@@ -16,6 +16,7 @@ use super::super::{
     place,
     process::{Patience, Running, free_port},
 };
+use crate::ui::Ui;
 
 const FIRST: What = What::least("first start", Unit::Seconds, Goal::Value(300.0));
 
@@ -36,7 +37,7 @@ pub(super) async fn figures(bench: &Bench<'_>) -> Result<Vec<Figure>> {
         deploy.services.postgres.iter_mut().for_each(|own| own.port = postgres);
     })?;
     let started = Instant::now();
-    let mut up = Up::start(&clone, &bench.place.temporary(), port)?;
+    let mut up = Up::start(&clone, &bench.place.temporary(), port, bench.ui)?;
     up.running.until_ready("todo-api in a fresh clone", "/readyz", PATIENCE).await?;
     let seconds = started.elapsed().as_secs_f64();
     drop(up);
@@ -45,13 +46,14 @@ pub(super) async fn figures(bench: &Bench<'_>) -> Result<Vec<Figure>> {
 }
 
 /// `cargo xtask up` in a clone. Dropped, it ends in good order, and its data go.
-struct Up {
+struct Up<'a> {
     running: Running,
     clone: PathBuf,
+    ui: &'a Ui,
 }
 
-impl Up {
-    fn start(clone: &Path, temporary: &Path, port: u16) -> Result<Self> {
+impl<'a> Up<'a> {
+    fn start(clone: &Path, temporary: &Path, port: u16, ui: &'a Ui) -> Result<Self> {
         let mut cargo = Command::new("cargo");
         cargo
             .args(["xtask", "up"])
@@ -66,15 +68,20 @@ impl Up {
             }
         }
         let running = Running::start_group("cargo xtask up", &mut cargo, port)?;
-        Ok(Self { running, clone: clone.to_owned() })
+        Ok(Self { running, clone: clone.to_owned(), ui })
     }
 }
 
-impl Drop for Up {
+impl Drop for Up<'_> {
     fn drop(&mut self) {
         self.running.stop_group();
         // Root's data are outside of the clone. Where nothing was compiled yet, there are none.
         let program = self.clone.join("target/debug/xtask");
-        let _ = command::run(Command::new(program).args(["down", "--data"]).current_dir(&self.clone));
+        if program.exists()
+            && let Err(failure) =
+                command::run(Command::new(program).args(["down", "--data"]).current_dir(&self.clone))
+        {
+            self.ui.note(&failure.error("deleting the database of the first start").to_string());
+        }
     }
 }
