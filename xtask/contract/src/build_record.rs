@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Context, Digest, Error, Repo, Result, deploy::Schema, durable};
+use crate::{Context, Digest, Error, Repo, Result, deploy::Schema, durable, plain_file};
 
 /// What is known of one image that was built on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,8 +82,14 @@ impl BuildRecord {
 
     /// The record of this image.
     pub fn of(repo: &Repo, image: &Digest) -> Result<Self> {
-        Self::read(&Self::path_of(repo, image))
-            .map_err(|error| no_build(&format!("there is no build of {image} on this machine"), error))
+        let record = Self::read(&Self::path_of(repo, image))
+            .map_err(|error| no_build(&format!("there is no build of {image} on this machine"), error))?;
+        if record.digest == *image {
+            return Ok(record);
+        }
+        let why = format!("its record is that of {}", record.digest);
+        Err(Error::refused(format!("looking for the image {image}"), why)
+            .next("run `cargo xtask build`: it writes the record anew"))
     }
 
     /// A record of a build from just these inputs.
@@ -100,7 +106,7 @@ impl BuildRecord {
     }
 
     fn read(path: &Path) -> std::result::Result<Self, ReadError> {
-        let text = fs::read_to_string(path).map_err(|error| match error.kind() {
+        let text = plain_file::read_text(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => ReadError::Missing,
             _ => ReadError::Other(Error::failed(format!("reading {}", path.display()), error)),
         })?;

@@ -1,12 +1,13 @@
 //! A deploy's own file, `k8s/envs/ENV.toml`. (Its secrets are in [`crate::secrets`].)
 
-use std::{collections::BTreeMap, fs, io};
+use std::{collections::BTreeMap, io};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     EnvName, Error, Logging, Policy, Repo, Result,
     nearest::did_you_mean,
+    plain_file,
     settings::{Ingress, Network, Settings},
     toml_error,
 };
@@ -179,7 +180,7 @@ impl Deploy {
 
 pub(crate) fn read<T: DeserializeOwned>(repo: &Repo, path: &std::path::Path) -> Result<Option<T>> {
     let doing = format!("reading {}", repo.relative(path).display());
-    match fs::read_to_string(path) {
+    match plain_file::read_text(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::failed(doing, error)),
         Ok(text) => match toml::from_str(&text) {

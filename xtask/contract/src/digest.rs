@@ -17,15 +17,8 @@ impl Digest {
     }
 
     /// The digest of all that a reader yields.
-    pub fn of_reader(mut content: impl io::Read) -> io::Result<Self> {
-        let mut hash = Sha256::new();
-        let mut buffer = vec![0; 1 << 18];
-        loop {
-            match content.read(&mut buffer)? {
-                0 => return Ok(Self(hash.finalize().into())),
-                n => hash.update(&buffer[..n]),
-            }
-        }
+    pub fn of_reader(content: impl io::Read) -> io::Result<Self> {
+        Hashed::of(content).finish()
     }
 
     /// The 64 hexadecimal digits alone: a blob's file name.
@@ -76,6 +69,35 @@ impl TryFrom<String> for Digest {
 impl From<Digest> for String {
     fn from(digest: Digest) -> Self {
         digest.to_string()
+    }
+}
+
+/// A reader that hashes what it yields.
+#[derive(Debug)]
+pub struct Hashed<R> {
+    content: R,
+    hash: Sha256,
+}
+
+impl<R: io::Read> Hashed<R> {
+    /// Hashes what this yields.
+    pub fn of(content: R) -> Self {
+        Self { content, hash: Sha256::new() }
+    }
+
+    /// Reads the rest; the digest of all that there was.
+    pub fn finish(mut self) -> io::Result<Digest> {
+        let mut buffer = vec![0; 1 << 18];
+        while io::Read::read(&mut self, &mut buffer)? > 0 {}
+        Ok(Digest(self.hash.finalize().into()))
+    }
+}
+
+impl<R: io::Read> io::Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.content.read(buffer)?;
+        self.hash.update(&buffer[..read]);
+        Ok(read)
     }
 }
 

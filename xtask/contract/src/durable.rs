@@ -2,18 +2,20 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, Permissions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
 };
+
+use rustix::fs::OFlags;
 
 /// Writes a new file with this mode and waits until it is on disk. The name must be free.
 pub fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(content)?;
     // The mode that was asked for, whatever the umask.
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+    file.set_permissions(Permissions::from_mode(mode))?;
     file.sync_all()
 }
 
@@ -41,19 +43,38 @@ pub fn sync_parent(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), sync_folder)
 }
 
-/// Takes the exclusive lock of a folder, waiting for whoever has it; it ends with the returned file, or
-/// with the process.
-pub fn lock(folder: &Path) -> io::Result<File> {
-    fs::create_dir_all(folder)?;
-    let handle = File::open(folder)?;
-    handle.lock()?;
-    Ok(handle)
+/// Takes an exclusive lock, waiting for whoever has it; it ends with the returned file, or with the process.
+pub fn lock(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let file = lock_file(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// Opens the file of a lock, and makes it if it is missing. Nobody else may open it: whoever could would hold it, too.
+pub fn lock_file(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let mut options = OpenOptions::new();
+    let file = options
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(flags)
+        .open(path)?;
+    // It may be of a time when others could.
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn replacing_leaves_the_new_content_its_mode_and_nothing_else() {
@@ -73,5 +94,20 @@ mod tests {
         create(&path, b"first", 0o444).unwrap();
         assert_eq!(create(&path, b"second", 0o444).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&path).unwrap(), b"first");
+    }
+
+    #[test]
+    fn a_lock_is_its_owners_alone_also_one_that_was_open_to_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("locks/one");
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        drop(lock(&path).unwrap());
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let held = lock(&path).unwrap();
+        assert_eq!(mode(), 0o600);
+        assert!(lock_file(&path).unwrap().try_lock().is_err());
+        drop(held);
+        assert!(lock_file(&path).unwrap().try_lock().is_ok());
     }
 }

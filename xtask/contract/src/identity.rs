@@ -32,7 +32,7 @@ impl Identity {
     pub fn of_this_machine(repo: &Repo) -> Result<Self> {
         match Self::at_hand(repo)? {
             Some(identity) => Ok(identity),
-            None => Self::create(&repo.state().join("identity")),
+            None => Self::create(&repo.state().join("identity"), &repo.lock("identity")),
         }
     }
 
@@ -41,13 +41,12 @@ impl Identity {
         Recipient(self.0.to_public())
     }
 
-    fn create(path: &Path) -> Result<Self> {
+    fn create(path: &Path, lock: &Path) -> Result<Self> {
         let identity = x25519::Identity::generate();
         let text =
             format!("# public key: {}\n{}\n", identity.to_public(), identity.to_string().expose_secret());
         let write = || -> io::Result<()> {
-            let folder = path.parent().unwrap_or(path);
-            let _lock = durable::lock(folder)?;
+            let _lock = durable::lock(lock)?;
             // Somebody else may have made it while we waited; then theirs is the machine's.
             if path.exists() { Ok(()) } else { durable::replace(path, text.as_bytes(), 0o600) }
         };

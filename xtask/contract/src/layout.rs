@@ -2,28 +2,43 @@
 //! it, so that every tool that reads such layouts (skopeo, crane, podman, ctr) reads this one.
 
 use std::{
-    fs::{self, File},
-    io,
+    fs,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::json;
 
 use crate::{
     Context, Digest, Error, Result,
     archive::Archive,
+    digest::Hashed,
     durable,
     image::{Config, Descriptor, Manifest},
+    plain_file,
 };
 
-/// What every layout holds in `oci-layout`.
+/// The file that an archive of a layout begins with.
+pub(crate) const MARK: &str = "oci-layout";
+/// What every layout holds in it.
 pub const VERSION: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
+
+/// The most bytes of a blob, and of one that is read as a document.
+const BLOB: u64 = 2 << 30;
+const DOCUMENT: u64 = 4 << 20;
+
+/// The names of the files that list what is in a layout. Beside the one that each layout has: the one that Docker reads,
+/// and the documents about the image, where they are listed by themselves.
+const INDEX: &str = "index.json";
+const DOCKER: &str = "manifest.json";
+pub(crate) const REFERRERS: &str = "referrers.json";
 
 /// An OCI image layout in a folder.
 #[derive(Debug, Clone)]
 pub struct Layout {
     root: PathBuf,
+    /// The file that lists the documents about images.
+    referrers: &'static str,
 }
 
 /// The layout's table of contents, `index.json`.
@@ -32,6 +47,15 @@ pub struct Layout {
 pub struct Index {
     schema_version: u32,
     pub(crate) manifests: Vec<Descriptor>,
+}
+
+/// An image as `docker save` lists it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Saved<'a> {
+    config: String,
+    repo_tags: [&'a str; 1],
+    layers: Vec<String>,
 }
 
 impl Index {
@@ -44,7 +68,12 @@ impl Index {
 impl Layout {
     /// The layout in this folder, which need not exist yet.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), referrers: INDEX }
+    }
+
+    /// The layout of a single image in this folder, as a bundle has it.
+    pub(crate) fn of_one(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), referrers: REFERRERS }
     }
 
     /// Where a blob is, or would be.
@@ -74,20 +103,24 @@ impl Layout {
     /// Adds something to the table of contents, in place of what it replaces.
     pub(crate) fn list(&self, new: Descriptor, replaces: impl Fn(&Descriptor) -> bool) -> Result<()> {
         let write = || -> io::Result<()> {
-            let _lock = durable::lock(&self.root)?;
-            durable::replace(&self.root.join("oci-layout"), VERSION.as_bytes(), 0o644)?;
+            let _lock = durable::lock(&self.root.join(".lock"))?;
+            durable::replace(&self.root.join(MARK), VERSION.as_bytes(), 0o644)?;
             // An index that cannot be read is made anew: all of this folder can be rebuilt.
-            let mut listed = self.index().map_or_else(Vec::new, |index| index.manifests);
+            let mut listed = self.list_in(INDEX).map_or_else(Vec::new, |index| index.manifests);
             listed.retain(|other| !replaces(other));
             listed.push(new);
-            durable::replace(&self.index_path(), &serde_json::to_vec_pretty(&Index::of(listed))?, 0o644)
+            durable::replace(&self.root.join(INDEX), &serde_json::to_vec_pretty(&Index::of(listed))?, 0o644)
         };
         write().doing(|| format!("adding to the images in {}", self.root.display()))
     }
 
-    /// The table of contents, if it can be read.
+    /// What lists the documents about images, if it can be read.
     pub(crate) fn index(&self) -> Option<Index> {
-        serde_json::from_slice(&fs::read(self.index_path()).ok()?).ok()
+        self.list_in(self.referrers)
+    }
+
+    fn list_in(&self, name: &str) -> Option<Index> {
+        serde_json::from_slice(&plain_file::read(&self.root.join(name), DOCUMENT).ok()?).ok()
     }
 
     /// An image's manifest, checked against its digest.
@@ -104,38 +137,58 @@ impl Layout {
     pub fn check_image(&self, digest: &Digest) -> Result<Manifest> {
         let manifest = self.manifest(digest)?;
         self.check(&manifest.config.digest)?;
-        manifest.layers.iter().try_for_each(|layer| self.check(&layer.digest))?;
+        manifest.layers.iter().try_for_each(|layer| self.read_layer(layer, |_| Ok(())))?;
         Ok(manifest)
+    }
+
+    /// Has a layer read, which must be what its digest says.
+    pub fn read_layer<T>(
+        &self,
+        layer: &Descriptor,
+        read: impl FnOnce(&mut dyn Read) -> io::Result<T>,
+    ) -> Result<T> {
+        let (path, most) = (self.blob_path(&layer.digest), layer.size.min(BLOB));
+        let file = plain_file::open(&path, most).map_err(|error| unreadable(&path, &layer.digest, &error))?;
+        let mut content = Hashed::of(file.take(most));
+        let result = read(&mut content);
+        // What is not as it should be is told before what came of reading it.
+        let found = content.finish().map_err(|error| unreadable(&path, &layer.digest, &error))?;
+        if found != layer.digest {
+            return Err(altered(&layer.digest));
+        }
+        result.doing(|| format!("reading the image layer {}", layer.digest))
     }
 
     /// The image as one archive, both as an OCI layout and as `docker save` writes it, since Docker before 25
     /// loads nothing else. `tag` is the name that Docker gives it.
-    pub fn archive(&self, digest: &Digest, tag: &str) -> Result<Vec<u8>> {
-        let manifest = self.manifest(digest)?;
-        let path = |digest: &Digest| format!("blobs/sha256/{}", digest.hex());
-        let docker = json!([{
-            "Config": path(&manifest.config.digest),
-            "RepoTags": [tag],
-            "Layers": manifest.layers.iter().map(|layer| path(&layer.digest)).collect::<Vec<_>>(),
-        }]);
-        let room = usize::try_from(manifest.size()).unwrap_or_default() + (1 << 16);
+    pub fn archive(&self, image: &Digest, tag: &str) -> Result<Vec<u8>> {
+        let room = usize::try_from(self.manifest(image)?.size()).unwrap_or_default() + (1 << 16);
         let mut archive = Archive::with_capacity(room);
-        self.pack(digest, &[], &mut archive)?;
-        archive
-            .file("manifest.json", 0o644, docker.to_string().as_bytes())
-            .and_then(|()| archive.finish())
-            .doing(|| format!("packing the image {digest}"))
+        self.pack(self.lists(image, tag)?, &self.blobs_of(image, &[])?, &mut archive)?;
+        archive.finish().doing(|| format!("packing the image {image}"))
     }
 
-    /// Adds the image to an archive, as an OCI layout of its own, and these artifacts about it.
-    pub(crate) fn pack(&self, digest: &Digest, about: &[Descriptor], archive: &mut Archive) -> Result<()> {
-        let manifest = self.manifest(digest)?;
-        let document = fs::read(self.blob_path(digest)).doing(|| format!("reading the image {digest}"))?;
-        let image = Descriptor {
-            platform: Some(self.config(&manifest)?.platform),
-            ..Descriptor::new(&manifest.media_type, *digest, document.len() as u64)
-        };
-        let mut blobs = vec![*digest, manifest.config.digest];
+    /// The files that say which image there is, in an archive of this one alone.
+    pub(crate) fn lists(&self, image: &Digest, tag: &str) -> Result<Vec<(&'static str, Vec<u8>)>> {
+        let manifest = self.manifest(image)?;
+        let size = self.read(image, DOCUMENT)?.len() as u64;
+        let platform = Some(self.config(&manifest)?.platform);
+        let entry = Descriptor { platform, ..Descriptor::new(&manifest.media_type, *image, size) };
+        let docker = [Saved {
+            config: blob_name(&manifest.config.digest),
+            repo_tags: [tag],
+            layers: manifest.layers.iter().map(|layer| blob_name(&layer.digest)).collect(),
+        }];
+        let docker = serde_json::to_vec(&docker).doing(|| format!("listing the image {image}"))?;
+        let index =
+            serde_json::to_vec(&Index::of(vec![entry])).doing(|| format!("listing the image {image}"))?;
+        Ok(vec![(MARK, VERSION.into()), (INDEX, index), (DOCKER, docker)])
+    }
+
+    /// The blobs of an image and of these artifacts about it, in order.
+    pub(crate) fn blobs_of(&self, image: &Digest, about: &[Descriptor]) -> Result<Vec<Digest>> {
+        let manifest = self.manifest(image)?;
+        let mut blobs = vec![*image, manifest.config.digest];
         blobs.extend(manifest.layers.iter().map(|layer| layer.digest));
         for artifact in about {
             blobs.push(artifact.digest);
@@ -143,38 +196,44 @@ impl Layout {
         }
         blobs.sort_unstable();
         blobs.dedup();
-        let index = Index::of([&[image], about].concat());
-        let mut write = || -> io::Result<()> {
-            archive.file("oci-layout", 0o644, VERSION.as_bytes())?;
-            archive.file("index.json", 0o644, &serde_json::to_vec(&index)?)?;
-            for blob in &blobs {
-                let path = format!("blobs/sha256/{}", blob.hex());
-                archive.file(&path, 0o644, &fs::read(self.blob_path(blob))?)?;
-            }
-            Ok(())
-        };
-        write().doing(|| format!("packing the image {digest}"))
+        Ok(blobs)
+    }
+
+    /// Adds lists and blobs to an archive.
+    pub(crate) fn pack(
+        &self,
+        lists: Vec<(&'static str, Vec<u8>)>,
+        blobs: &[Digest],
+        archive: &mut Archive,
+    ) -> Result<()> {
+        let doing = || "packing an image";
+        for (name, content) in lists {
+            archive.file(name, 0o644, &content).doing(doing)?;
+        }
+        for blob in blobs {
+            archive.file(&blob_name(blob), 0o644, &self.read(blob, BLOB)?).doing(doing)?;
+        }
+        Ok(())
+    }
+
+    /// Reads a blob that is what its digest says.
+    fn read(&self, digest: &Digest, most: u64) -> Result<Vec<u8>> {
+        let path = self.blob_path(digest);
+        let content = plain_file::read(&path, most).map_err(|error| unreadable(&path, digest, &error))?;
+        if Digest::of(&content) == *digest { Ok(content) } else { Err(altered(digest)) }
     }
 
     pub(crate) fn document<T: DeserializeOwned>(&self, digest: &Digest) -> Result<T> {
-        let path = self.blob_path(digest);
-        let content = fs::read(&path).map_err(|error| unreadable(&path, digest, &error))?;
-        if Digest::of(&content) != *digest {
-            return Err(altered(digest));
-        }
-        serde_json::from_slice(&content).doing(|| format!("reading the image blob {}", path.display()))
+        let content = self.read(digest, DOCUMENT)?;
+        serde_json::from_slice(&content).doing(|| format!("reading the image blob {digest}"))
     }
 
     pub(crate) fn check(&self, digest: &Digest) -> Result<()> {
         let path = self.blob_path(digest);
-        let found = File::open(&path)
+        let found = plain_file::open(&path, BLOB)
             .and_then(Digest::of_reader)
             .map_err(|error| unreadable(&path, digest, &error))?;
         if found == *digest { Ok(()) } else { Err(altered(digest)) }
-    }
-
-    fn index_path(&self) -> PathBuf {
-        self.root.join("index.json")
     }
 
     fn blobs(&self) -> PathBuf {
@@ -182,11 +241,20 @@ impl Layout {
     }
 }
 
+/// A blob's name in a layout.
+pub(crate) fn blob_name(digest: &Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
+}
+
 fn unreadable(path: &Path, digest: &Digest, error: &io::Error) -> Error {
     let doing = format!("reading the image blob {digest}");
     match error.kind() {
         io::ErrorKind::NotFound => Error::refused(doing, "it is not on this machine")
             .next("build it here: check out the image's revision and run `cargo xtask build`"),
+        // It is no file as a blob is one.
+        io::ErrorKind::Other => {
+            Error::refused(doing, error).next("run `cargo xtask build`: it writes blobs anew")
+        }
         _ => Error::failed(doing, format!("{}: {error}", path.display())),
     }
 }

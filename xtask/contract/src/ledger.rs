@@ -74,8 +74,8 @@ impl Verified {
         signers.iter().find(|signer| signer.signed(self.sums.as_bytes(), signature))
     }
 
-    /// Whether anybody has.
-    pub fn is_signed(&self) -> bool {
+    /// Whether there is anything in a signature's place. It is one only if [`Self::signer`] knows whose.
+    pub fn has_signature(&self) -> bool {
         self.signature.is_some()
     }
 }

@@ -86,7 +86,7 @@ impl Policy {
             return Ok(());
         }
         let (id, env) = (verified.release.id, &verified.release.env);
-        let (why, next) = if verified.is_signed() {
+        let (why, next) = if verified.has_signature() {
             (
                 "its signature is of none of the deploy's signers",
                 format!(

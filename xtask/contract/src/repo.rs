@@ -56,6 +56,11 @@ impl Repo {
         self.root.join(".xtask")
     }
 
+    /// The file of a lock.
+    pub fn lock(&self, name: &str) -> PathBuf {
+        self.state().join("locks").join(name)
+    }
+
     /// A deploy's folder in the ledger.
     pub fn releases(&self, env: &EnvName) -> PathBuf {
         self.root.join("releases").join(env.as_str())

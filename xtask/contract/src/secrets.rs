@@ -4,14 +4,14 @@
 //! values. So anybody can see whether a secret is the same in two releases, and nobody without the key can
 //! find out by guessing what a weak secret is.
 
-use std::{collections::BTreeMap, fs, io};
+use std::{collections::BTreeMap, io};
 
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Context, EnvName, Error, Identity, Recipient, Repo, Result, Secret, deploy::Schema, digest::hex, durable,
-    seal::Sealed, toml_error,
+    plain_file, seal::Sealed, toml_error,
 };
 
 /// A deploy's secrets, sealed.
@@ -73,7 +73,7 @@ impl SealedSecrets {
     pub fn read(repo: &Repo, env: &EnvName) -> Result<Option<Self>> {
         let path = repo.secrets_file(env);
         let doing = || format!("reading {}", repo.relative(&path).display());
-        let text = match fs::read_to_string(&path) {
+        let text = match plain_file::read_text(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             text => text.doing(doing)?,
         };

@@ -26,6 +26,11 @@ pub(crate) const IDS: [&str; 3] = ["2011-04-06-20:32:17", "2011-04-06-20:32:18",
 
 impl Three {
     pub(crate) fn new() -> Self {
+        Self::of(Digest::of("image"))
+    }
+
+    /// One whose releases have this image.
+    pub(crate) fn of(image: Digest) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("k8s/envs")).unwrap();
         fs::write(folder.path().join("Cargo.toml"), "").unwrap();
@@ -33,7 +38,7 @@ impl Three {
         let ledger = Ledger::of(&repo, &EnvName::local());
         let mut previous = None;
         for (number, id) in (1..).zip(IDS) {
-            previous = Some(write(ledger.folder(), id, number, previous));
+            previous = Some(write_of(image, ledger.folder(), id, number, previous));
         }
         Self { repo, ledger, _folder: folder }
     }
@@ -58,6 +63,10 @@ impl Three {
 
 /// Writes a release in the right form.
 pub(crate) fn write(folder: &Path, id: &str, sequence: u64, previous: Option<Link>) -> Link {
+    write_of(Digest::of("image"), folder, id, sequence, previous)
+}
+
+fn write_of(image: Digest, folder: &Path, id: &str, sequence: u64, previous: Option<Link>) -> Link {
     let release = Release {
         schema: Schema,
         id: id.parse().unwrap(),
@@ -66,7 +75,7 @@ pub(crate) fn write(folder: &Path, id: &str, sequence: u64, previous: Option<Lin
         by: "somebody".into(),
         previous,
         rollback_to: None,
-        image: Image { digest: Digest::of("image"), revision: "revision".into(), dirty: false },
+        image: Image { digest: image, revision: "revision".into(), dirty: false },
         target: Target::Local {},
         migrate: vec!["migrate".into()],
         processes: BTreeMap::new(),

@@ -4,7 +4,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, DirBuilder, Permissions},
+    fs::{self, DirBuilder, File, Permissions},
     io,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::Path,
@@ -35,7 +35,7 @@ pub(crate) fn append(
 ) -> Result<Verified> {
     let ledger = Ledger::of(repo, env);
     let folder = ledger.folder();
-    let _lock = durable::lock(folder).doing(|| format!("taking the lock of {}", folder.display()))?;
+    let _lock = lock(repo, env)?;
     let newest = Vouched::of(repo, env, record)?.newest()?;
     let has_run = newest.as_ref().is_some_and(|newest| record.names(newest.link()));
     let id = next_id(clock, newest.as_ref().map(|newest| newest.release.id), has_run)?;
@@ -54,6 +54,13 @@ pub(crate) fn append(
     publish(folder, &ledger.folder_of(id), &files)
         .doing(|| format!("writing the release {id} to {}", folder.display()))?;
     ledger.load(id)
+}
+
+/// Waits for the right to change a deploy's ledger, which ends with the returned file, and makes its folder.
+pub(crate) fn lock(repo: &Repo, env: &EnvName) -> Result<File> {
+    let doing = || format!("taking the lock of the releases of {env}");
+    fs::create_dir_all(repo.releases(env)).doing(doing)?;
+    durable::lock(&repo.lock(&format!("releases-{env}"))).doing(doing)
 }
 
 fn toml_text(release: &Release) -> Result<String> {

@@ -12,6 +12,8 @@ use std::{
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use xtask_contract::{Context, EnvName, Error, Ledger, Record, ReleaseId, Repo, Result, durable};
 
+use crate::ledger;
+
 /// The folder of a deploy's ledger that holds what was set aside.
 const FOLDER: &str = "set-aside";
 
@@ -38,7 +40,7 @@ pub fn set_aside(
 ) -> Result<SetAside> {
     let ledger = Ledger::of(repo, env);
     let doing = || format!("setting the release {id} of {env} aside");
-    let _lock = durable::lock(ledger.folder()).doing(doing)?;
+    let _lock = ledger::lock(repo, env)?;
     let ids = ledger.ids()?;
     if !ids.contains(&id) {
         // It says so.

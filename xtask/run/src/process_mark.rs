@@ -1,6 +1,8 @@
 //! A name for a process that no other one ever has, by which those on the same machine can tell that it is gone.
 
-use std::{env, fmt, fs, str::FromStr};
+use std::{env, fmt, fs, os::fd::OwnedFd, str::FromStr};
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 /// Which process, of which boot of which machine, seen from which process namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,22 @@ impl ProcessMark {
     /// Whether it was a process of this machine and is gone. Of other machines' processes nothing is known.
     pub(crate) fn is_dead_here(&self) -> bool {
         self.place == place() && start_of(self.pid).is_none_or(|started| started != self.started)
+    }
+
+    /// The process itself, if it lives and is of this machine: no other one can take its place in what is returned.
+    pub(crate) fn open(&self) -> Option<OwnedFd> {
+        let process = pidfd_open(Pid::from_raw(self.pid.try_into().ok()?)?, PidfdFlags::empty()).ok()?;
+        // Looked at after it was opened, so that a number which was given out again meanwhile is noticed.
+        self.lives_here().then_some(process)
+    }
+
+    /// Its number, if it lives and is of this machine.
+    pub(crate) fn pid(&self) -> Option<Pid> {
+        self.lives_here().then(|| Pid::from_raw(self.pid.try_into().ok()?)).flatten()
+    }
+
+    fn lives_here(&self) -> bool {
+        self.place == place() && start_of(self.pid).is_some_and(|started| started == self.started)
     }
 
     /// The process for people: `alice@laptop (process 123)`.
@@ -96,5 +114,7 @@ mod tests {
     fn a_number_that_was_given_out_again_is_another_process() {
         let mark = ProcessMark { started: "0".into(), ..ProcessMark::of_this_process() };
         assert!(mark.is_dead_here());
+        assert!(mark.open().is_none() && mark.pid().is_none());
+        assert!(ProcessMark::of_this_process().open().is_some());
     }
 }

@@ -11,7 +11,8 @@ use xtask_contract::{Context, Repo, Result, durable};
 /// Waits for the lock, and clears away what a killed writer left. It ends with the returned file.
 pub(crate) fn lock(repo: &Repo) -> Result<File> {
     let envs = repo.k8s().join("envs");
-    let lock = durable::lock(&envs).doing(|| format!("taking the lock of {}", envs.display()))?;
+    let lock =
+        durable::lock(&repo.lock("envs")).doing(|| format!("taking the lock of {}", envs.display()))?;
     clear(&envs).doing(|| format!("clearing {}", envs.display()))?;
     Ok(lock)
 }

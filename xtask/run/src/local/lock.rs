@@ -2,23 +2,26 @@
 //! one are gone. Both are file locks, which the system takes back from whoever dies.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io::{self, Read, Seek, Write},
     os::fd::{AsRawFd, RawFd},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, pidfd_send_signal};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time;
 use xtask_contract::{Context, EnvName, Error, Progress, ReleaseId, Repo, Result, durable, witness::Witness};
 
 use super::scale;
-use crate::{History, Receipt, history::Outcome};
+use crate::{History, Receipt, history::Outcome, process_mark::ProcessMark};
 
 /// How long processes that were told to stop may take: longer than the service's own deadline.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The most bytes of the mark of a process.
+const LONGEST_MARK: u64 = 4 << 10;
 
 /// The file that notes the newest release that ran.
 const WITNESS: &str = "witness.toml";
@@ -58,7 +61,7 @@ impl Lock {
         }
         let mut write = || -> io::Result<()> {
             supervisor.set_len(0)?;
-            write!(supervisor, "{}", std::process::id())
+            write!(supervisor, "{}", ProcessMark::of_this_process())
         };
         write().doing(doing)?;
 
@@ -154,10 +157,14 @@ pub(super) async fn stop_holder(repo: &Repo, env: &EnvName, progress: &dyn Progr
     };
     progress.step("waiting for the processes to end");
     if running {
-        let pid = holder(&mut supervisor).ok_or_else(|| {
-            Error::failed(doing(), "it has just started and is not known yet").next("try again")
+        let process = holder(&mut supervisor).and_then(|mark| mark.open()).ok_or_else(|| {
+            Error::failed(
+                doing(),
+                "which process runs it is not known: it has just started, or is of another version",
+            )
+            .next("try again; if that does not help, stop it with Ctrl-C where it runs")
         })?;
-        kill_process(pid, Signal::TERM).doing(doing)?;
+        pidfd_send_signal(&process, Signal::TERM).map_err(io::Error::from).doing(doing)?;
         wait(supervisor, &processes_of(env)).await?;
     }
     wait(open(folder.join("children.lock")).doing(doing)?, &processes_of(env)).await?;
@@ -176,7 +183,7 @@ pub(super) async fn runner(repo: &Repo, env: &EnvName, progress: &dyn Progress) 
     let mut supervisor = open(folder.join("run.lock")).doing(doing)?;
     match supervisor.try_lock() {
         Err(TryLockError::Error(error)) => Err(Error::failed(doing(), error)),
-        Err(TryLockError::WouldBlock) => Ok(holder(&mut supervisor)),
+        Err(TryLockError::WouldBlock) => Ok(holder(&mut supervisor).and_then(|mark| mark.pid())),
         Ok(()) => {
             progress.step("waiting for the processes of an earlier run to end");
             drop(supervisor);
@@ -202,18 +209,75 @@ pub(super) async fn wait(file: File, doing: &str) -> Result<()> {
     }
 }
 
-fn holder(file: &mut File) -> Option<Pid> {
+/// Who noted in a lock's file that they have it. They may be gone: only a mark that is alive is theirs.
+fn holder(file: &mut File) -> Option<ProcessMark> {
     let mut text = String::new();
-    file.rewind().and_then(|()| file.read_to_string(&mut text)).ok()?;
-    text.trim().parse().ok().and_then(Pid::from_raw)
+    file.rewind().and_then(|()| file.take(LONGEST_MARK).read_to_string(&mut text)).ok()?;
+    text.parse().ok()
 }
 
 /// Opens the file of a lock, and makes it if it is missing.
 pub(super) fn open(path: PathBuf) -> io::Result<File> {
-    OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
+    durable::lock_file(&path)
 }
 
 /// The folder with the state of a deploy of this machine.
 pub(super) fn folder(repo: &Repo, env: &EnvName) -> PathBuf {
     repo.state().join(env.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        os::unix::fs::PermissionsExt,
+        process::{Child, Command},
+    };
+
+    use xtask_contract::progress::Silent;
+
+    use super::*;
+
+    /// A process that has nothing to do with any deploy.
+    struct Bystander(Child);
+
+    impl Drop for Bystander {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_process_that_only_has_the_number_of_a_holder_is_not_told_to_stop() {
+        let checkout = tempfile::tempdir().unwrap();
+        let (repo, env) = (Repo::at(checkout.path()), EnvName::local());
+        fs::create_dir_all(folder(&repo, &env)).unwrap();
+        let mut bystander = Bystander(Command::new("sleep").arg("60").spawn().unwrap());
+        let myself = ProcessMark::of_this_process().to_string();
+        let place = myself.rsplitn(3, ' ').nth(2).unwrap().to_owned();
+        let path = folder(&repo, &env).join("run.lock");
+        let held = open(path.clone()).unwrap();
+        held.try_lock().unwrap();
+        let number = bystander.0.id();
+        // Of a holder that is gone, of another version, of another machine, of a holder that has not written yet.
+        for left in
+            [format!("{place} {number} 0"), number.to_string(), format!("x y {number} 0"), String::new()]
+        {
+            fs::write(&path, &left).unwrap();
+            let refused = stop_holder(&repo, &env, &Silent).await.unwrap_err().to_string();
+            assert!(refused.contains("which process runs it is not known"), "{left:?}: {refused}");
+            assert_eq!(bystander.0.try_wait().unwrap(), None, "{left:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_files_of_locks_are_their_owners_alone() {
+        let checkout = tempfile::tempdir().unwrap();
+        let (repo, env) = (Repo::at(checkout.path()), EnvName::local());
+        let _lock = Lock::take(&repo, &env, &Silent).await.unwrap();
+        for name in ["run.lock", "children.lock"] {
+            let mode = fs::metadata(folder(&repo, &env).join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::ffi::OsStrExt, path::Path};
 
-use rustix::process::Pid;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// A server's first process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,17 @@ impl Postmaster {
     pub(super) fn of(data: &Path) -> Option<Self> {
         let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
         Self::parse(&text).filter(|found| found.lives(data))
+    }
+
+    /// Sends a signal to the server that has this data folder, if it lives.
+    pub(super) fn signal(data: &Path, signal: Signal) {
+        let open = |found: Self| Some((found.pid, pidfd_open(found.pid, PidfdFlags::empty()).ok()?));
+        let Some((pid, process)) = Self::of(data).and_then(open) else { return };
+        // Looked at again: what is open is the server, or was, and no process that got its number meanwhile.
+        if Self::of(data).is_some_and(|found| found.pid == pid) {
+            // It may have ended just now; then there is nothing to stop.
+            let _ = pidfd_send_signal(&process, signal);
+        }
     }
 
     /// Whether it is a process that was started with this data folder: not one that has its ID by chance, nor one

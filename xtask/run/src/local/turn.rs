@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Signal, kill_process};
+use rustix::process::Signal;
 use tokio::time;
 use xtask_contract::{Context, EnvName, Error, Progress, Repo, Result};
 
@@ -76,10 +76,8 @@ impl Turn {
             return Ok(false);
         }
         progress.step("stopping PostgreSQL");
-        if let Some(found) = Postmaster::of(data) {
-            // PostgreSQL's fast shutdown. It may have ended just now; then there is nothing to stop.
-            let _ = kill_process(found.pid, Signal::INT);
-        }
+        // PostgreSQL's fast shutdown.
+        Postmaster::signal(data, Signal::INT);
         lock::wait(self.server.try_clone().doing(|| self.doing.as_str())?, &self.doing).await?;
         Ok(true)
     }

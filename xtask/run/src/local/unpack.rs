@@ -14,7 +14,7 @@ pub(super) fn unpack(repo: &Repo, layout: &Layout, image: &Digest) -> Result<Pat
     }
     let manifest = layout.manifest(image)?;
     let unpack = || -> io::Result<()> {
-        let _lock = durable::lock(&folder)?;
+        let _lock = durable::lock(&folder.join(".lock"))?;
         let incoming = folder.join(".incoming");
         match fs::remove_dir_all(&incoming) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -81,7 +81,7 @@ const fn check(name: &'static str, package: &'static str, ask: Ask) -> Tool {
 }
 
 /// All tools, in the order in which they are told.
-pub(super) const TOOLS: [Tool; 24] = [
+pub(super) const TOOLS: [Tool; 25] = [
     tool("git", Need::Build, Source::Role("base"), Ask::Command(&["git", "--version"])),
     tool("C compiler", Need::Build, Source::Role("base"), Ask::Command(&["cc", "-dumpfullversion"])),
     tool("C library, static", Need::Build, Source::Role("base"), Ask::StaticLibrary),
@@ -95,6 +95,7 @@ pub(super) const TOOLS: [Tool; 24] = [
     check("chromedriver", "chromium-driver", Ask::Command(&["chromedriver", "--version"])),
     check("strace", "strace", Ask::Command(&["strace", "--version"])),
     check("openssl", "openssl", Ask::Command(&["openssl", "version"])),
+    check("skopeo", "skopeo", Ask::Command(&["skopeo", "--version"])),
     check("age", "age", Ask::Command(&["age", "--version"])),
     check("docker-registry", "docker-registry", Ask::Command(&["docker-registry", "--version"])),
     check("htpasswd", "apache2-utils", Ask::Presence(&["htpasswd", "-nbB", "somebody", "password"])),

@@ -15,9 +15,12 @@ use crate::ui::Ui;
 #[derive(Serialize)]
 struct Document<'a> {
     digest: Digest,
+    /// Whether one of the deploy's signers has signed it.
     signed: bool,
-    /// Whose signature it is, if they are one of the deploy's signers.
     signer: Option<&'a Signer>,
+    /// Whether there is another signature.
+    #[serde(skip)]
+    unchecked: bool,
     #[serde(flatten)]
     release: &'a Release,
 }
@@ -29,16 +32,17 @@ pub(super) fn show(repo: &Repo, env: &EnvName, id: Option<ReleaseId>, ui: &Ui) -
     let policy = Policy::read(repo, env)?;
     let signer = verified.signer(&policy.signers);
     let Verified { release, digest, .. } = &verified;
-    let document = Document { digest: *digest, signed: verified.is_signed(), signer, release };
+    let unchecked = signer.is_none() && verified.has_signature();
+    let document = Document { digest: *digest, signed: signer.is_some(), signer, unchecked, release };
     ui.result(&words(&document), &document);
     Ok(())
 }
 
 fn words(document: &Document<'_>) -> String {
     let Document { release, digest, .. } = document;
-    let signed = match (document.signer, document.signed) {
+    let signed = match (document.signer, document.unchecked) {
         (Some(signer), _) => format!("by {signer}"),
-        (None, true) => "by somebody who is none of the deploy's signers".to_owned(),
+        (None, true) => "not by any of the deploy's signers".to_owned(),
         (None, false) => "no".to_owned(),
     };
     let mut lines = vec![

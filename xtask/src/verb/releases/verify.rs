@@ -30,8 +30,12 @@ struct Head {
     id: ReleaseId,
     digest: Digest,
     image: Digest,
+    /// Whether one of the signers has signed it, who are named.
     signed: bool,
     signer: Option<Signer>,
+    /// Whether there is a signature that nobody was named for.
+    #[serde(skip)]
+    unchecked: bool,
 }
 
 /// How many images of the ledger's releases are on this machine, and what their digests say.
@@ -85,9 +89,9 @@ pub(super) fn offline(path: &Path, signers: &[Signer], ui: &Ui) -> Result<()> {
     let policy = Policy { signers: signers.to_vec(), ..Policy::default() };
     let head = head(&ledger, &chain, &policy)?;
     // The release itself comes with its image; those of the releases before it need not be there.
-    let image = ledger.load(bundle.release()?)?.release.image.digest;
-    bundle.layout().check_image(&image)?;
-    let documents = bundle.layout().referrers(&image)?;
+    let release = ledger.load(bundle.release()?)?.release;
+    bundle.check(&release)?;
+    let documents = bundle.layout().referrers(&release.image.digest)?;
     let documents = documents.into_iter().map(|document| document.artifact_type).collect();
     let images = images(&bundle.layout(), &chain)?;
     let env = ledger.env().clone();
@@ -105,7 +109,8 @@ fn head(ledger: &Ledger, chain: &[Entry], policy: &Policy) -> Result<Option<Head
         id: entry.link.id,
         digest: entry.link.digest,
         image: entry.image,
-        signed: verified.is_signed(),
+        signed: signer.is_some(),
+        unchecked: signer.is_none() && verified.has_signature(),
         signer,
     }))
 }
@@ -132,9 +137,9 @@ fn images(layout: &Layout, chain: &[Entry]) -> Result<Images> {
 fn words(report: &Report) -> String {
     let Report { env, releases, head, images, witness, .. } = report;
     let Some(head) = head else { return format!("{env}: no releases yet") };
-    let signed = match (&head.signer, head.signed) {
+    let signed = match (&head.signer, head.unchecked) {
         (Some(signer), _) => format!("signed by {signer}"),
-        (None, true) => "signed, by whom was not asked".to_owned(),
+        (None, true) => "not known to be signed, as no signer is named".to_owned(),
         (None, false) => "not signed".to_owned(),
     };
     let elsewhere = match images.elsewhere {

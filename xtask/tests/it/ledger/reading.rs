@@ -1,12 +1,12 @@
 //! What people see of a ledger.
 
-use std::fs;
+use std::{fs, os::unix::fs::symlink, path::Path};
 
 use serde_json::{Value, json};
-use xtask_contract::deploy::Text;
+use xtask_contract::{Digest, Layout, deploy::Text};
 
-use super::{run_in, writable};
-use crate::support::{checkout::Checkout, command::Xtask, git::git};
+use super::{RELEASE, run_in, writable};
+use crate::support::{checkout::Checkout, command::Xtask, git::git, needs};
 
 /// A checkout with three releases: a first one, one with another config, and a rollback.
 fn three() -> Checkout {
@@ -173,9 +173,8 @@ fn a_bundle_is_verified_with_nothing_else_at_hand() {
     assert_eq!(report["documents"], json!(documents));
     verify().run().done();
 
-    // Other tools read the image in it.
     let list = run_in(&elsewhere, &["tar", "-tf", "b.tar"]);
-    assert!(list.starts_with("oci-layout\nindex.json\nblobs/sha256/"), "{list}");
+    assert!(list.starts_with("oci-layout\nindex.json\nmanifest.json\nreferrers.json\nblobs/"), "{list}");
 
     let bundle = elsewhere.join("b.tar");
     let whole = fs::read(&bundle).unwrap();
@@ -184,20 +183,84 @@ fn a_bundle_is_verified_with_nothing_else_at_hand() {
     run_in(&unpacked, &["tar", "-xf", "../b.tar"]);
     writable(&unpacked);
     let files = run_in(&unpacked, &["find", ".", "-type", "f", "-size", "+0"]);
-    for file in files.lines().filter(|file| !file.ends_with("oci-layout") && !file.ends_with("index.json")) {
+    for file in files.lines() {
         let path = unpacked.join(file);
         let content = fs::read(&path).unwrap();
         let mut altered = content.clone();
         altered[content.len() / 2] ^= 1;
         fs::write(&path, altered).unwrap();
-        run_in(&unpacked, &["tar", "-cf", "../b.tar", "oci-layout", "index.json", "blobs", "releases"]);
+        pack(&unpacked);
         verify().run().exits(3).prints("");
         fs::write(&path, content).unwrap();
     }
+    pack(&unpacked);
+    verify().run().done();
     fs::write(&bundle, &whole[..whole.len() / 2]).unwrap();
     verify().run().exits(3).prints("").says("reading the bundle b.tar");
     fs::write(&bundle, &whole).unwrap();
     verify().run().done();
+}
+
+/// Packs a bundle again, as the `tar` command does it.
+fn pack(unpacked: &Path) {
+    let find = "find blobs releases -type f | sort";
+    let lists = "oci-layout index.json manifest.json referrers.json";
+    run_in(unpacked, &["sh", "-c", &format!("tar -cf ../b.tar --format=ustar {lists} $({find})")]);
+}
+
+#[test]
+fn other_tools_find_the_image_in_a_bundle_that_was_verified() {
+    let checkout = Checkout::released();
+    checkout.xtask(["releases", "export", "--output", "b.tar"]).run().done();
+    let release = checkout.releases("local").remove(0).release;
+    if needs::skopeo() {
+        let raw = run_in(&checkout.root, &["skopeo", "inspect", "--raw", "oci-archive:b.tar"]);
+        assert_eq!(Digest::of(raw), release.image.digest);
+        let copy = ["skopeo", "copy", "--insecure-policy", "--quiet", "docker-archive:b.tar", "oci:loaded"];
+        run_in(&checkout.root, &copy);
+        let layers = |image: &str| {
+            let layers = run_in(&checkout.root, &["skopeo", "inspect", "--config", image]);
+            serde_json::from_str::<Value>(&layers).unwrap()["rootfs"].clone()
+        };
+        assert_eq!(layers("oci:loaded"), layers("oci-archive:b.tar"));
+    }
+    if needs::docker() {
+        let loaded = run_in(&checkout.root, &["docker", "load", "--quiet", "--input", "b.tar"]);
+        let name = format!("xtask.local/todo-api:local-{}", release.id.as_name());
+        assert_eq!(loaded.trim(), format!("Loaded image: {name}"));
+        let id = run_in(&checkout.root, &["docker", "image", "inspect", "--format", "{{.Id}}", &name]);
+        run_in(&checkout.root, &["docker", "image", "rm", "--no-prune", &name]);
+        let layout = Layout::at(checkout.repo().images());
+        let config = layout.manifest(&release.image.digest).unwrap().config.digest;
+        let known = [config, release.image.digest].map(|digest| digest.to_string());
+        assert!(known.contains(&id.trim().to_owned()), "{id}");
+    }
+}
+
+#[test]
+fn nothing_that_is_not_a_plain_file_is_read_as_a_release() {
+    let checkout = Checkout::released();
+    let folder = checkout.newest("local");
+    writable(&folder);
+    let path = folder.join("release.toml");
+    let content = fs::read(&path).unwrap();
+    let refused = |words: &str| {
+        for verb in
+            [&["run"][..], &["releases", "verify", "--env", "local"], &RELEASE, &["releases", "export"]]
+        {
+            checkout.xtask([]).args(verb).run().refused(words);
+        }
+        fs::remove_file(&path).unwrap();
+    };
+    fs::remove_file(&path).unwrap();
+    symlink("/dev/zero", &path).unwrap();
+    refused("release.toml: it is a link, not a plain file");
+    run_in(&folder, &["mkfifo", "release.toml"]);
+    refused("release.toml: it is a named pipe, not a plain file");
+    fs::File::create(&path).unwrap().set_len(20 << 30).unwrap();
+    refused("release.toml: it has 21474836480 bytes");
+    fs::write(&path, content).unwrap();
+    checkout.xtask(["releases", "verify", "--env", "local"]).run().done();
 }
 
 #[test]

@@ -15,6 +15,16 @@ pub(crate) fn docker_and_kind() -> bool {
     has("a Docker Engine", &["docker", "version"]) && has("the `kind` command", &["kind", "version"])
 }
 
+/// A Docker Engine that answers.
+pub(crate) fn docker() -> bool {
+    has("a Docker Engine", &["docker", "version"])
+}
+
+/// The `skopeo` command.
+pub(crate) fn skopeo() -> bool {
+    has("the `skopeo` command", &["skopeo", "--version"])
+}
+
 /// The `strace` command, and the right to trace.
 pub(crate) fn strace() -> bool {
     has("the `strace` command", &["strace", "--", "true"])
