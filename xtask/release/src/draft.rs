@@ -6,6 +6,7 @@ use xtask_contract::{
     BuildRecord, Deploy, Digest, EnvName, Error, Identity, Layout, Record, Release, ReleaseId, Repo, Result,
     SealedSecrets, Vouched,
     deploy::Schema,
+    image,
     ledger::Verified,
     release::{Image, Link, Process},
     service::{ProcessType, Service},
@@ -35,6 +36,7 @@ impl<'a> Draft<'a> {
             Some(digest) => BuildRecord::of(repo, digest)?,
             None => BuildRecord::newest(repo)?,
         };
+        check_record(&Layout::at(repo.images()), &record)?;
         let image = Image { digest: record.digest, revision: record.revision, dirty: record.dirty };
         Self::new(repo, env, deploy, image, ran)
     }
@@ -154,6 +156,26 @@ impl<'a> Draft<'a> {
         };
         self.service.processes.iter().map(|kind| (kind.name.clone(), process(kind))).collect()
     }
+}
+
+/// Refuses a build record that says another thing of its image than the image does, which its digest proves.
+fn check_record(layout: &Layout, record: &BuildRecord) -> Result<()> {
+    let labels = layout.config(&layout.manifest(&record.digest)?)?.config.labels;
+    let revision = labels.get(image::REVISION).map_or("", String::as_str);
+    let dirty = labels.get(image::DIRTY).is_some_and(|dirty| dirty == "true");
+    if (revision, dirty) == (record.revision.as_str(), record.dirty) {
+        return Ok(());
+    }
+    let told = |revision: &str, dirty: bool| {
+        format!("{}{revision}", if dirty { "uncommitted changes to " } else { "" })
+    };
+    let why = format!(
+        "it says that the image is of {}, but the image says that it is of {}",
+        told(&record.revision, record.dirty),
+        told(revision, dirty)
+    );
+    Err(Error::refused(format!("reading the build record of {}", record.digest), why)
+        .next("run `cargo xtask build`: it writes the record anew"))
 }
 
 /// Lets the environment name the image of the deploy's own server.

@@ -5,6 +5,7 @@ mod admin;
 mod child;
 pub(crate) mod client;
 pub(crate) mod control;
+mod executable;
 mod formation;
 mod gate;
 pub(crate) mod journal;
@@ -23,7 +24,6 @@ mod slot;
 mod socket;
 mod supervisor;
 mod turn;
-mod unpack;
 
 use std::{
     cell::OnceCell,

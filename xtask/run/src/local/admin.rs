@@ -10,7 +10,7 @@ use std::{
 
 use xtask_contract::{EnvName, Error, Progress, Repo, Result, service};
 
-use super::{environment, own_url, unpack};
+use super::{environment, executable::Executable, lock, own_url};
 use crate::{Options, Wanted};
 
 /// Becomes the process: so it has this one's terminal and signals, and its exit code is this one's.
@@ -24,7 +24,7 @@ pub(crate) fn admin(
 ) -> Result<Infallible> {
     let options = Options::default();
     let job = wanted.job(repo, env, &options, progress);
-    let root = unpack::unpack(repo, job.layout, &job.verified.release.image.digest)?;
+    let executable = Executable::of_image(job.layout, &job.verified.release.image.digest)?;
     if let Some(url) = own_url(&job)?
         && TcpStream::connect((Ipv4Addr::LOCALHOST, url.port)).is_err()
     {
@@ -32,7 +32,8 @@ pub(crate) fn admin(
             "the database of {env} is down; `cargo xtask services up postgres --env {env}` starts it"
         ));
     }
-    let mut command = Command::new(root.join(service::NAME));
+    let mut command = Command::new(executable.path());
+    command.arg0(lock::folder(repo, env).join(service::NAME));
     command.args(args).env_clear().envs(environment(&job)).current_dir("/");
     if let Some(terminal) = terminal {
         command.env("TERM", terminal);

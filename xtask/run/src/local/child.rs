@@ -21,7 +21,7 @@ use tokio::{
 };
 use xtask_contract::service;
 
-use super::{gate::Ear, socket::Socket};
+use super::{executable::Executable, gate::Ear, socket::Socket};
 
 /// The descriptor at which a process finds the socket that it is to accept from, as `sd_listen_fds(3)` has it.
 const LISTEN_FD: RawFd = 3;
@@ -36,18 +36,35 @@ pub(super) struct User {
 /// A program and what its processes get.
 #[derive(Debug, Clone)]
 pub(super) struct Program {
-    path: PathBuf,
+    what: What,
+    /// What it is called in lists of processes.
+    called: PathBuf,
     environment: BTreeMap<String, String>,
     user: Option<User>,
     death_signal: Signal,
     kept_open: Vec<RawFd>,
 }
 
+/// What is executed.
+#[derive(Debug, Clone)]
+enum What {
+    /// A program of this machine.
+    Machine,
+    /// An image's.
+    Image(Executable),
+}
+
 impl Program {
-    /// The program of an unpacked image.
-    pub(super) fn of_image(root: &Path, environment: BTreeMap<String, String>, kept_open: &[RawFd]) -> Self {
+    /// The program of an image, called as if it were in this folder.
+    pub(super) fn of_image(
+        executable: Executable,
+        folder: &Path,
+        environment: BTreeMap<String, String>,
+        kept_open: &[RawFd],
+    ) -> Self {
         Self {
-            path: root.join(service::NAME),
+            what: What::Image(executable),
+            called: folder.join(service::NAME),
             environment,
             user: None,
             death_signal: Signal::TERM,
@@ -63,7 +80,8 @@ impl Program {
         kept_open: &[RawFd],
     ) -> Self {
         let environment = BTreeMap::from([("LC_ALL".to_owned(), "C".to_owned())]);
-        Self { path, environment, user, death_signal, kept_open: kept_open.to_vec() }
+        let (what, called) = (What::Machine, path);
+        Self { what, called, environment, user, death_signal, kept_open: kept_open.to_vec() }
     }
 
     /// Starts a process. Its standard streams are pipes; it is in a process group of its own, so that Ctrl-C
@@ -76,8 +94,13 @@ impl Program {
         socket: Option<&Socket>,
         ear: Option<&Ear>,
     ) -> io::Result<Child> {
-        let mut command = Command::new(&self.path);
+        let path = match &self.what {
+            What::Machine => self.called.clone(),
+            What::Image(executable) => executable.path(),
+        };
+        let mut command = Command::new(path);
         command
+            .arg0(&self.called)
             .args(args.iter().map(OsString::from))
             .env_clear()
             .envs(&self.environment)

@@ -19,6 +19,7 @@ use super::{
     client::State,
     control::Holder,
     environment,
+    executable::Executable,
     formation::{Formation, Plan, Planned},
     gate::Gate,
     journal::Journal,
@@ -30,7 +31,7 @@ use super::{
     running::once,
     scale,
     socket::Sockets,
-    unpack, url,
+    url,
 };
 use crate::{
     Amount, Job, Ran, Receipt, Status,
@@ -136,10 +137,10 @@ impl<'a> Supervisor<'a> {
 
     fn plan(&self, job: &Job<'_>, before: Option<&Formation>) -> Result<Plan> {
         let release = &job.verified.release;
-        job.progress.step("unpacking the image");
-        let root = unpack::unpack(self.repo, job.layout, &release.image.digest)?;
+        job.progress.step("taking the program out of the image");
+        let executable = Executable::of_image(job.layout, &release.image.digest)?;
         let held = [self.lock.for_children(), self.gate.as_raw_fd()];
-        let program = Program::of_image(&root, environment(job), &held);
+        let program = Program::of_image(executable, &self.state_folder(), environment(job), &held);
         let plan = Plan::new(release, program, job.options.start, self.gate.clone(), self.journal.clone());
         let own_port = before.and_then(|before| before.plan.own_port()).or(plan.own_port());
         if let Some(port) = own_port.filter(|_| before.is_some()) {

@@ -3,10 +3,10 @@
 use std::{fs, os::unix::fs::symlink, path::Path};
 
 use serde_json::{Value, json};
-use xtask_contract::{Digest, Layout, deploy::Text};
+use xtask_contract::{Digest, Layout, deploy::Text, image::REVISION};
 
 use super::{RELEASE, run_in, writable};
-use crate::support::{checkout::Checkout, command::Xtask, git::git, needs};
+use crate::support::{checkout::Checkout, command::Xtask, git::git, image::relabel, needs};
 
 /// A checkout with three releases: a first one, one with another config, and a rollback.
 fn three() -> Checkout {
@@ -128,6 +128,7 @@ fn the_commits_between_two_images_and_their_objects_are_shown() {
     let head = git(&checkout.root).run(&["rev-parse", "HEAD"]);
     let built = checkout.releases("dev")[0].release.image.revision.clone();
     checkout.edit_record(&built, &head);
+    relabel(&checkout, |labels| labels[REVISION] = head.as_str().into());
     checkout.edit_deploy("dev", |deploy| {
         deploy.scale.insert("web".into(), 3);
         deploy.config.insert("PORT".into(), Text("8081".into()));
@@ -149,7 +150,9 @@ fn the_commits_between_two_images_and_their_objects_are_shown() {
     let objects = diff.split_once("\n+++ ").unwrap().1;
     let changed: Vec<&str> = objects.lines().filter(|line| line.starts_with(['+', '-'])).collect();
     assert!(
-        changed.iter().all(|line| line.contains("808") || line.contains("todo-api-config-")),
+        changed.iter().all(|line| {
+            ["808", "todo-api-config-", "todo-api@sha256:"].iter().any(|part| line.contains(part))
+        }),
         "the IDs hide the rest: {diff}"
     );
     let removed = changed.iter().filter(|line| line.starts_with('-')).count();

@@ -1,7 +1,9 @@
 //! One-off processes in the environment of a release.
 
+use std::fs;
+
 use super::taking_over::{release, up};
-use crate::support::{checkout::Checkout, terminal::Terminal};
+use crate::support::{checkout::Checkout, processes::Tree, terminal::Terminal};
 
 #[test]
 fn a_one_off_process_has_the_environment_of_the_release_that_runs_and_its_exit_code_counts() {
@@ -46,5 +48,21 @@ fn at_a_terminal_a_one_off_process_has_the_terminal() {
     terminal.types("\u{4}");
     let (status, seen) = terminal.sees_end_of(shell);
     assert!(status.success(), "{seen}");
+    run.stops().done();
+}
+
+#[test]
+fn nothing_on_disk_stands_for_the_program_of_an_image() {
+    let checkout = Checkout::released();
+    // Where it used to be unpacked to, once for all.
+    let image = checkout.releases("local")[0].release.image.digest;
+    let cache = checkout.path("target/xtask/roots").join(image.hex());
+    fs::create_dir_all(&cache).unwrap();
+    fs::copy("/bin/false", cache.join("todo-api")).unwrap();
+    let run = up(&checkout);
+    let web = Tree::of(run.pid()).find("todo-api web");
+    let executed = fs::read_link(format!("/proc/{}/exe", web.as_raw_nonzero())).unwrap();
+    assert!(executed.display().to_string().starts_with("/memfd:todo-api"), "{}", executed.display());
+    checkout.xtask(["admin", "--", "check"]).run().done();
     run.stops().done();
 }

@@ -1,10 +1,12 @@
 //! A release that cannot run leaves the one before it serving, all along.
 
 use serde_json::Value;
-use xtask_contract::{BuildRecord, Digest, Layout, image};
+use xtask_contract::image;
 
 use super::taking_over::{habit, release, serving, up};
-use crate::support::{PATIENCE, checkout::Checkout, checkout::name, load::Load, processes::Tree};
+use crate::support::{
+    PATIENCE, checkout::Checkout, checkout::name, image::relabel, load::Load, processes::Tree,
+};
 
 #[test]
 fn a_migration_that_fails() {
@@ -95,20 +97,10 @@ pub(crate) fn never_becomes_ready(checkout: &Checkout) {
 
 /// Makes another image of the newest one, in which the service describes itself otherwise.
 pub(crate) fn describe(checkout: &Checkout, place: &str, value: &str) {
-    let repo = checkout.repo();
-    let layout = Layout::at(repo.images());
-    let record = BuildRecord::newest(&repo).unwrap();
-    let mut manifest = layout.manifest(&record.digest).unwrap();
-    let text = std::fs::read(layout.blob_path(&manifest.config.digest)).unwrap();
-    let mut config: Value = serde_json::from_slice(&text).unwrap();
-    let label = &mut config["config"]["Labels"][image::SERVICE];
-    let mut service: Value = serde_json::from_str(label.as_str().unwrap()).unwrap();
-    *service.pointer_mut(place).unwrap() = value.into();
-    *label = service.to_string().into();
-    let config = config.to_string();
-    manifest.config.digest = layout.put(config.as_bytes()).unwrap();
-    manifest.config.size = config.len() as u64;
-    let manifest = layout.put(serde_json::to_string(&manifest).unwrap().as_bytes()).unwrap();
-    let of = |digest: &Digest| digest.to_string();
-    checkout.edit_record(&of(&record.digest), &of(&manifest));
+    relabel(checkout, |labels| {
+        let label = &mut labels[image::SERVICE];
+        let mut service: Value = serde_json::from_str(label.as_str().unwrap()).unwrap();
+        *service.pointer_mut(place).unwrap() = value.into();
+        *label = service.to_string().into();
+    });
 }

@@ -12,7 +12,7 @@ use crate::support::{PATIENCE, checkout::Checkout, load::Load, processes::Tree};
 
 /// What the command that asks for a take-over says on the way.
 const MOMENTS: [&str; 4] = [
-    "unpacking the image",
+    "taking the program out of the image",
     "migrating the database",
     "starting the processes",
     "stopping the processes of the release before",

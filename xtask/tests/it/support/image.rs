@@ -2,10 +2,13 @@
 
 use std::{fs, io::Read};
 
+use serde_json::Value;
 use xtask_contract::{
-    Digest, Layout, Repo,
+    BuildRecord, Digest, Layout, Repo,
     image::{Config, Manifest},
 };
+
+use super::checkout::Checkout;
 
 /// An image, read whole.
 pub(crate) struct Image {
@@ -70,4 +73,20 @@ fn entries(layer: &[u8]) -> Vec<Entry> {
         }
     };
     archive.entries().unwrap().map(read).collect()
+}
+
+/// Makes another image of the newest one, with other labels, and has the newest record name it.
+pub(crate) fn relabel(checkout: &Checkout, change: impl FnOnce(&mut Value)) {
+    let repo = checkout.repo();
+    let layout = Layout::at(repo.images());
+    let record = BuildRecord::newest(&repo).unwrap();
+    let mut manifest = layout.manifest(&record.digest).unwrap();
+    let text = fs::read(layout.blob_path(&manifest.config.digest)).unwrap();
+    let mut config: Value = serde_json::from_slice(&text).unwrap();
+    change(&mut config["config"]["Labels"]);
+    let config = config.to_string();
+    manifest.config.digest = layout.put(config.as_bytes()).unwrap();
+    manifest.config.size = config.len() as u64;
+    let digest = layout.put(serde_json::to_string(&manifest).unwrap().as_bytes()).unwrap();
+    checkout.edit_record(&record.digest.to_string(), &digest.to_string());
 }
