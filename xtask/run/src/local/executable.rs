@@ -42,7 +42,7 @@ impl Executable {
     }
 }
 
-/// A file in memory that may be executed, whatever the system's habit is (memfd_create(2)).
+/// A file in memory that may be executed, whatever the system's habit is (`memfd_create(2)`).
 fn memory() -> io::Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     match memfd_create(service::NAME, flags | MemfdFlags::EXEC) {

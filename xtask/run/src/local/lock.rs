@@ -54,7 +54,7 @@ impl Lock {
         let folder = folder(repo, env);
         let doing = || format!("taking the lock of {env}");
         fs::create_dir_all(&folder).doing(doing)?;
-        let mut supervisor = open(folder.join("run.lock")).doing(doing)?;
+        let mut supervisor = open(&folder.join("run.lock")).doing(doing)?;
         match supervisor.try_lock() {
             Err(TryLockError::WouldBlock) => return Ok(None),
             locked => locked.map_err(io::Error::from).doing(doing)?,
@@ -65,7 +65,7 @@ impl Lock {
         };
         write().doing(doing)?;
 
-        let children = open(folder.join("children.lock")).doing(doing)?;
+        let children = open(&folder.join("children.lock")).doing(doing)?;
         if let Err(TryLockError::WouldBlock) = children.try_lock() {
             progress.step("waiting for the processes of an earlier run to end");
             wait(children.try_clone().doing(doing)?, &processes_of(env)).await?;
@@ -149,7 +149,7 @@ pub(super) async fn stop_holder(repo: &Repo, env: &EnvName, progress: &dyn Progr
     if !folder.is_dir() {
         return Ok(false);
     }
-    let mut supervisor = open(folder.join("run.lock")).doing(doing)?;
+    let mut supervisor = open(&folder.join("run.lock")).doing(doing)?;
     let running = match supervisor.try_lock() {
         Ok(()) => false,
         Err(TryLockError::Error(error)) => return Err(Error::failed(doing(), error)),
@@ -167,7 +167,7 @@ pub(super) async fn stop_holder(repo: &Repo, env: &EnvName, progress: &dyn Progr
         pidfd_send_signal(&process, Signal::TERM).map_err(io::Error::from).doing(doing)?;
         wait(supervisor, &processes_of(env)).await?;
     }
-    wait(open(folder.join("children.lock")).doing(doing)?, &processes_of(env)).await?;
+    wait(open(&folder.join("children.lock")).doing(doing)?, &processes_of(env)).await?;
     Ok(running)
 }
 
@@ -175,12 +175,12 @@ pub(super) async fn stop_holder(repo: &Repo, env: &EnvName, progress: &dyn Progr
 pub(super) async fn runner(repo: &Repo, env: &EnvName, progress: &dyn Progress) -> Result<Option<Pid>> {
     let folder = folder(repo, env);
     let doing = || format!("looking for a run of {env}");
-    let children = open(folder.join("children.lock")).doing(doing)?;
+    let children = open(&folder.join("children.lock")).doing(doing)?;
     // A `run` has this one as long as it has any other; looking at it is in no run's way, as all wait for it.
     if children.try_lock().is_ok() {
         return Ok(None);
     }
-    let mut supervisor = open(folder.join("run.lock")).doing(doing)?;
+    let mut supervisor = open(&folder.join("run.lock")).doing(doing)?;
     match supervisor.try_lock() {
         Err(TryLockError::Error(error)) => Err(Error::failed(doing(), error)),
         Err(TryLockError::WouldBlock) => Ok(holder(&mut supervisor).and_then(|mark| mark.pid())),
@@ -217,8 +217,8 @@ fn holder(file: &mut File) -> Option<ProcessMark> {
 }
 
 /// Opens the file of a lock, and makes it if it is missing.
-pub(super) fn open(path: PathBuf) -> io::Result<File> {
-    durable::lock_file(&path)
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    durable::lock_file(path)
 }
 
 /// The folder with the state of a deploy of this machine.
@@ -256,7 +256,7 @@ mod tests {
         let myself = ProcessMark::of_this_process().to_string();
         let place = myself.rsplitn(3, ' ').nth(2).unwrap().to_owned();
         let path = folder(&repo, &env).join("run.lock");
-        let held = open(path.clone()).unwrap();
+        let held = open(&path).unwrap();
         held.try_lock().unwrap();
         let number = bystander.0.id();
         // Of a holder that is gone, of another version, of another machine, of a holder that has not written yet.

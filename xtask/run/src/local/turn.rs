@@ -39,12 +39,12 @@ impl Turn {
         let folder = lock::folder(repo, env);
         let doing = format!("waiting for the PostgreSQL server of {env}");
         fs::create_dir_all(&folder).doing(|| doing.as_str())?;
-        let turn = lock::open(folder.join("postgres.turn")).doing(|| doing.as_str())?;
+        let turn = lock::open(&folder.join("postgres.turn")).doing(|| doing.as_str())?;
         if turn.try_lock().is_err() {
             progress.step("waiting for another command that starts or stops PostgreSQL");
             lock::wait(turn.try_clone().doing(|| doing.as_str())?, &doing).await?;
         }
-        let server = lock::open(folder.join(SERVER)).doing(|| doing.as_str())?;
+        let server = lock::open(&folder.join(SERVER)).doing(|| doing.as_str())?;
         Ok(Self { _mine: turn, server, doing })
     }
 
