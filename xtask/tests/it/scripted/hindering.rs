@@ -70,6 +70,6 @@ fn a_call_that_is_never_answered_is_made_again() {
         if is_first { Fate::Hangs } else { Fate::Passes }
     });
     deploy.run_in_haste().done();
-    assert_eq!(count.load(Ordering::Relaxed), 2);
+    assert!(count.load(Ordering::Relaxed) >= 2, "it was not made again");
     deploy.is_on(wanted);
 }
