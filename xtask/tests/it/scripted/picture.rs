@@ -11,7 +11,7 @@ use crate::support::api_server::{Object, Store};
 pub(super) type Picture = BTreeMap<String, Value>;
 
 /// The run's own objects: the lock, and the record of what has failed on the way.
-const OWN: [&str; 2] = ["xtask-run", "failed-releases"];
+const OWN: [&str; 3] = ["xtask-run", "failed-releases", "release-history"];
 
 pub(super) fn picture(store: &Store) -> Picture {
     let mut picture = Picture::new();
