@@ -10,7 +10,7 @@ use crate::support::api_server::{Object, Store};
 /// What there is, by kind and name; of pods how many there are of each sort.
 pub(super) type Picture = BTreeMap<String, Value>;
 
-/// The run's own objects: the lock, and the record of what has failed on the way.
+/// The run's own objects: the lock, what has failed on the way, and the history, which has times.
 const OWN: [&str; 3] = ["xtask-run", "failed-releases", "release-history"];
 
 pub(super) fn picture(store: &Store) -> Picture {
