@@ -115,10 +115,12 @@ impl Story {
         story.checkout.leave_as(&CLUSTER);
     }
 
-    /// On its newest release, and by the cluster's own address: the one before may have gone by a relay.
+    /// On a new release, and by the cluster's own address: the one before may have ended with a release that failed, or
+    /// have gone by a relay.
     fn continued(cluster: Cluster, checkout: Checkout) -> Self {
         let _ = fs::remove_file(checkout.path(&format!(".xtask/kind/{CLUSTER}.kubeconfig")));
         let story = Self { _cluster: cluster, checkout };
+        story.release();
         story.run().done();
         story
     }
