@@ -56,7 +56,20 @@ fn essence(object: &Value) -> Value {
     object["metadata"] = json!({ "labels": metadata["labels"], "annotations": metadata["annotations"] });
     object["status"] = Value::Null;
     let managers = metadata["managedFields"].as_array().into_iter().flatten();
-    object["managers"] =
-        managers.map(|one| json!([one["manager"], one["operation"], one["fieldsV1"]])).collect();
+    // In whichever order they came, and by whose hand the number of processes was there first: in the end it is that of
+    // the manager that scales.
+    let mut managers: Vec<Value> = managers
+        .map(|one| {
+            let mut fields = one["fieldsV1"].clone();
+            if one["manager"] == "xtask"
+                && let Some(spec) = fields["f:spec"].as_object_mut()
+            {
+                spec.remove("f:replicas");
+            }
+            json!([one["manager"], one["operation"], fields])
+        })
+        .collect();
+    managers.sort_by_key(Value::to_string);
+    object["managers"] = managers.into();
     object
 }
