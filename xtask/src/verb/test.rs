@@ -90,7 +90,7 @@ impl Chosen {
         left.filter_map(|check| Some((check.name, check.why_long()?))).collect()
     }
 
-    /// Runs it once: first what cargo does by itself, then all tests of both suites, side by side.
+    /// Runs it once: first what cargo does by itself, then all tests of both suites.
     async fn run(&self, repo: &Repo, ui: &Ui) -> Result<Round> {
         let mut round = Round::default();
         for check in &self.checks {

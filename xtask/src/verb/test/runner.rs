@@ -5,7 +5,6 @@ use std::{
     process::{ExitStatus, Stdio},
 };
 
-use futures_util::future::try_join_all;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::Command,
@@ -53,7 +52,8 @@ impl Runner {
         if there { Self::Nextest } else { Self::Cargo }
     }
 
-    /// Runs the tests of all suites side by side in this environment; what is said on the way is shown.
+    /// Runs the tests of all suites in this environment, one suite after the other: some of the service's look at how long
+    /// something takes, while the toolchain's compile on all cores. What is said on the way is shown.
     pub(super) async fn run_all(
         self,
         repo: &Repo,
@@ -61,12 +61,12 @@ impl Runner {
         environment: &[(&str, String)],
         ui: &Ui,
     ) -> Result<Vec<(Suite, Test)>> {
-        let runs = selections.iter().map(|selection| async move {
+        let mut all = Vec::new();
+        for selection in selections.iter().rev() {
             let tests = self.run(repo, selection, environment, ui).await?;
-            Ok(tests.into_iter().map(|test| (selection.suite, test)).collect::<Vec<_>>())
-        });
-        let all: Vec<Vec<_>> = try_join_all(runs).await?;
-        Ok(all.into_iter().flatten().collect())
+            all.extend(tests.into_iter().map(|test| (selection.suite, test)));
+        }
+        Ok(all)
     }
 
     async fn run(
