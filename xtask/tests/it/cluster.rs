@@ -144,10 +144,10 @@ impl Story {
         self.xtask(["run", "--env", "dev"]).run()
     }
 
-    /// A new release, unlike the one before in one variable.
+    /// A new release, unlike every other one in one variable: what is on the cluster is known by its content.
     fn release(&self) -> ReleaseId {
-        let now = self.checkout.ids("dev").len();
-        self.checkout.configure("dev", "DATABASE_MAX_CONNECTIONS", &(5 + now % 5).to_string());
+        let time = 500 + self.checkout.ids("dev").len();
+        self.checkout.configure("dev", "DATABASE_ACQUIRE_TIMEOUT", &format!("{time}ms"));
         self.checkout.xtask(["release", "--env", "dev"]).run().done();
         self.newest()
     }
