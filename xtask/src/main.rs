@@ -16,7 +16,7 @@ use xtask_contract::{Context, Repo, Result};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let ui = Ui::new(cli.form());
-    match dispatch(&cli, &ui) {
+    match dispatch(&cli, &ui).and_then(|end| ui.end().map(|()| end)) {
         Ok(end) => ExitCode::from(end.code()),
         Err(error) => {
             ui.error(&error);

@@ -6,12 +6,15 @@ mod console;
 mod diff;
 mod events;
 mod lines;
+mod output;
 
 pub(crate) use colours::Colours;
 pub(crate) use console::Streams;
 pub(crate) use diff::unified;
 use events::Event;
 pub(crate) use lines::{LineForm, LineSink};
+use output::Output;
+pub(crate) use output::when_closed;
 
 use std::{
     cell::RefCell,
@@ -21,7 +24,7 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
-use xtask_contract::{Error, Progress, progress::Rollout};
+use xtask_contract::{Error, Progress, Result, progress::Rollout};
 use xtask_lines::Line;
 
 /// The colours that process names take in turn.
@@ -45,6 +48,7 @@ pub(crate) struct Ui {
     result_colours: Colours,
     /// The lines that show what is under way, on a terminal.
     lines: Option<Lines>,
+    output: Output,
     state: RefCell<State>,
 }
 
@@ -67,19 +71,25 @@ impl Ui {
     pub(crate) fn new(form: Form) -> Self {
         let terminal = io::stderr().is_terminal();
         let (colours, result_colours) = (Colours::of(&io::stderr()), Colours::of(&io::stdout()));
-        Self { form, colours, result_colours, lines: terminal.then(Lines::new), state: RefCell::default() }
+        let lines = terminal.then(Lines::new);
+        Self { form, colours, result_colours, lines, output: Output::default(), state: RefCell::default() }
     }
 
     /// Shows a result: the words, or the document.
     pub(crate) fn result(&self, words: &str, document: &impl Serialize) {
         self.finish_step();
         match self.form {
-            Form::Words => write(words),
-            Form::Document => write(&serde_json::to_string(document).unwrap_or_default()),
+            Form::Words => self.output.line(words),
+            Form::Document => self.output.line(&serde_json::to_string(document).unwrap_or_default()),
             Form::Events => {
                 self.event(&Event::Done { result: serde_json::to_value(document).unwrap_or_default() });
             }
         }
+    }
+
+    /// Fails if the result could not be written.
+    pub(crate) fn end(&self) -> Result<()> {
+        self.output.end()
     }
 
     /// Whether standard output is for one JSON document alone.
@@ -107,7 +117,7 @@ impl Ui {
     /// Writes an event, where events are asked for.
     fn event(&self, event: &Event<'_>) {
         if self.form == Form::Events {
-            write(&serde_json::to_string(event).unwrap_or_default());
+            self.output.line(&serde_json::to_string(event).unwrap_or_default());
         }
     }
 
@@ -200,12 +210,6 @@ impl Progress for Ui {
 }
 
 const ROLLING_OUT: &str = "rolling out";
-
-/// Writes a line to standard output. Whoever closed the pipe does not want to know.
-fn write(text: &str) {
-    let mut stdout = io::stdout();
-    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
-}
 
 impl Lines {
     fn new() -> Self {

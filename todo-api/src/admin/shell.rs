@@ -3,6 +3,7 @@
 mod console;
 mod interrupts;
 mod line;
+mod output;
 mod script;
 mod session;
 mod show;
@@ -17,7 +18,7 @@ use std::{
 
 use tokio::runtime::Builder;
 
-use self::{console::Console, interrupts::Interrupts, session::Session};
+use self::{console::Console, interrupts::Interrupts, output::Output, session::Session};
 use crate::config::DatabaseConfig;
 
 /// Runs until the end of the input or the first error of a script.
@@ -32,7 +33,8 @@ pub(crate) fn run(config: DatabaseConfig, write: bool) -> Result<ExitCode, Strin
     let interrupts =
         Interrupts::catch(at_terminal).map_err(|error| format!("cannot catch signals: {error}"))?;
     let session = Session::open(runtime.handle().clone(), config, write, interrupts)?;
-    let console = Console::new(session);
+    let output = Output::default();
+    let console = Console::new(session, output.clone());
     let done = if at_terminal {
         runtime.block_on(terminal::connected()).map_err(|error| format!("cannot catch signals: {error}"))?;
         terminal::run(console)
@@ -41,5 +43,5 @@ pub(crate) fn run(config: DatabaseConfig, write: bool) -> Result<ExitCode, Strin
     };
     // Does not wait for what hangs.
     runtime.shutdown_background();
-    done
+    output.end().and(done)
 }

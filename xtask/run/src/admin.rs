@@ -1,6 +1,6 @@
 //! One-off processes: a command of the image, with the config and the secrets of a release.
 
-use std::io;
+use std::{io, pin::Pin};
 
 use tokio::sync::mpsc::Receiver;
 use xtask_contract::{EnvName, Error, Progress, ReleaseId, Repo, Result, Vouched};
@@ -27,6 +27,9 @@ pub trait Console {
 
     /// Shows what the process has written.
     fn show(&mut self, output: &[u8]) -> io::Result<()>;
+
+    /// Waits until nobody reads what is shown.
+    fn closed(&self) -> Pin<Box<dyn Future<Output = ()>>>;
 }
 
 /// Runs the image's program once with these arguments, and with the environment that a release gives to its

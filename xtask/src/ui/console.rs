@@ -4,6 +4,7 @@ use std::{
     env, fs,
     io::{self, IsTerminal, Read, Write},
     os::unix::fs::FileTypeExt,
+    pin::Pin,
     thread,
 };
 
@@ -12,7 +13,11 @@ use tokio::sync::mpsc::{Receiver, channel};
 use xtask_contract::{Context, Result};
 use xtask_run::Console;
 
-use super::{Ui, ask::Restore};
+use super::{
+    Ui,
+    ask::Restore,
+    output::{closed, unless_closed},
+};
 
 /// What a terminal is taken for that does not say.
 const USUAL: &str = "xterm";
@@ -71,7 +76,11 @@ impl Console for Streams<'_> {
     fn show(&mut self, output: &[u8]) -> io::Result<()> {
         self.ui.finish_step();
         let mut stdout = io::stdout().lock();
-        stdout.write_all(output)?;
-        stdout.flush()
+        // What was closed ends the command by `closed`.
+        unless_closed(stdout.write_all(output).and_then(|()| stdout.flush()))
+    }
+
+    fn closed(&self) -> Pin<Box<dyn Future<Output = ()>>> {
+        Box::pin(closed())
     }
 }

@@ -1,11 +1,11 @@
 //! Lines of processes on standard output, many at a time.
 
-use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
+use std::io::{self, BufWriter, StdoutLock, Write};
 
 use xtask_contract::{Context, Progress, Result};
 use xtask_run::logs::{Line, Sink};
 
-use super::Ui;
+use super::{Ui, output::unless_closed};
 
 /// How lines are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +38,10 @@ impl<'a> LineSink<'a> {
         self.count == 0
     }
 
-    /// Ends it. Whoever closed the pipe does not want more, and that is no failure.
+    /// Ends it; fails if a line could not be written.
     pub(crate) fn end(mut self) -> Result<()> {
         self.pause();
-        match self.written {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            written => written.doing(|| "writing lines to standard output"),
-        }
+        unless_closed(self.written).doing(|| "writing lines to standard output")
     }
 
     fn write(&mut self, line: &Line<'_>) -> io::Result<()> {

@@ -1,10 +1,12 @@
 //! `cargo xtask logs`: what a deploy's processes have written, all in one, in order of time.
 
+use std::process;
+
 use xtask_contract::{Progress, Repo, Result};
 
 use crate::{
     cli,
-    ui::{LineForm, LineSink, Ui},
+    ui::{LineForm, LineSink, Ui, when_closed},
 };
 
 pub(crate) fn logs(repo: &Repo, args: &cli::Logs, ui: &Ui) -> Result<()> {
@@ -14,6 +16,8 @@ pub(crate) fn logs(repo: &Repo, args: &cli::Logs, ui: &Ui) -> Result<()> {
         _ => LineForm::Readable,
     };
     let mut sink = LineSink::new(ui, form);
+    // Not only when the next line comes, which may be never. It reads alone, so that nothing is left half done.
+    when_closed(|| process::exit(0));
     let read = super::runtime()?.block_on(xtask_run::logs(repo, &args.env, &args.query(), &mut sink));
     if read.is_ok() && sink.is_empty() {
         ui.note(&format!("no line of {} is like that", args.env));

@@ -52,6 +52,29 @@ fn wrong_usage_is_named_as_such() {
 }
 
 #[test]
+fn a_result_that_cannot_be_written_is_a_failure_but_a_reader_that_has_seen_enough_is_none() {
+    let checkout = Checkout::without_source();
+    let through = |redirected: &str, args: &[&str]| {
+        let shell = format!("set -o pipefail; \"$@\" {redirected}");
+        let wrapper = ["bash", "-c", &shell, "bash"];
+        Xtask::through(&wrapper, &checkout.root, &checkout.home).args(args).run()
+    };
+    for args in [
+        &["config", "--env", "local"][..],
+        &["config", "--env", "local", "--json"],
+        &["releases"],
+        &["down", "--json"],
+        &["completions", "bash"],
+        &["manual"],
+        &["services"],
+    ] {
+        let told = through("> /dev/full", args).exits(1);
+        told.says("writing the result to standard output: No space left on device");
+        assert_eq!(through("| true", args).done().stderr, "", "{args:?}");
+    }
+}
+
+#[test]
 fn outside_of_a_checkout_it_says_where_to_go() {
     let folder = tempfile::tempdir().unwrap();
     let outcome = Xtask::at(folder.path(), folder.path()).args(["build"]).run().exits(2).prints("");

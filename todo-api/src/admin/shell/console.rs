@@ -1,13 +1,11 @@
 //! Evaluates what is said, and remembers the variables and functions of the session.
 
-use std::{
-    io::{self, Write},
-    rc::Rc,
-};
+use std::rc::Rc;
 
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Position, Scope};
 
 use super::{
+    output::Output,
     session::{INTERRUPTED, Session},
     show,
     sql::Answer,
@@ -42,6 +40,7 @@ pub(super) struct Console {
     pub(super) scope: Scope<'static>,
     functions: AST,
     pub(super) session: Rc<Session>,
+    pub(super) output: Output,
     /// How wide a table may be, if that matters.
     pub(super) width: Option<usize>,
 }
@@ -61,9 +60,10 @@ pub(super) struct Failure {
 }
 
 impl Console {
-    pub(super) fn new(session: Session) -> Self {
+    pub(super) fn new(session: Session, output: Output) -> Self {
         let session = Rc::new(session);
-        Self { engine: engine(&session), scope: Scope::new(), functions: AST::empty(), session, width: None }
+        let engine = engine(&session, &output);
+        Self { engine, scope: Scope::new(), functions: AST::empty(), session, output, width: None }
     }
 
     pub(super) fn evaluate(&mut self, text: &str) -> Result<Said, Failure> {
@@ -74,6 +74,7 @@ impl Console {
         let done = self.engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &ast);
         self.session.interrupts.end();
         match done {
+            _ if self.output.is_lost() => Ok(Said::End),
             // As in the language itself, where a semicolon makes an expression a statement.
             Ok(value) if value.is_unit() || text.trim_end().ends_with(';') => Ok(Said::Nothing),
             Ok(value) => Ok(Said::Text(show::show(&value, &self.session.columns(), self.width))),
@@ -83,8 +84,13 @@ impl Console {
     }
 }
 
-fn engine(session: &Rc<Session>) -> Engine {
+fn engine(session: &Rc<Session>, output: &Output) -> Engine {
     let mut engine = Engine::new();
+    let says = || {
+        let output = output.clone();
+        move |text: &str| output.line(text)
+    };
+    let (prints, debugs, helps) = (says(), says(), says());
     engine
         .set_max_operations(OPERATIONS)
         .set_max_call_levels(CALLS)
@@ -93,14 +99,14 @@ fn engine(session: &Rc<Session>) -> Engine {
         .set_max_array_size(ELEMENTS)
         .set_max_map_size(ENTRIES)
         .disable_symbol("eval")
-        .on_print(say)
-        .on_debug(|text, _, _| say(text))
-        .register_fn("help", || say(HELP))
+        .on_print(prints)
+        .on_debug(move |text, _, _| debugs(text))
+        .register_fn("help", move || helps(HELP))
         .register_fn("exit", end);
     todos::register(&mut engine);
 
-    let interrupts = session.interrupts.clone();
-    engine.on_progress(move |_| interrupts.is_hit().then_some(Dynamic::UNIT));
+    let (interrupts, output) = (session.interrupts.clone(), output.clone());
+    engine.on_progress(move |_| (interrupts.is_hit() || output.is_lost()).then_some(Dynamic::UNIT));
     let all = Todos(session.clone());
     #[expect(
         deprecated,
@@ -128,12 +134,6 @@ fn end() -> Result<(), Box<EvalAltResult>> {
 
 fn is_end(error: &EvalAltResult) -> bool {
     matches!(error.unwrap_inner(), EvalAltResult::ErrorTerminated(token, _) if token.is_bool())
-}
-
-/// Shows something to whoever is there.
-pub(super) fn say(text: &str) {
-    // Nobody is left to tell when standard output is closed.
-    let _ = writeln!(io::stdout(), "{text}");
 }
 
 fn failure(mut error: Box<EvalAltResult>) -> Failure {

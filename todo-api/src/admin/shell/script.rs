@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    console::{Console, Said, say},
+    console::{Console, Said},
     line,
 };
 
@@ -23,10 +23,13 @@ pub(super) fn run(mut console: Console) -> Result<ExitCode, String> {
             continue;
         }
         match console.evaluate(&text) {
-            Ok(Said::Text(text)) => say(&text),
+            Ok(Said::Text(text)) => console.output.line(&text),
             Ok(Said::Nothing) => {}
             Ok(Said::End) => return Ok(ExitCode::SUCCESS),
             Err(failure) => return Err(format!("line {}: {}", first - 1 + failure.line, failure.why)),
+        }
+        if console.output.is_lost() {
+            return Ok(ExitCode::SUCCESS);
         }
         text.clear();
         first = index + 2;

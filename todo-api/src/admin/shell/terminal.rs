@@ -26,7 +26,7 @@ use tokio::{
 };
 
 use super::{
-    console::{Console, Said, say},
+    console::{Console, Said},
     line, todos,
 };
 
@@ -61,10 +61,14 @@ pub(super) fn run(mut console: Console) -> Result<ExitCode, String> {
 
     let writes = console.session.writes;
     let mode = if writes { "what you do is done" } else { "read-only; --write lets it change things" };
-    say(&format!("todo-api {}, {}: {mode}", env!("CARGO_PKG_VERSION"), console.session.place()?));
-    say("help() says what there is, Ctrl-D ends");
+    console.output.line(&format!(
+        "todo-api {}, {}: {mode}",
+        env!("CARGO_PKG_VERSION"),
+        console.session.place()?
+    ));
+    console.output.line("help() says what there is, Ctrl-D ends");
     let prompt = if writes { "todo-api (write)> " } else { "todo-api> " };
-    loop {
+    while !console.output.is_lost() {
         let text = match editor.readline(prompt) {
             Ok(text) => text,
             Err(ReadlineError::Interrupted) => continue,
@@ -73,7 +77,7 @@ pub(super) fn run(mut console: Console) -> Result<ExitCode, String> {
         };
         console.width = editor.dimensions().map(|(columns, _)| columns.into());
         match console.evaluate(&text) {
-            Ok(Said::Text(text)) => say(&text),
+            Ok(Said::Text(text)) => console.output.line(&text),
             Ok(Said::Nothing) => {}
             Ok(Said::End) => return Ok(ExitCode::SUCCESS),
             Err(failure) => {
@@ -85,6 +89,7 @@ pub(super) fn run(mut console: Console) -> Result<ExitCode, String> {
         names.dedup();
         variables.replace(names);
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Helps while a line is edited.

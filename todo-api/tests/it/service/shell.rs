@@ -150,6 +150,28 @@ async fn the_first_error_ends_a_script_and_names_its_line() {
 }
 
 #[tokio::test]
+async fn a_script_ends_with_the_reader_of_its_output_or_with_the_place_on_the_disk() {
+    let database = TestDatabase::migrated().await;
+    let url = database.url();
+    let piped = async |words: &str| {
+        let shell = command(&["shell"], &[("DATABASE_URL", &url)]);
+        let mut bash = tokio::process::Command::new("bash");
+        bash.args(["-c", words, "bash"]).arg(shell.as_std().get_program()).arg("shell");
+        bash.env_clear().envs(shell.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
+        bash.env("PATH", std::env::var_os("PATH").unwrap()).kill_on_drop(true);
+        timeout(PATIENCE, bash.output()).await.expect("the script should end").unwrap()
+    };
+    for endless in ["yes 'print(1)'", "yes 1", "echo 'loop { print(1) }'"] {
+        let seen = piped(&format!("{endless} | (\"$@\"; echo $? >&2) | head -n 3")).await;
+        assert_eq!((&*seen.stdout, &*seen.stderr), (&b"1\n1\n1\n"[..], &b"0\n"[..]), "{endless}");
+        let full = piped(&format!("{endless} | \"$@\" > /dev/full")).await;
+        let told = String::from_utf8(full.stderr).unwrap();
+        assert_eq!(full.status.code(), Some(1), "{told}");
+        assert!(told.contains("cannot write to standard output: No space left on device"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_script_reaches_neither_files_nor_other_code() {
     let database = TestDatabase::migrated().await;
     for text in ["import \"/etc/passwd\" as x", "eval(\"1\")", "open_file(\"/etc/passwd\")"] {

@@ -71,9 +71,12 @@ pub(crate) async fn admin(
     let job = job(site, verified, args, console)?;
     let made = jobs.create(&PostParams::default(), &job).await;
     let name = made.asked(|| format!("starting a process of {}", verified.release.id))?.name_any();
+    let closed = console.closed();
     let result = tokio::select! {
         biased;
         result = attend(site, &name, console) => result,
+        // Whoever closed the output has seen enough.
+        () = closed => Ok(0),
         signal = crate::interrupted() => signal.map(|signal| {
             progress.note(&format!("{signal}: the process is ended"));
             128 + number_of(signal)

@@ -3,13 +3,14 @@
 use rustix::process::Signal;
 
 use super::Story;
-use crate::support::{PATIENCE, kind::kubectl, terminal::Terminal};
+use crate::support::{PATIENCE, command::Xtask, kind::kubectl, terminal::Terminal};
 
 pub(crate) fn tell(story: &Story) {
     story.a_one_off_process_ends_as_its_command_does_and_nothing_of_it_stays();
     story.what_is_piped_in_is_read();
     story.at_a_terminal_it_has_a_terminal();
     story.an_interrupt_ends_it();
+    story.a_reader_that_has_seen_enough_ends_it();
     story.a_release_that_the_cluster_does_not_know_is_refused();
 }
 
@@ -58,6 +59,16 @@ impl Story {
         worker.prints("\"message\"");
         worker.signal(Signal::INT);
         worker.ends_within(PATIENCE).exits(130).says("SIGINT: the process is ended");
+        nothing_stays();
+    }
+
+    fn a_reader_that_has_seen_enough_ends_it(&self) {
+        let wrapper =
+            ["bash", "-c", "set -o pipefail; yes 'print(1)' | (trap '' PIPE; \"$@\") | head -n 3", "bash"];
+        let shell = Xtask::through(&wrapper, &self.checkout.root, &self.checkout.home).with_engine();
+        let seen = shell.args(["admin", "--env", "dev", "--", "shell"]).start().ends_within(PATIENCE);
+        assert_eq!(seen.stdout, "1\n1\n1\n");
+        assert!(!seen.stderr.contains("roken pipe"), "{seen:?}");
         nothing_stays();
     }
 

@@ -8,10 +8,27 @@ use std::{
 
 use rustix::process::{Signal, kill_process};
 
-use crate::support::{checkout::Checkout, command::PROGRAM, http, processes::Tree};
+use crate::support::{
+    checkout::Checkout,
+    command::{PROGRAM, Xtask},
+    http,
+    processes::Tree,
+};
 
 /// What each web process says once.
 const LISTENING: &str = "\"listening\"";
+
+#[test]
+fn following_ends_with_its_reader_not_with_the_next_line() {
+    let checkout = Checkout::with_database();
+    let mut run = checkout.xtask(["run", "--json"]).start();
+    run.announces();
+    let wrapper = ["bash", "-c", "\"$@\" | head -n 1", "bash"];
+    let follow = Xtask::through(&wrapper, &checkout.root, &checkout.home);
+    let seen = follow.args(["logs", "--follow", "--grep", LISTENING]).run().done();
+    assert_eq!((seen.stdout.lines().count(), &*seen.stderr), (1, ""));
+    run.stops().done();
+}
 
 #[test]
 fn lines_are_kept_over_restarts_take_overs_and_the_end() {
