@@ -7,14 +7,18 @@ mod diff;
 mod events;
 mod lines;
 mod output;
+mod text;
 
-pub(crate) use colours::Colours;
+use colours::Colours;
 pub(crate) use console::Streams;
 pub(crate) use diff::unified;
 use events::Event;
 pub(crate) use lines::{LineForm, LineSink};
 use output::Output;
 pub(crate) use output::when_closed;
+pub(crate) use text::Text;
+use text::json;
+pub(crate) use xtask_lines::escape;
 
 use std::{
     cell::RefCell,
@@ -76,11 +80,11 @@ impl Ui {
     }
 
     /// Shows a result: the words, or the document.
-    pub(crate) fn result(&self, words: &str, document: &impl Serialize) {
+    pub(crate) fn result(&self, words: impl Into<Text>, document: &impl Serialize) {
         self.finish_step();
         match self.form {
-            Form::Words => self.output.line(words),
-            Form::Document => self.output.line(&serde_json::to_string(document).unwrap_or_default()),
+            Form::Words => self.output.line(&words.into().shown(self.result_colours)),
+            Form::Document => self.output.line(&json(document)),
             Form::Events => {
                 self.event(&Event::Done { result: serde_json::to_value(document).unwrap_or_default() });
             }
@@ -92,6 +96,23 @@ impl Ui {
         self.output.end()
     }
 
+    /// Shows a value that is the whole result: to a program as it is, to a person as a text.
+    pub(crate) fn value(&self, value: &str, document: &impl Serialize) {
+        if self.form == Form::Words && !io::stdout().is_terminal() {
+            self.finish_step();
+            self.output.line(value);
+        } else {
+            self.result(Text::block(value), document);
+        }
+    }
+
+    /// Shows what a person should know and that stays on the screen.
+    pub(crate) fn tell(&self, what: impl Into<Text>) {
+        let text = what.into();
+        self.event(&Event::Note { text: text.words() });
+        self.print(&text.shown(self.colours));
+    }
+
     /// Whether standard output is for one JSON document alone.
     pub(crate) fn is_json(&self) -> bool {
         self.form != Form::Words
@@ -101,7 +122,7 @@ impl Ui {
     pub(crate) fn error(&self, error: &Error) {
         self.finish_step();
         self.event(&Event::failed(error));
-        self.print(&format!("{}: {error}", self.colours.error("error")));
+        self.print(&Text::of_error(error).shown(self.colours));
     }
 
     /// Ends the step under way, so that nothing on the screen claims to be going on.
@@ -117,13 +138,14 @@ impl Ui {
     /// Writes an event, where events are asked for.
     fn event(&self, event: &Event<'_>) {
         if self.form == Form::Events {
-            self.output.line(&serde_json::to_string(event).unwrap_or_default());
+            self.output.line(&json(event));
         }
     }
 
-    fn print(&self, line: &str) {
+    /// Writes what is escaped already.
+    fn print(&self, shown: &str) {
         let print = || {
-            let _ = writeln!(io::stderr(), "{line}");
+            let _ = writeln!(io::stderr(), "{shown}");
         };
         match &self.lines {
             Some(lines) => lines.all.suspend(print),
@@ -131,19 +153,9 @@ impl Ui {
         }
     }
 
-    /// The colours of what is told on the way.
-    pub(crate) fn colours(&self) -> Colours {
-        self.colours
-    }
-
-    /// The colours of the result.
-    pub(crate) fn result_colours(&self) -> Colours {
-        self.result_colours
-    }
-
     /// What stands in front of a process's lines.
     fn prefix(&self, process: &str, colours: Colours) -> String {
-        colours.paint(self.colour_of(process), &format!("{process:<10}|"))
+        colours.paint(self.colour_of(process), &format!("{:<10}|", escape(process)))
     }
 
     fn colour_of(&self, process: &str) -> u8 {
@@ -165,19 +177,19 @@ impl Progress for Ui {
         self.event(&Event::Step { text: what });
         match &self.lines {
             Some(lines) => lines.step(what),
-            None => self.print(&format!("{what} …")),
+            None => self.print(&format!("{} …", escape(what))),
         }
     }
 
     fn detail(&self, what: &str) {
         if let Some(lines) = &self.lines {
-            lines.step.set_message(format!("{}: {what}", self.state.borrow().step));
+            let words = format!("{}: {what}", self.state.borrow().step);
+            lines.step.set_message(escape(&words).into_owned());
         }
     }
 
     fn note(&self, what: &str) {
-        self.event(&Event::Note { text: what });
-        self.print(what);
+        self.tell(Text::paragraph(what));
     }
 
     fn line(&self, process: &str, line: &str) {
@@ -203,7 +215,7 @@ impl Progress for Ui {
         for process in processes.iter().filter(|process| !before.contains(process)) {
             self.event(&Event::Rollout { process });
             if self.lines.is_none() {
-                self.print(&format!("rolling out {process} …"));
+                self.print(&format!("rolling out {} …", escape(&process.to_string())));
             }
         }
     }
@@ -224,7 +236,7 @@ impl Lines {
         }
         self.step.reset();
         self.step.enable_steady_tick(Duration::from_millis(100));
-        self.step.set_message(what.to_owned());
+        self.step.set_message(escape(what).into_owned());
     }
 
     fn rollout(&self, states: &[Rollout]) {
@@ -235,7 +247,7 @@ impl Lines {
                 let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
                 processes.push(self.all.add(ProgressBar::new_spinner().with_style(style)));
             }
-            processes[place].set_message(state.to_string());
+            processes[place].set_message(escape(&state.to_string()).into_owned());
         }
     }
 

@@ -3,9 +3,11 @@
 //! Pure, and a crate of its own because it is compiled with optimisation, which the toolchain is not: there may be
 //! hundreds of thousands of lines to show.
 
+mod escape;
 mod line;
 mod readable;
 
+pub use escape::{escape, escape_json};
 pub use line::{Line, now, time};
 
 /// A text in one of a terminal's colours, by its number, if it is to be in colour.

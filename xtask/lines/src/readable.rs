@@ -1,10 +1,10 @@
 //! A line of a process as people read it.
 
-use std::{borrow::Cow, fmt::Write};
+use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use crate::{Line, paint};
+use crate::{Line, escape, escape_json, paint};
 
 const FAINT: u8 = 2;
 const RED: u8 = 31;
@@ -16,14 +16,14 @@ impl Line<'_> {
     pub fn readable(&self, colours: bool) -> String {
         match serde_json::from_str(self.text) {
             Ok(fields) => record(fields, self, colours),
-            Err(_) => format!("{} {}", paint(colours, FAINT, &moment(self.time)), shown(self.text)),
+            Err(_) => format!("{} {}", paint(colours, FAINT, &moment(self.time)), escape(self.text)),
         }
     }
 
     /// All that is known of the line, as a JSON document.
     pub fn json(&self) -> String {
         // A struct of texts is always one.
-        serde_json::to_string(self).unwrap_or_default()
+        escape_json(&serde_json::to_string(self).unwrap_or_default()).into_owned()
     }
 }
 
@@ -40,13 +40,13 @@ fn record(mut fields: Map<String, Value>, line: &Line<'_>, colours: bool) -> Str
     let message = first(&["message", "msg"]).unwrap_or_default();
     let time = time.as_deref().unwrap_or(line.time);
     let mut text = paint(colours, FAINT, &moment(time));
-    let padded = format!("{:<5}", shown(&level));
+    let padded = format!("{:<5}", escape(&level));
     let level = match level.to_ascii_uppercase().as_str() {
         "ERROR" | "FATAL" => paint(colours, RED, &padded),
         "WARN" | "WARNING" => paint(colours, YELLOW, &padded),
         _ => padded,
     };
-    let _ = write!(text, " {level} {}", shown(&message));
+    let _ = write!(text, " {level} {}", escape(&message));
     let mut name = String::new();
     add_all(&mut text, &mut name, &fields, colours);
     text
@@ -74,10 +74,10 @@ fn add(text: &mut String, name: &mut String, field: &str, value: &Value, colours
         }
         value => {
             text.push(' ');
-            text.push_str(&paint(colours, FAINT, &(shown(name) + "=")));
+            text.push_str(&paint(colours, FAINT, &(escape(name) + "=")));
             match value {
-                Value::String(word) if is_word(word) => text.push_str(&shown(word)),
-                value => text.push_str(&shown(&value.to_string())),
+                Value::String(word) if is_word(word) => text.push_str(&escape(word)),
+                value => text.push_str(&escape(&value.to_string())),
             }
         }
     }
@@ -92,25 +92,8 @@ fn is_word(text: &str) -> bool {
 fn moment(time: &str) -> String {
     match (time.get(..10), time.get(11..23)) {
         (Some(date), Some(day)) if time.ends_with('Z') => format!("{date} {day}"),
-        _ => shown(time).into_owned(),
+        _ => escape(time).into_owned(),
     }
-}
-
-/// What is no harm to a terminal: whatever a process was sent may be in its lines.
-fn shown(text: &str) -> Cow<'_, str> {
-    let harmful = |c: char| c.is_control() && c != '\t';
-    if !text.contains(harmful) {
-        return Cow::Borrowed(text);
-    }
-    let mut clean = String::with_capacity(text.len());
-    for c in text.chars() {
-        if harmful(c) {
-            clean.extend(c.escape_default());
-        } else {
-            clean.push(c);
-        }
-    }
-    Cow::Owned(clean)
 }
 
 #[cfg(test)]
@@ -150,7 +133,10 @@ mod tests {
 
     #[test]
     fn nothing_in_a_line_reaches_the_terminal_as_a_command() {
-        assert_eq!(seen("\u{1b}[2J\u{9b}1m", false), "2011-04-06 20:32:17.123 \\u{1b}[2J\\u{9b}1m");
+        assert_eq!(
+            seen("\u{1b}[2J\u{9b}1m\u{202e}", false),
+            "2011-04-06 20:32:17.123 \\u{1b}[2J\\u{9b}1m\\u{202e}"
+        );
         let object = seen(r#"{"message":"\u001b[2J\nx","\u001b":"\u001b]0;x"}"#, false);
         assert!(!object.contains(['\u{1b}', '\n']), "{object}");
     }

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use xtask_contract::{Context, Error, Result, Secret};
+use xtask_lines::escape;
 
 use super::Ui;
 
@@ -116,7 +117,7 @@ impl Drop for Restore {
 
 fn prompt(question: &str) -> io::Result<()> {
     let mut stderr = io::stderr();
-    write!(stderr, "{question}")?;
+    write!(stderr, "{}", escape(question))?;
     stderr.flush()
 }
 

@@ -1,18 +1,11 @@
 //! A text before and after.
 
 use similar::TextDiff;
-
-use super::Ui;
+use xtask_lines::escape;
 
 /// What is different, as a unified diff.
 pub(crate) fn unified((before_name, before): (&str, &str), (after_name, after): (&str, &str)) -> String {
-    TextDiff::from_lines(before, after).unified_diff().header(before_name, after_name).to_string()
-}
-
-impl Ui {
-    /// Shows what is different in a text.
-    pub(crate) fn diff(&self, name: &str, before: &str, after: &str) {
-        self.finish_step();
-        self.print(&self.colours.diff(&unified((name, before), (name, after))));
-    }
+    // Lines of the texts have a mark before them; a name is to be no more than one line.
+    let (before_name, after_name) = (escape(before_name), escape(after_name));
+    TextDiff::from_lines(before, after).unified_diff().header(&before_name, &after_name).to_string()
 }

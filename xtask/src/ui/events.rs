@@ -11,7 +11,7 @@ pub(super) enum Event<'a> {
     /// A step begins.
     Step { text: &'a str },
     /// Something that a person should know.
-    Note { text: &'a str },
+    Note { text: String },
     /// A process type has come further on its way to the release.
     Rollout {
         #[serde(flatten)]

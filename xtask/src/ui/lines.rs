@@ -49,7 +49,7 @@ impl<'a> LineSink<'a> {
             LineForm::Raw => writeln!(self.out, "{}", line.text),
             LineForm::Json => writeln!(self.out, "{}", line.json()),
             LineForm::Readable => {
-                let colours = self.ui.result_colours();
+                let colours = self.ui.result_colours;
                 let prefix = self.ui.prefix(line.process, colours);
                 writeln!(self.out, "{prefix} {}", line.readable(colours.are_shown()))
             }

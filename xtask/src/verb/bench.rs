@@ -36,7 +36,7 @@ use self::{
 use super::build;
 use crate::{
     cli::{self, Part},
-    ui::Ui,
+    ui::{Text, Ui},
 };
 
 pub(crate) fn bench(repo: &Repo, args: &cli::Bench, ui: &Ui) -> Result<()> {
@@ -51,7 +51,7 @@ pub(crate) fn bench(repo: &Repo, args: &cli::Bench, ui: &Ui) -> Result<()> {
     if args.save {
         save(repo, &record, ui)?;
     }
-    ui.result(&words, &record);
+    ui.result(Text::block(&words), &record);
     together(failed).map_or(Ok(()), Err)
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn build(repo: &Repo, args: &cli::Build, ui: &Ui) -> Result<()> {
         engine,
         elapsed_ms: built.elapsed,
     };
-    ui.result(&words(&built), &document);
+    ui.result(words(&built), &document);
     Ok(())
 }
 

@@ -7,7 +7,10 @@ use clap_complete::engine::{ArgValueCandidates, CompletionCandidate, complete as
 use serde::Serialize;
 use xtask_contract::{Context, Deploy, EnvName, Ledger, Repo, Result};
 
-use crate::{cli, ui::Ui};
+use crate::{
+    cli,
+    ui::{Text, Ui},
+};
 
 /// A candidate for each line: the whole word, and after a tab what it means.
 #[derive(Serialize)]
@@ -36,8 +39,7 @@ pub(crate) fn complete(here: &Path, args: &cli::Complete, ui: &Ui) -> Result<()>
         Some(help) => format!("{word}\t{help}"),
         None => word.clone(),
     };
-    let lines: Vec<String> = document.candidates.iter().map(line).collect();
-    ui.result(&lines.join("\n"), &document);
+    ui.result(Text::lines(document.candidates.iter().map(line)), &document);
     Ok(())
 }
 

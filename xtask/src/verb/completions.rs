@@ -3,7 +3,10 @@
 
 use serde::Serialize;
 
-use crate::{cli, ui::Ui};
+use crate::{
+    cli,
+    ui::{Text, Ui},
+};
 
 #[derive(Serialize)]
 struct Document {
@@ -16,5 +19,5 @@ pub(crate) fn completions(args: &cli::Completions, ui: &Ui) {
         cli::Shell::Zsh => include_str!("completions/cargo-xtask.zsh"),
         cli::Shell::Fish => include_str!("completions/cargo-xtask.fish"),
     };
-    ui.result(script.trim_end(), &Document { script });
+    ui.result(Text::block(script.trim_end()), &Document { script });
 }

@@ -10,7 +10,7 @@ use xtask_release::config::{self, Changed};
 
 use crate::{
     cli::{self, Action},
-    ui::Ui,
+    ui::{Text, Ui},
 };
 
 pub(crate) fn config(repo: &Repo, args: &cli::Config, ui: &Ui) -> Result<()> {
@@ -68,23 +68,23 @@ fn rekey(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
         removed: text(&rekeyed.removed),
         variables: rekeyed.names,
     };
-    ui.result(&rekeyed_words(&document), &document);
+    ui.result(rekeyed_words(&document), &document);
     Ok(())
 }
 
-fn rekeyed_words(document: &Rekeyed<'_>) -> String {
+fn rekeyed_words(document: &Rekeyed<'_>) -> Text {
     let Rekeyed { env, variables, recipients, removed } = document;
     let what =
         if variables.is_empty() { "a new key".to_owned() } else { format!("{} anew", variables.join(", ")) };
-    let knew = match removed.as_slice() {
-        [] => String::new(),
-        gone => format!(
-            "\nbut {} knew the values: change them where they come from, and set them here",
-            gone.join(" and ")
-        ),
-    };
-    format!(
-        "sealed {what} in k8s/envs/{env}.secrets.toml, to {}; the next release of {env} carries it{knew}",
+    let mut words = Text::from(format!(
+        "sealed {what} in k8s/envs/{env}.secrets.toml, to {}; the next release of {env} carries it",
         recipients.join(" and ")
-    )
+    ));
+    if !removed.is_empty() {
+        words.push(format!(
+            "but {} knew the values: change them where they come from, and set them here",
+            removed.join(" and ")
+        ));
+    }
+    words
 }

@@ -5,7 +5,10 @@ mod tools;
 use serde::Serialize;
 use xtask_contract::{Error, Progress, Repo, Result};
 
-use crate::{cli, ui::Ui};
+use crate::{
+    cli,
+    ui::{Text, Ui},
+};
 use tools::{Need, Source, TOOLS, Tool};
 
 #[derive(Serialize)]
@@ -47,7 +50,7 @@ pub(crate) fn doctor(repo: &Repo, args: &cli::Doctor, ui: &Ui) -> Result<()> {
         Some(_) => {}
         None => words.push("all is here".into()),
     }
-    ui.result(&words.join("\n"), &Document { tools: rows, next: next.clone() });
+    ui.result(Text::lines(words), &Document { tools: rows, next: next.clone() });
     if bad == 0 {
         return Ok(());
     }

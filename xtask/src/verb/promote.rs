@@ -20,11 +20,11 @@ pub(crate) fn promote(repo: &Repo, args: &cli::Promote, ui: &Ui) -> Result<()> {
 
     let wanted = draft.preview();
     let changes = newest.as_ref().map(|newest| Changes::between(&newest.release, &wanted));
-    let words = changes.map_or_else(
-        || format!("this will be the first release of {to}\n"),
-        |changes| diff_words(&changes, None, ui.colours()),
-    );
-    ui.note(&format!("{to} will get the image {} that {from} runs\n{}", image.digest, words.trim_end()));
+    ui.tell(format!("{to} will get the image {} that {from} runs", image.digest));
+    ui.tell(match changes {
+        Some(changes) => diff_words(&changes, None),
+        None => format!("this will be the first release of {to}").into(),
+    });
     if !yes && !ui.ask(&format!("make this release of {to}?"))? {
         let why = "you said no; nothing was changed";
         return Err(Error::refused(format!("promoting from {from} to {to}"), why));

@@ -47,7 +47,7 @@ pub(super) fn show(repo: &Repo, made: &Verified, ui: &Ui) {
         image: made.release.image.digest,
         path: repo.relative(&folder).display().to_string(),
     };
-    ui.result(&words(made), &document);
+    ui.result(words(made), &document);
 }
 
 pub(super) fn words(made: &Verified) -> String {

@@ -1,12 +1,12 @@
 //! `cargo xtask run`.
 
-use xtask_contract::{EnvName, Progress, ReleaseId, Repo, Result};
+use xtask_contract::{EnvName, ReleaseId, Repo, Result};
 use xtask_run::{Change, Options, Ran, Status};
 
 use crate::{
     End, cli,
     engine::Engine,
-    ui::{Ui, unified},
+    ui::{Text, Ui, unified},
 };
 
 pub(crate) fn run(repo: &Repo, args: &cli::Run, ui: &Ui) -> Result<End> {
@@ -14,28 +14,27 @@ pub(crate) fn run(repo: &Repo, args: &cli::Run, ui: &Ui) -> Result<End> {
     if args.diff || args.only_diff {
         let changes = super::runtime()?.block_on(xtask_run::changes(repo, &args.env, args.id, &options))?;
         if args.only_diff {
-            ui.result(&in_words(&changes, ui), &changes);
+            ui.result(in_words(&changes), &changes);
             return Ok(if changes.is_empty() { End::Done } else { End::WouldChange });
         }
-        ui.note(&in_words(&changes, ui));
+        ui.tell(in_words(&changes));
     }
     start(repo, &args.env, args.id, &options, ui).map(|()| End::Done)
 }
 
 /// The changes as one unified diff.
-fn in_words(changes: &[Change], ui: &Ui) -> String {
+fn in_words(changes: &[Change]) -> Text {
     if changes.is_empty() {
-        return "nothing would change on the cluster".to_owned();
+        return "nothing would change on the cluster".into();
     }
-    let diffs = changes.iter().map(|Change { object, before, after }| {
+    Text::lines(changes.iter().map(|Change { object, before, after }| {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let side = |name: &str, text: &Option<String>| match text {
             Some(_) => format!("{name}/{object}"),
             None => "/dev/null".to_owned(),
         };
-        unified((&side("now", before), &text(before)), (&side("then", after), &text(after)))
-    });
-    ui.result_colours().diff(diffs.collect::<String>().trim_end())
+        Text::diff(&unified((&side("now", before), &text(before)), (&side("then", after), &text(after))))
+    }))
 }
 
 /// Stage 3. For a deploy of this machine it returns when the deploy was told to stop, or was up already.
@@ -46,7 +45,7 @@ pub(super) fn start(
     options: &Options,
     ui: &Ui,
 ) -> Result<()> {
-    let announce = |ran: &Ran| ui.result(&words(ran), ran);
+    let announce = |ran: &Ran| ui.result(words(ran), ran);
     let result = super::runtime()?.block_on(xtask_run::run(repo, env, id, options, &Engine, ui, &announce));
     ui.finish_step();
     result

@@ -19,7 +19,7 @@ pub(crate) fn scale(repo: &Repo, args: &cli::Scale, ui: &Ui) -> Result<()> {
         }
         runtime.block_on(xtask_run::scale(repo, &args.env, &wishes, if_busy, ui))?
     };
-    ui.result(&words(&formation), &formation);
+    ui.result(words(&formation), &formation);
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use xtask_run::{
 use crate::{
     cli::{self, ServiceAction},
     engine::Engine,
-    ui::Ui,
+    ui::{Text, Ui},
 };
 
 /// What a deploy may have beside its processes.
@@ -105,9 +105,11 @@ fn list(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
         }
         rows
     })?;
-    let words: Vec<String> = rows.iter().map(words).collect();
-    let text = if words.is_empty() { format!("{env} has no backing services") } else { words.join("\n") };
-    ui.result(&text, &rows);
+    let text = match rows.as_slice() {
+        [] => format!("{env} has no backing services").into(),
+        rows => Text::lines(rows.iter().map(words)),
+    };
+    ui.result(text, &rows);
     Ok(())
 }
 
@@ -165,7 +167,7 @@ fn up(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
     let endpoint = own.endpoint.to_string();
     let since = if status == Status::Unchanged { ", as before" } else { "" };
     let document = Up { env, name: POSTGRES, status, endpoint };
-    ui.result(&format!("{} — {POSTGRES} of {env} runs{since}", document.endpoint), &document);
+    ui.result(format!("{} — {POSTGRES} of {env} runs{since}", document.endpoint), &document);
     Ok(())
 }
 

@@ -1,73 +1,68 @@
 //! `cargo xtask status`: what a deploy runs, and what there is unlike its release.
 
-use std::fmt::Write;
-
 use chrono::SecondsFormat;
 use xtask_contract::{Digest, EnvName, Repo, Result};
 use xtask_run::{PodStatus, ProcessStatus, Report};
 
 use crate::{
     End, cli,
-    ui::{Colours, Ui},
+    ui::{Text, Ui},
 };
 
 pub(crate) fn status(repo: &Repo, args: &cli::Status, ui: &Ui) -> Result<End> {
     let report = super::runtime()?.block_on(xtask_run::status(repo, &args.env))?;
-    ui.result(words(&args.env, &report, ui.result_colours()).trim_end(), &report);
+    ui.result(words(&args.env, &report), &report);
     Ok(if report.is_in_step() { End::Done } else { End::Drifted })
 }
 
-fn words(env: &EnvName, report: &Report, colours: Colours) -> String {
-    let mut text = match (&report.release, &report.since) {
-        (Some(release), Some(since)) => format!("{env} runs release {release} since {since}\n"),
-        (Some(release), None) => format!("{env} runs release {release}\n"),
+fn words(env: &EnvName, report: &Report) -> Text {
+    let mut text = Text::from(match (&report.release, &report.since) {
+        (Some(release), Some(since)) => format!("{env} runs release {release} since {since}"),
+        (Some(release), None) => format!("{env} runs release {release}"),
         (None, _) => {
             let verb = if report.not_run_yet.is_some() { "run" } else { "up" };
-            format!("{env} runs nothing; `cargo xtask {verb} --env {env}` changes that\n")
+            format!("{env} runs nothing; `cargo xtask {verb} --env {env}` changes that")
         }
-    };
+    });
     for process in &report.processes {
-        text.push_str(&process_words(process));
+        text.push(process_words(process));
     }
-    let mut line = |words: String| {
-        let _ = writeln!(text, "{words}");
-    };
     if let Some(who) = &report.changing {
-        line(format!("under way: {who}"));
+        text.push(format!("under way: {who}"));
     }
     if let Some(failed) = &report.failed {
         let cause = failed.cause.as_deref().map_or_else(String::new, |cause| format!(" ({cause})"));
         let at = failed.at.to_rfc3339_opts(SecondsFormat::Secs, true);
-        line(format!("failed: {} at {at}{cause}, run by {}", failed.release, failed.by));
-        line(format!("  {}: {}", failed.doing, failed.why.join("\n").replace('\n', "\n  ")));
+        text.push(format!("failed: {} at {at}{cause}, run by {}", failed.release, failed.by));
+        text.push(Text::paragraph(&format!("  {}: {}", failed.doing, failed.why.join("\n"))));
     }
     if let Some(newest) = report.not_run_yet {
-        line(format!("released, but not running: {newest}"));
+        text.push(format!("released, but not running: {newest}"));
     }
     match report.drift.as_slice() {
         [] if report.release.is_some() => {
             let step = "in step with its release";
-            line(match troubles(report).as_slice() {
+            text.push(match troubles(report).as_slice() {
                 [] => step.to_owned(),
                 troubles => format!("{step}, but {}", troubles.join(", and ")),
             });
         }
         [] => {}
         drift => {
-            line(colours.removed(&format!("drifted from its release, {} in all:", drift.len())));
+            text.push(Text::removed(format!("drifted from its release, {} in all:", drift.len())));
             for one in drift {
-                line(format!("  - {one}"));
+                text.push(format!("  - {one}"));
             }
         }
     }
     if !report.failing.is_empty() {
-        line("probes that fail:".to_owned());
+        text.push("probes that fail:");
     }
     for one in &report.failing {
-        line(format!("  - {one}"));
+        text.push(format!("  - {one}"));
     }
     if let Some(next) = &report.next {
-        line(format!("  next: {next}"));
+        text.push(format!("  next: {next}"));
     }
     text
 }
@@ -80,15 +75,16 @@ fn troubles(report: &Report) -> Vec<String> {
     unready.into_iter().chain((!report.failing.is_empty()).then(|| "probes fail".to_owned())).collect()
 }
 
-fn process_words(process: &ProcessStatus) -> String {
+fn process_words(process: &ProcessStatus) -> Text {
     let ProcessStatus { name, wanted, ready, restarts, pods } = process;
     let restarts = match restarts {
         0 => String::new(),
         1 => ", 1 restart".to_owned(),
         many => format!(", {many} restarts"),
     };
-    let head = format!("{name}: {ready} of {wanted} ready{restarts}\n");
-    pods.iter().fold(head, |text, pod| text + &pod_words(pod))
+    let mut text = Text::from(format!("{name}: {ready} of {wanted} ready{restarts}"));
+    text.push(Text::lines(pods.iter().map(pod_words)));
+    text
 }
 
 fn pod_words(pod: &PodStatus) -> String {
@@ -98,9 +94,9 @@ fn pod_words(pod: &PodStatus) -> String {
         (false, false) => "not ready",
     };
     if pod.image.is_empty() {
-        return format!("  {}  {state}\n", pod.name);
+        return format!("  {}  {state}", pod.name);
     }
     let short = pod.image.parse::<Digest>().map_or_else(|_| pod.image.clone(), |image| image.short());
     let config: Vec<&str> = pod.config.iter().map(|name| name.rsplit('-').next().unwrap_or(name)).collect();
-    format!("  {}  {state}  image {short}  config {}\n", pod.name, config.join(" "))
+    format!("  {}  {state}  image {short}  config {}", pod.name, config.join(" "))
 }

@@ -13,7 +13,10 @@ use std::{fs, time::Instant};
 use tokio::process::Command;
 use xtask_contract::{Callee, Context, Error, Progress, Repo, Result};
 
-use crate::{cli, ui::Ui};
+use crate::{
+    cli,
+    ui::{Text, Ui},
+};
 use checks::{CHECKS, Check, Runs};
 use cluster::TestCluster;
 use report::{Report, Round};
@@ -43,7 +46,7 @@ pub(crate) fn test(repo: &Repo, args: &cli::Test, ui: &Ui) -> Result<()> {
                 break;
             }
         }
-        ui.result(&report.to_string(), &report);
+        ui.result(Text::block(&report.to_string()), &report);
         report.verdict()
     })
 }

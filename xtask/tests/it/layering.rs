@@ -92,10 +92,37 @@ fn what_a_program_gets_of_the_environment_is_said_in_one_place() {
     assert_eq!(found, BTreeSet::from(STARTS));
 }
 
+#[test]
+fn only_the_one_printer_prints() {
+    let folders = ["contract", "build", "release", "run", "lines", ""];
+    let folders = folders.map(|stage| manifest_folder().join(stage).join("src"));
+    let printer = manifest_folder().join("src/ui");
+    let found: Vec<PathBuf> = folders
+        .iter()
+        .flat_map(|folder| files(folder))
+        .filter(|file| !file.starts_with(&printer) && *file != printer.with_extension("rs"))
+        .filter(|file| prints(&code(file)))
+        .collect();
+    assert!(found.is_empty(), "what is shown goes through xtask/src/ui, which escapes it: {found:#?}");
+    assert!(prints(&code(&printer.with_extension("rs"))), "what prints would not be found");
+}
+
+/// Whether something is written to standard output or standard error. That a program which is called may do so is no
+/// matter of this one's.
+fn prints(code: &str) -> bool {
+    let code = code.replace(".stdout(io::stderr())", "").replace(".stdout(std::io::stderr())", "");
+    ["print!(", "println!(", "io::stdout()", "io::stderr()"].iter().any(|way| code.contains(way))
+}
+
+/// A source file without its tests.
+fn code(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    text.split("#[cfg(test)]").next().unwrap().to_owned()
+}
+
 /// Whether a program is started here with the whole environment, outside of tests.
 fn starts_a_program(file: &Path) -> bool {
-    let text = fs::read_to_string(file).unwrap();
-    let code = text.split("#[cfg(test)]").next().unwrap();
+    let code = code(file);
     !file.ends_with("tests.rs") && ["Command::new(", "Shell::new("].iter().any(|start| code.contains(start))
 }
 

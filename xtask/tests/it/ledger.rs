@@ -6,6 +6,7 @@ mod reading;
 mod releasing;
 mod secrets;
 mod setting_aside;
+mod showing;
 mod signing;
 mod state;
 mod tampering;

@@ -11,7 +11,7 @@ use xtask_contract::{Callee, Context, EnvName, Error, Repo, Result};
 use xtask_release::config::{self, Changed};
 
 use super::show;
-use crate::ui::Ui;
+use crate::ui::{Text, Ui, unified};
 
 pub(super) fn edit(repo: &Repo, env: &EnvName, yes: bool, ui: &Ui) -> Result<()> {
     let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| var(name).ok().filter(|text| !text.is_empty()));
@@ -65,7 +65,8 @@ fn checked(repo: &Repo, env: &EnvName, editor: &str, copy: &Copy, ui: &Ui) -> Re
 fn write(repo: &Repo, env: &EnvName, before: &str, after: &str, yes: bool, ui: &Ui) -> Result<Changed> {
     if before != after {
         let name = format!("k8s/envs/{env}.toml");
-        ui.diff(&name, before, after);
+        ui.finish_step();
+        ui.tell(Text::diff(&unified((&name, before), (&name, after))));
         if !yes && !ui.ask(&format!("Write this to {name}?"))? {
             return Err(Error::refused(doing(env), "you said no"));
         }

@@ -3,7 +3,7 @@
 use xtask_contract::{EnvName, Repo, Result};
 use xtask_release::config::{self, Entry, Source};
 
-use crate::ui::Ui;
+use crate::ui::{Text, Ui, escape};
 
 /// What stands for a secret, whatever its length.
 const MASK: &str = "********";
@@ -12,19 +12,22 @@ const WIDEST: usize = 12;
 
 pub(super) fn list(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
     let entries = config::list(repo, env)?;
-    let text = if entries.is_empty() { format!("{env} has no config") } else { table(&entries) };
-    ui.result(&text, &entries);
+    let text = match entries.as_slice() {
+        [] => format!("{env} has no config").into(),
+        entries => Text::lines(table(entries)),
+    };
+    ui.result(text, &entries);
     Ok(())
 }
 
 pub(super) fn get(repo: &Repo, env: &EnvName, name: &str, reveal: bool, ui: &Ui) -> Result<()> {
     let entry = config::get(repo, env, name, reveal)?;
-    ui.result(entry.value.as_deref().unwrap_or_default(), &entry);
+    ui.value(entry.value.as_deref().unwrap_or_default(), &entry);
     Ok(())
 }
 
 /// The variables in columns. Lines are short: the files are named without their folder.
-fn table(entries: &[Entry]) -> String {
+fn table(entries: &[Entry]) -> Vec<String> {
     let name_width = entries.iter().map(|entry| entry.name.len()).max().unwrap_or_default();
     let widths = entries.iter().map(|entry| shown(entry).chars().count()).filter(|width| *width <= WIDEST);
     let width = widths.max().unwrap_or_default();
@@ -33,15 +36,14 @@ fn table(entries: &[Entry]) -> String {
         let source = source.rsplit_once('/').map_or(source, |(_, file)| file);
         format!("{:<name_width$}  {:<width$}  {source}", entry.name, shown(entry))
     };
-    entries.iter().map(line).collect::<Vec<_>>().join("\n")
+    entries.iter().map(line).collect()
 }
 
-/// The value as it is shown: on one line, whatever it holds.
+/// The value as it is shown, which is as wide as it takes.
 fn shown(entry: &Entry) -> String {
     let file = matches!(entry.source, Source::File(_));
     match &entry.value {
-        Some(value) if value.contains(char::is_control) => value.escape_debug().to_string(),
-        Some(value) => value.clone(),
+        Some(value) => escape(value).into_owned(),
         None if file => MASK.to_owned(),
         None => "-".to_owned(),
     }
@@ -67,7 +69,7 @@ mod tests {
             entry("PORT", None, false, Source::Missing),
         ];
         assert_eq!(
-            table(&entries),
+            table(&entries).join("\n"),
             "DATABASE_STATEMENT_TIMEOUT  1500ms    default\n\
              DATABASE_URL                ********  local.secrets.toml\n\
              GREETING                    a long one\\nof two lines  local.toml\n\

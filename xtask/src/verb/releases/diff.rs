@@ -1,6 +1,6 @@
 //! `cargo xtask releases diff`: what is different in a release from another one, of the same deploy or not.
 
-use std::fmt::{Display, Write};
+use std::fmt::Display;
 
 use serde::Serialize;
 use xtask_contract::{
@@ -14,7 +14,7 @@ use xtask_contract::{
 
 use crate::{
     cli::releases::{Diff, Reference},
-    ui::{Colours, Ui, unified},
+    ui::{Text, Ui, unified},
 };
 
 #[derive(Serialize)]
@@ -40,11 +40,11 @@ pub(super) fn diff(repo: &Repo, env: &EnvName, args: &Diff, ui: &Ui) -> Result<(
     let changes = Changes::between(&before.release, &after.release);
     let commits = changes.image.as_ref().and_then(|image| commits(repo, image));
     let objects = objects(&before, &after);
-    let mut text = format!("{} -> {}\n", name(&before.release), name(&after.release));
-    text.push_str(&words(&changes, commits.as_deref(), ui.result_colours()));
+    let mut text = Text::from(format!("{} -> {}", name(&before.release), name(&after.release)));
+    text.push(words(&changes, commits.as_deref()));
     if !objects.is_empty() {
-        text.push_str("objects (with ID for both releases' IDs):\n");
-        text.push_str(&ui.result_colours().diff(&objects));
+        text.push("objects (with ID for both releases' IDs):");
+        text.push(Text::diff(&objects));
     }
     let side = |verified: &'_ Verified| verified.release.id.to_string();
     let document = Document {
@@ -54,7 +54,7 @@ pub(super) fn diff(repo: &Repo, env: &EnvName, args: &Diff, ui: &Ui) -> Result<(
         commits,
         objects,
     };
-    ui.result(text.trim_end(), &document);
+    ui.result(text, &document);
     Ok(())
 }
 
@@ -80,26 +80,27 @@ fn name(release: &Release) -> String {
 }
 
 /// What the changes are, a paragraph for each part of a release that has any.
-pub(in crate::verb) fn words(changes: &Changes, commits: Option<&[String]>, colours: Colours) -> String {
-    let mut text = String::new();
-    let mut part = |heading: &str, lines: Vec<String>| {
+pub(in crate::verb) fn words(changes: &Changes, commits: Option<&[String]>) -> Text {
+    let mut text = Text::default();
+    let mut part = |heading: &str, lines: Vec<Text>| {
         if !lines.is_empty() {
-            let _ = writeln!(text, "{heading}:\n{}", lines.join("\n"));
+            text.push(format!("{heading}:"));
+            text.push(Text::lines(lines));
         }
     };
-    let one = |change: &Change<String>| lines("", change, colours);
+    let one = |change: &Change<String>| lines("", change);
     part("image", changes.image.iter().flat_map(|image| one(&map(image, image_words))).collect());
-    let listed = commits.unwrap_or_default().iter().map(|commit| format!("  {commit}"));
+    let listed = commits.unwrap_or_default().iter().map(|commit| format!("  {commit}").into());
     part("commits", listed.collect());
-    let config =
-        changes.config.iter().flat_map(|(name, change)| lines(&format!("{name} = "), change, colours));
+    let config = changes.config.iter().flat_map(|(name, change)| lines(&format!("{name} = "), change));
     part("config", config.collect());
-    let secrets = changes.secrets.iter().map(|(name, change)| format!("  {name}: {}", secret_words(*change)));
+    let secrets =
+        changes.secrets.iter().map(|(name, change)| format!("  {name}: {}", secret_words(*change)).into());
     part("secrets", secrets.collect());
     let processes = changes
         .processes
         .iter()
-        .flat_map(|(name, change)| lines(&format!("{name}: "), &map(change, process_words), colours));
+        .flat_map(|(name, change)| lines(&format!("{name}: "), &map(change, process_words)));
     part("processes", processes.collect());
     let target = changes.target.iter().flat_map(|target| one(&map(target, ToString::to_string)));
     part("target", target.collect());
@@ -110,7 +111,7 @@ pub(in crate::verb) fn words(changes: &Changes, commits: Option<&[String]>, colo
     let ingress = changes.ingress.iter().flat_map(|ingress| one(&map(ingress, ingress_words)));
     part("ingress", ingress.collect());
     if changes.words().is_empty() {
-        text.push_str("no change in image, config, processes, target, services, network or ingress\n");
+        text.push("no change in image, config, processes, target, services, network or ingress");
     }
     text
 }
@@ -119,9 +120,9 @@ fn map<T, U>(change: &Change<T>, words: impl Fn(&T) -> U) -> Change<U> {
     Change { from: change.from.as_ref().map(&words), to: change.to.as_ref().map(&words) }
 }
 
-fn lines(prefix: &str, change: &Change<impl Display>, colours: Colours) -> Vec<String> {
-    let from = change.from.as_ref().map(|from| colours.removed(&format!("  - {prefix}{from}")));
-    let to = change.to.as_ref().map(|to| colours.added(&format!("  + {prefix}{to}")));
+fn lines(prefix: &str, change: &Change<impl Display>) -> Vec<Text> {
+    let from = change.from.as_ref().map(|from| Text::removed(format!("  - {prefix}{from}")));
+    let to = change.to.as_ref().map(|to| Text::added(format!("  + {prefix}{to}")));
     from.into_iter().chain(to).collect()
 }
 

@@ -7,7 +7,7 @@ use xtask_contract::{
     Context, Deploy, Digest, EnvName, Layout, Ledger, Progress, ReleaseId, Repo, Result, bundle, durable,
 };
 
-use crate::ui::Ui;
+use crate::ui::{Text, Ui};
 
 #[derive(Serialize)]
 struct Document {
@@ -41,12 +41,11 @@ pub(super) fn export(
     durable::replace(&file, &content, 0o644).doing(|| format!("writing {}", path.display()))?;
 
     let size = content.len();
-    let words = format!(
-        "{} has {id} of {env} ({} MiB); its digest is {}\n`cargo xtask releases verify --offline {0}` checks it anywhere",
-        path.display(),
-        size >> 20,
-        verified.digest
-    );
-    ui.result(&words, &Document { id, env: env.clone(), digest: verified.digest, path, size });
+    let (shown, mib) = (path.display(), size >> 20);
+    let words = Text::lines([
+        format!("{shown} has {id} of {env} ({mib} MiB); its digest is {}", verified.digest),
+        format!("`cargo xtask releases verify --offline {shown}` checks it anywhere"),
+    ]);
+    ui.result(words, &Document { id, env: env.clone(), digest: verified.digest, path, size });
     Ok(())
 }

@@ -9,7 +9,10 @@ use xtask_contract::{
 
 use xtask_run::Fate;
 
-use crate::{ui::Ui, verb::runtime};
+use crate::{
+    ui::{Text, Ui},
+    verb::runtime,
+};
 
 #[derive(Serialize)]
 struct Row {
@@ -55,9 +58,11 @@ pub(super) fn list(repo: &Repo, env: &EnvName, number: usize, ui: &Ui) -> Result
             Err(error) => ui.note(&format!("which of these runs is not known: {error}")),
         }
     }
-    let words: Vec<String> = rows.iter().map(words).collect();
-    let text = if words.is_empty() { format!("{env} has no releases yet") } else { words.join("\n") };
-    ui.result(&text, &rows);
+    let text = match rows.as_slice() {
+        [] => format!("{env} has no releases yet").into(),
+        rows => Text::lines(rows.iter().map(words)),
+    };
+    ui.result(text, &rows);
     Ok(())
 }
 

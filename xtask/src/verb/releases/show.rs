@@ -10,7 +10,7 @@ use super::{
     diff::{ingress_words, network_words, settings_words},
     list::age,
 };
-use crate::ui::Ui;
+use crate::ui::{Text, Ui};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -34,11 +34,11 @@ pub(super) fn show(repo: &Repo, env: &EnvName, id: Option<ReleaseId>, ui: &Ui) -
     let Verified { release, digest, .. } = &verified;
     let unchecked = signer.is_none() && verified.has_signature();
     let document = Document { digest: *digest, signed: signer.is_some(), signer, unchecked, release };
-    ui.result(&words(&document), &document);
+    ui.result(words(&document), &document);
     Ok(())
 }
 
-fn words(document: &Document<'_>) -> String {
+fn words(document: &Document<'_>) -> Text {
     let Document { release, digest, .. } = document;
     let signed = match (document.signer, document.unchecked) {
         (Some(signer), _) => format!("by {signer}"),
@@ -87,12 +87,11 @@ fn line(heading: &'static str, text: &str) -> (&'static str, String) {
     (heading, text.to_owned())
 }
 
-fn without_repeated_headings(lines: Vec<(&'static str, String)>) -> String {
+fn without_repeated_headings(lines: Vec<(&'static str, String)>) -> Text {
     let mut last = "";
-    let lines = lines.into_iter().map(|(heading, text)| {
+    Text::lines(lines.into_iter().map(|(heading, text)| {
         let shown = if heading == last { "" } else { heading };
         last = heading;
         format!("{shown:<11}{text}")
-    });
-    lines.collect::<Vec<_>>().join("\n")
+    }))
 }

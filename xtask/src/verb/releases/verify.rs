@@ -8,7 +8,10 @@ use xtask_contract::{
     bundle::Bundle, chain::Entry, signature::Signer,
 };
 
-use crate::{ui::Ui, verb::record};
+use crate::{
+    ui::{Text, Ui},
+    verb::record,
+};
 
 /// What was proved of a deploy's ledger.
 #[derive(Serialize)]
@@ -52,8 +55,7 @@ pub(super) fn verify(repo: &Repo, env: Option<&EnvName>, ui: &Ui) -> Result<()> 
         None => repo.deploys(),
     };
     let reports = all.iter().map(|env| of_deploy(repo, env, ui)).collect::<Result<Vec<_>>>()?;
-    let words: Vec<String> = reports.iter().map(words).collect();
-    ui.result(&words.join("\n"), &reports);
+    ui.result(Text::lines(reports.iter().map(words)), &reports);
     Ok(())
 }
 
@@ -96,7 +98,7 @@ pub(super) fn offline(path: &Path, signers: &[Signer], ui: &Ui) -> Result<()> {
     let images = images(&bundle.layout(), &chain)?;
     let env = ledger.env().clone();
     let report = Report { env, releases: chain.len(), head, images, documents, witness: None };
-    ui.result(&words(&report), &report);
+    ui.result(words(&report), &report);
     Ok(())
 }
 

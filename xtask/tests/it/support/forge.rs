@@ -1,6 +1,10 @@
 //! Releases as somebody would forge them who knows all formats and has no key.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::BTreeMap,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+};
 
 use xtask_contract::{Digest, Ledger, Release, checksums::checksums, release::Link};
 
@@ -14,6 +18,7 @@ pub(crate) fn forge(ledger: &Ledger, release: &Release, objects: Option<&str>) -
     files.insert(Release::CHECKSUMS.to_owned(), sums.into_bytes());
     let folder = ledger.folder_of(release.id);
     if folder.exists() {
+        fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
         fs::remove_dir_all(&folder).unwrap();
     }
     fs::create_dir(&folder).unwrap();
