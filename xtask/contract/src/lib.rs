@@ -26,6 +26,7 @@ pub mod layout;
 pub mod ledger;
 pub mod logging;
 pub mod nearest;
+pub mod objects;
 pub mod plain_file;
 pub mod policy;
 pub mod progress;

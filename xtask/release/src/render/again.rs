@@ -6,7 +6,7 @@ use xtask_contract::{
     labels::{self, Part},
 };
 
-use super::{head, migration_name, to_yaml};
+use super::{check_kinds, head, migration_name, to_yaml};
 
 /// The objects in this text, as the later release has them. Releases that were made before objects had parts, and
 /// when the number of processes was among them, come back as if they had been made now.
@@ -31,6 +31,7 @@ pub(crate) fn again(text: &str, release: &Release) -> Result<String> {
             }
         }
     }
+    check_kinds(release, &objects, "go back to another release, or make one: `run` would not apply this")?;
     to_yaml(&head(release), &objects)
 }
 

@@ -62,13 +62,13 @@ pub(crate) async fn admin(
     progress: &dyn Progress,
 ) -> Result<u8> {
     progress.step("checking");
+    let job = job(site, verified, args, console)?;
     let attaches = console.terminal().is_some() || console.has_input();
     rights::check(site, verified.release.id, attaches).await?;
     check_config(site, &verified.release).await?;
     progress.step("starting the process");
     let jobs: Api<Job> = Api::namespaced(site.client.clone(), site.namespace);
     sweep(&jobs, site).await?;
-    let job = job(site, verified, args, console)?;
     let made = jobs.create(&PostParams::default(), &job).await;
     let name = made.asked(|| format!("starting a process of {}", verified.release.id))?.name_any();
     let closed = console.closed();

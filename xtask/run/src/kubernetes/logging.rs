@@ -6,7 +6,7 @@ use k8s_openapi::api::{
     rbac::v1::{Role, RoleBinding},
 };
 use kube::Api;
-use xtask_contract::{Error, Exit, Logging, Progress, Result};
+use xtask_contract::{Error, Exit, Logging, Progress, Result, objects::Allowed};
 
 use super::{
     ApiContext, Applier, Kinds, Objects, Site,
@@ -21,8 +21,9 @@ const NAME: &str = "logging";
 
 /// Starts the shipper, or brings it to these objects, and waits until it reads on each node.
 pub(crate) async fn up(site: &Site<'_>, objects: &str, progress: &dyn Progress) -> Result<Status> {
-    let objects =
-        Objects::parse(objects, || format!("reading the objects of the log shipper of {}", site.env))?;
+    let allowed = Allowed::in_shipper(site.namespace);
+    let doing = || format!("reading the objects of the log shipper of {}", site.env);
+    let objects = Objects::parse(objects, &allowed, doing)?;
     let kinds = Kinds::of_objects(site.client, &objects).await?;
     let applier = Applier { client: site.client, kinds: &kinds, take_over: &[], before: None, release: None };
     for object in &objects.namespace {

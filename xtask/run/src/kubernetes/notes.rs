@@ -7,7 +7,7 @@ use kube::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
-use xtask_contract::{Context, ReleaseId, Result, labels, witness::Witness};
+use xtask_contract::{Context, ReleaseId, Result, labels, objects::RECORDS, witness::Witness};
 
 use super::{
     Site,
@@ -17,9 +17,9 @@ use super::{
 use crate::{History, Receipt, history::Outcome};
 
 /// The names of the documents' objects.
-const WITNESS: &str = "release-witness";
-const FAILED: &str = "failed-releases";
-const HISTORY: &str = "release-history";
+const WITNESS: &str = RECORDS[0];
+const HISTORY: &str = RECORDS[1];
+const FAILED: &str = RECORDS[2];
 
 /// How many failed releases are remembered.
 const MOST_FAILED: usize = 10;
@@ -66,7 +66,7 @@ pub(crate) async fn add_receipt(site: &Site<'_>, receipt: Receipt) -> Result<()>
 /// Forgets what ran here, for a deploy that starts over.
 pub(crate) async fn forget(site: &Site<'_>) -> Result<()> {
     let api: Api<ConfigMap> = Api::namespaced(site.client.clone(), site.namespace);
-    for name in [WITNESS, FAILED, HISTORY] {
+    for name in RECORDS {
         delete(&api, name, &format!("the ConfigMap {name}")).await?;
     }
     Ok(())

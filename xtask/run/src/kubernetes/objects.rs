@@ -9,6 +9,7 @@ use xtask_contract::{
     Context, EnvName, Error, Result,
     labels::{self, Part},
     ledger::Verified,
+    objects::{Allowed, Object},
 };
 
 /// The objects of a release that will be applied as they stand.
@@ -25,19 +26,34 @@ pub(crate) struct Objects {
 }
 
 impl Objects {
-    /// The objects of a release.
+    /// The objects of a release that is to be applied. One that holds others than a release may is refused.
     pub(crate) fn of(verified: &Verified) -> Result<Self> {
         let doing = || format!("reading the objects of {}", verified.release.id);
-        let text = verified
-            .objects
-            .as_deref()
-            .ok_or_else(|| Error::refused(doing(), "it has none: it was made for another target"))?;
-        Self::parse(text, doing)
+        let (text, allowed) = told_by(verified, doing)?;
+        Self::parse(text, &allowed, doing).map_err(|error| {
+            let env = &verified.release.env;
+            error
+                .next(format!("`cargo xtask release --env {env}` makes a release with its own objects alone"))
+        })
     }
 
-    /// The objects in YAML documents.
-    pub(crate) fn parse(text: &str, doing: impl FnOnce() -> String) -> Result<Self> {
-        let all: Vec<DynamicObject> = serde_saphyr::from_multiple(text).doing(doing)?;
+    /// The objects of a release that has been applied, as far as a release may have them: of nothing else is asked.
+    pub(crate) fn applied(verified: &Verified) -> Result<Self> {
+        let doing = || format!("reading the objects of {}", verified.release.id);
+        let (text, allowed) = told_by(verified, doing)?;
+        let mut all: Vec<DynamicObject> = serde_saphyr::from_multiple(text).doing(doing)?;
+        all.retain(|object| objection(&allowed, object).is_none());
+        Ok(Self::sorted(all))
+    }
+
+    /// The objects in YAML documents; if there are others than these, it is refused.
+    pub(crate) fn parse(text: &str, allowed: &Allowed, doing: impl Fn() -> String) -> Result<Self> {
+        let all: Vec<DynamicObject> = serde_saphyr::from_multiple(text).doing(&doing)?;
+        let problems: Vec<String> = all.iter().filter_map(|object| objection(allowed, object)).collect();
+        if problems.is_empty() { Ok(Self::sorted(all)) } else { Err(Error::refused_for(doing(), problems)) }
+    }
+
+    fn sorted(all: Vec<DynamicObject>) -> Self {
         let mut sorted = Self::default();
         for mut object in all {
             // Earlier releases said how many processes there are, which is for whoever scales to say.
@@ -48,7 +64,7 @@ impl Objects {
             }
             sorted.place_of(&object).push(object);
         }
-        Ok(sorted)
+        sorted
     }
 
     /// Objects say themselves what they are part of; those of earlier releases did not yet.
@@ -90,6 +106,23 @@ impl Objects {
     pub(crate) fn stateful_sets(&self) -> Vec<String> {
         names(&self.services, "StatefulSet")
     }
+}
+
+/// What a release says of its objects, and which there may be.
+fn told_by(verified: &Verified, doing: impl Fn() -> String) -> Result<(&str, Allowed)> {
+    let objects = verified.objects.as_deref().zip(verified.release.target.namespace());
+    let (text, namespace) =
+        objects.ok_or_else(|| Error::refused(doing(), "it has none: it was made for another target"))?;
+    Ok((text, Allowed::in_release(namespace)))
+}
+
+fn objection(allowed: &Allowed, object: &DynamicObject) -> Option<String> {
+    allowed.objection(&Object {
+        version: object.types.as_ref().map_or("", |types| types.api_version.as_str()),
+        kind: kind(object),
+        name: object.metadata.name.as_deref().unwrap_or_default(),
+        namespace: object.metadata.namespace.as_deref(),
+    })
 }
 
 fn names(objects: &[DynamicObject], wanted: &str) -> Vec<String> {

@@ -126,3 +126,21 @@ fn resource((version, kind, plural): (&str, &str, &str)) -> ApiResource {
         plural: plural.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use xtask_contract::objects::OF_RELEASES;
+
+    use super::KINDS;
+
+    #[test]
+    fn whatever_a_release_may_have_is_deleted_again_but_for_its_namespace() {
+        let group = |version: &'static str| version.rsplit_once('/').map_or("", |(group, _)| group);
+        for of_releases in OF_RELEASES.iter().filter(|(_, kind)| *kind != "Namespace") {
+            assert!(
+                KINDS.iter().any(|(version, kind, _)| (group(version), *kind) == *of_releases),
+                "{of_releases:?}"
+            );
+        }
+    }
+}

@@ -297,7 +297,7 @@ fn readiness(release: &xtask_contract::Release) -> Option<(&str, &str)> {
 
 /// The objects that the deploy was brought to last, where they can still be read.
 pub(super) fn objects_of(job: &Job<'_>, witness: Option<&Witness>) -> Option<Objects> {
-    Objects::of(&job.ledger.load(witness?.id).ok()?).ok()
+    Objects::applied(&job.ledger.load(witness?.id).ok()?).ok()
 }
 
 /// Whether these Deployments, of those that there are to be, have all arrived at a release.

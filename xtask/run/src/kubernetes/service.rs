@@ -5,7 +5,7 @@ use k8s_openapi::api::{
     core::v1::{PersistentVolumeClaim, Pod},
 };
 use kube::Api;
-use xtask_contract::{Error, Progress, Result};
+use xtask_contract::{Error, Progress, Result, objects::Allowed};
 
 use super::{
     Applier, Hosting, Kinds, Objects, Site,
@@ -30,7 +30,7 @@ pub(crate) async fn up(
 ) -> Result<Status> {
     let doing = || format!("reading the objects of the PostgreSQL server of {}", site.env);
     let objects = objects.ok_or_else(|| Error::refused(doing(), "it has none"))?;
-    let objects = Objects::parse(objects, doing)?;
+    let objects = Objects::parse(objects, &Allowed::in_release(site.namespace), doing)?;
     let kinds = Kinds::of_objects(site.client, &objects).await?;
     let applier = Applier { client: site.client, kinds: &kinds, take_over: &[], before: None, release: None };
     applier.apply_all(&objects.namespace).await?;

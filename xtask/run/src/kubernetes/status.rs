@@ -122,7 +122,7 @@ async fn drift_of(
     processes: &[ProcessStatus],
     run: &str,
 ) -> Result<(Vec<String>, Option<String>)> {
-    let mut objects = Objects::of(verified)?;
+    let mut objects = Objects::applied(verified)?;
     let kinds = Kinds::of_objects(site.client, &objects).await?;
     kinds.leave_out(&mut objects);
     let (mut drift, mut by_hand, mut steps) = (Vec::new(), Vec::new(), Vec::new());
