@@ -39,7 +39,8 @@ use tokio::{
     time::{self, Instant},
 };
 use xtask_contract::{
-    Context, Deploy, EnvName, Error, Ledger, Progress, Repo, Result, release::Process, service::RELEASE_ID,
+    Context, Deploy, EnvName, Error, Ledger, Progress, Repo, Result, ledger::Found, release::Process,
+    service::RELEASE_ID,
 };
 
 use crate::{
@@ -192,7 +193,10 @@ pub(crate) async fn scale(
             return Ok(now);
         }
         if let Some(_lock) = Lock::try_take(repo, env, progress).await? {
-            let mut all = next_formation(repo, env)?;
+            let (mut all, doubt) = next_formation(repo, env)?;
+            if let Some(doubt) = doubt {
+                return Err(doubt);
+            }
             let counts = resolve(env, wishes, &all)?;
             scale::note(&lock::folder(repo, env), &counts)?;
             all.extend(counts);
@@ -207,7 +211,7 @@ pub(crate) async fn scale(
 
 /// How many processes there are of each type, or will be from the next `run` on.
 pub(crate) async fn formation(repo: &Repo, env: &EnvName) -> Result<Formation> {
-    let mut all = next_formation(repo, env)?;
+    let (mut all, _) = next_formation(repo, env)?;
     if let Some(state) = client::state(repo, env).await? {
         for count in all.values_mut() {
             *count = 0;
@@ -219,17 +223,19 @@ pub(crate) async fn formation(repo: &Repo, env: &EnvName) -> Result<Formation> {
     Ok(all)
 }
 
-/// What the next `run` starts: as many as was asked for last, or else as the release says.
-fn next_formation(repo: &Repo, env: &EnvName) -> Result<Formation> {
+/// What the next `run` starts: as many as was asked for last, or else as the release says; and why nothing may be decided
+/// by that, if so.
+fn next_formation(repo: &Repo, env: &EnvName) -> Result<(Formation, Option<Error>)> {
     let ledger = Ledger::of(repo, env);
     let release = match lock::witness(repo, env)? {
         Some(witness) => witness.id,
         None => ledger.newest()?,
     };
-    let processes = ledger.load(release)?.release.processes;
+    let Found { release, doubt, .. } = ledger.look(release)?;
+    let processes = release.processes;
     let asked = scale::read(&lock::folder(repo, env))?;
     let count = |kind: &str, process: &Process| asked.get(kind).copied().unwrap_or(process.count);
-    Ok(processes.iter().map(|(kind, process)| (kind.clone(), count(kind, process))).collect())
+    Ok((processes.iter().map(|(kind, process)| (kind.clone(), count(kind, process))).collect(), doubt))
 }
 
 /// The last take-over, if it failed.

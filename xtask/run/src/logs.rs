@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use regex::Regex;
 use xtask_contract::{EnvName, Error, Repo, Result};
 
-use crate::{kubernetes, local, reach::Reach, standing::target};
+use crate::{kubernetes, local, reach::Reach, standing::place};
 pub(crate) use select::Select;
 pub use xtask_lines::Line;
 pub(crate) use xtask_lines::{now, time};
@@ -44,7 +44,10 @@ pub trait Sink {
 
 /// Shows what a deploy's processes have written. Nothing is changed or started.
 pub async fn logs(repo: &Repo, env: &EnvName, query: &Query, sink: &mut dyn Sink) -> Result<()> {
-    let target = target(repo, env)?;
+    let (target, doubt) = place(repo, env)?;
+    if let Some(doubt) = doubt {
+        sink.note(&format!("warning: {doubt}"));
+    }
     let Some(reach) = Reach::of(&target) else { return local::journal::read(repo, env, query, sink) };
     match reach.client_at_hand(repo).await? {
         Some(client) => kubernetes::logs(&reach.site(&client, env), query, sink).await,

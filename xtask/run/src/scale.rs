@@ -8,7 +8,7 @@ use xtask_contract::{EnvName, Error, Progress, Repo, Result, Vouched, nearest::d
 use crate::{
     IfBusy, kubernetes, local,
     reach::Reach,
-    standing::{record, target},
+    standing::{place, record},
 };
 
 /// A number of processes for each type.
@@ -112,7 +112,7 @@ pub fn resolve(env: &EnvName, wishes: &BTreeMap<String, Amount>, now: &Formation
 
 /// How many processes a deploy has of each type; one that is down: how many its next `run` starts.
 pub async fn formation(repo: &Repo, env: &EnvName) -> Result<Formation> {
-    let target = target(repo, env)?;
+    let (target, _) = place(repo, env)?;
     let Some(reach) = Reach::of(&target) else { return local::formation(repo, env).await };
     match reach.client_at_hand(repo).await? {
         Some(client) => kubernetes::formation(&reach.site(&client, env)).await,
@@ -132,7 +132,7 @@ pub async fn scale(
     let vouched = Vouched::of(repo, env, &record(repo, env).await)?;
     let target = match vouched.newest()? {
         Some(newest) => newest.release.target,
-        None => target(repo, env)?,
+        None => place(repo, env)?.0,
     };
     let Some(reach) = Reach::of(&target) else {
         return local::scale(repo, env, wishes, if_busy, progress).await;

@@ -28,7 +28,7 @@ pub struct Standing {
 /// never talked to has no releases of this checkout.
 pub async fn standing(repo: &Repo, env: &EnvName) -> Result<Standing> {
     let ask = async {
-        let target = target(repo, env)?;
+        let (target, _) = place(repo, env)?;
         let Some(reach) = Reach::of(&target) else { return local::standing(repo, env).await };
         match reach.client_at_hand(repo).await? {
             Some(client) => kubernetes::standing(&reach.site(&client, env)).await,
@@ -46,11 +46,16 @@ pub(crate) async fn record(repo: &Repo, env: &EnvName) -> Record {
     standing(repo, env).await.map_or(Record::Unknown, |standing| Record::Known(standing.witness))
 }
 
-/// Where the deploy's newest release runs; before the first one, where it is meant to.
-pub(crate) fn target(repo: &Repo, env: &EnvName) -> Result<Target> {
+/// Where the deploy's newest release runs; before the first one, where it is meant to. That is enough to look at a
+/// deploy, also where something is not right with its releases, which is given back; nothing may be decided by it.
+pub(crate) fn place(repo: &Repo, env: &EnvName) -> Result<(Target, Option<Error>)> {
     let ledger = Ledger::of(repo, env);
-    match ledger.ids()?.pop() {
-        Some(newest) => Ok(ledger.load(newest)?.release.target),
-        None => Ok(Deploy::read(repo, env)?.target),
+    let mut doubt = None;
+    for id in ledger.ids()?.into_iter().rev() {
+        match ledger.look(id) {
+            Ok(found) => return Ok((found.release.target, doubt.or(found.doubt))),
+            Err(error) => doubt = doubt.or(Some(error)),
+        }
     }
+    Ok((Deploy::read(repo, env)?.target, doubt))
 }

@@ -6,6 +6,7 @@ mod hindering;
 mod killing;
 pub(crate) mod likeness;
 mod locking;
+mod looking;
 mod picture;
 
 use std::{env, fs, process::Command, time::Duration};

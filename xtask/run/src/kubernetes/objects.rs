@@ -6,7 +6,7 @@ use k8s_openapi::ByteString;
 use kube::{ResourceExt, api::DynamicObject};
 use serde_json::json;
 use xtask_contract::{
-    Context, EnvName, Error, Result,
+    Context, EnvName, Error, Release, Result,
     labels::{self, Part},
     ledger::Verified,
     objects::{Allowed, Object},
@@ -29,7 +29,7 @@ impl Objects {
     /// The objects of a release that is to be applied. One that holds others than a release may is refused.
     pub(crate) fn of(verified: &Verified) -> Result<Self> {
         let doing = || format!("reading the objects of {}", verified.release.id);
-        let (text, allowed) = told_by(verified, doing)?;
+        let (text, allowed) = told_by(&verified.release, verified.objects.as_deref(), doing)?;
         Self::parse(text, &allowed, doing).map_err(|error| {
             let env = &verified.release.env;
             error
@@ -38,9 +38,9 @@ impl Objects {
     }
 
     /// The objects of a release that has been applied, as far as a release may have them: of nothing else is asked.
-    pub(crate) fn applied(verified: &Verified) -> Result<Self> {
-        let doing = || format!("reading the objects of {}", verified.release.id);
-        let (text, allowed) = told_by(verified, doing)?;
+    pub(crate) fn applied(release: &Release, objects: Option<&str>) -> Result<Self> {
+        let doing = || format!("reading the objects of {}", release.id);
+        let (text, allowed) = told_by(release, objects, doing)?;
         let mut all: Vec<DynamicObject> = serde_saphyr::from_multiple(text).doing(doing)?;
         all.retain(|object| objection(&allowed, object).is_none());
         Ok(Self::sorted(all))
@@ -109,10 +109,14 @@ impl Objects {
 }
 
 /// What a release says of its objects, and which there may be.
-fn told_by(verified: &Verified, doing: impl Fn() -> String) -> Result<(&str, Allowed)> {
-    let objects = verified.objects.as_deref().zip(verified.release.target.namespace());
-    let (text, namespace) =
-        objects.ok_or_else(|| Error::refused(doing(), "it has none: it was made for another target"))?;
+fn told_by<'a>(
+    release: &Release,
+    objects: Option<&'a str>,
+    doing: impl Fn() -> String,
+) -> Result<(&'a str, Allowed)> {
+    let (text, namespace) = objects
+        .zip(release.target.namespace())
+        .ok_or_else(|| Error::refused(doing(), "it has none: it was made for another target"))?;
     Ok((text, Allowed::in_release(namespace)))
 }
 

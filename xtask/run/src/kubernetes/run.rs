@@ -297,7 +297,8 @@ fn readiness(release: &xtask_contract::Release) -> Option<(&str, &str)> {
 
 /// The objects that the deploy was brought to last, where they can still be read.
 pub(super) fn objects_of(job: &Job<'_>, witness: Option<&Witness>) -> Option<Objects> {
-    Objects::applied(&job.ledger.load(witness?.id).ok()?).ok()
+    let verified = job.ledger.load(witness?.id).ok()?;
+    Objects::applied(&verified.release, verified.objects.as_deref()).ok()
 }
 
 /// Whether these Deployments, of those that there are to be, have all arrived at a release.

@@ -11,7 +11,7 @@ use kube::{
     Api, ResourceExt,
     api::{DynamicObject, ListParams},
 };
-use xtask_contract::{Error, Release, Result, Secret, ledger::Verified};
+use xtask_contract::{Error, Release, Result, Secret, ledger::Found};
 
 use super::{
     ApiContext, Kinds, Objects, Site,
@@ -27,11 +27,11 @@ use super::{
 };
 use crate::status::{PodStatus, ProcessStatus, Report};
 
-/// Looks at a deploy; `verified` is the release that it is to be on, `values` are its secrets, if they can be opened here,
+/// Looks at a deploy; `found` is the release that it is to be on, `values` are its secrets, if they can be opened here,
 /// and `run` is the command that runs it.
 pub(crate) async fn report(
     site: &Site<'_>,
-    verified: Option<&Verified>,
+    found: Option<&Found>,
     values: Option<&BTreeMap<String, Secret>>,
     run: &str,
 ) -> Result<Report> {
@@ -53,8 +53,8 @@ pub(crate) async fn report(
     };
     report.processes = deployments.iter().map(|one| process(one, &pods)).collect();
     report.since = deployments.iter().filter_map(arrived).max();
-    if let Some(verified) = verified.filter(|_| !deployments.is_empty()) {
-        (report.drift, report.next) = drift_of(site, verified, values, &report.processes, run).await?;
+    if let Some(found) = found.filter(|_| !deployments.is_empty()) {
+        (report.drift, report.next) = drift_of(site, found, values, &report.processes, run).await?;
     }
     Ok(report)
 }
@@ -117,12 +117,13 @@ fn pod(pod: &Pod) -> PodStatus {
 /// What there is unlike the release, a line each, and what to do about it.
 async fn drift_of(
     site: &Site<'_>,
-    verified: &Verified,
+    found: &Found,
     values: Option<&BTreeMap<String, Secret>>,
     processes: &[ProcessStatus],
     run: &str,
 ) -> Result<(Vec<String>, Option<String>)> {
-    let mut objects = Objects::applied(verified)?;
+    let release = &found.release;
+    let mut objects = Objects::applied(release, found.objects.as_deref())?;
     let kinds = Kinds::of_objects(site.client, &objects).await?;
     kinds.leave_out(&mut objects);
     let (mut drift, mut by_hand, mut steps) = (Vec::new(), Vec::new(), Vec::new());
@@ -132,9 +133,9 @@ async fn drift_of(
         drift.extend(lines.into_iter().map(|line| format!("{} {line}", called(object))));
         by_hand.extend(fields);
     }
-    drift.extend(match secrets::look(site, &verified.release, values).await? {
+    drift.extend(match secrets::look(site, release, values).await? {
         Stand::InStep => None,
-        Stand::Missing => Some(format!("secret/{} is not there", verified.release.secret_name())),
+        Stand::Missing => Some(format!("secret/{} is not there", release.secret_name())),
         Stand::Other(line) => Some(line),
     });
     if !by_hand.is_empty() {
@@ -145,7 +146,7 @@ async fn drift_of(
     } else if !drift.is_empty() {
         steps.push(format!("`{run}` brings it back"));
     }
-    let (pods, step) = unlike(site, &verified.release, processes);
+    let (pods, step) = unlike(site, release, processes);
     drift.extend(pods);
     steps.extend(step);
     Ok((drift, (!steps.is_empty()).then(|| steps.join("; "))))

@@ -7,11 +7,12 @@ use xtask_contract::{
     Changes, EnvName, Error, Git, Ledger, Release, Repo, Result,
     changes::{Change, SecretChange},
     deploy::Services,
-    ledger::Verified,
+    ledger::Found,
     release::{Image, Process},
     settings::{Amounts, Autoscale, Disruption, Egress, Ingress, Network, Settings},
 };
 
+use super::list::look;
 use crate::{
     cli::releases::{Diff, Reference},
     ui::{Text, Ui, unified},
@@ -36,7 +37,7 @@ struct Side<'a> {
 }
 
 pub(super) fn diff(repo: &Repo, env: &EnvName, args: &Diff, ui: &Ui) -> Result<()> {
-    let (before, after) = sides(repo, env, args)?;
+    let (before, after) = sides(repo, env, args, ui)?;
     let changes = Changes::between(&before.release, &after.release);
     let commits = changes.image.as_ref().and_then(|image| commits(repo, image));
     let objects = objects(&before, &after);
@@ -46,7 +47,7 @@ pub(super) fn diff(repo: &Repo, env: &EnvName, args: &Diff, ui: &Ui) -> Result<(
         text.push("objects (with ID for both releases' IDs):");
         text.push(Text::diff(&objects));
     }
-    let side = |verified: &'_ Verified| verified.release.id.to_string();
+    let side = |found: &Found| found.release.id.to_string();
     let document = Document {
         before: Side { env: &before.release.env, id: side(&before) },
         after: Side { env: &after.release.env, id: side(&after) },
@@ -59,20 +60,21 @@ pub(super) fn diff(repo: &Repo, env: &EnvName, args: &Diff, ui: &Ui) -> Result<(
 }
 
 /// The two releases: as named, or the newest one and the one before it.
-fn sides(repo: &Repo, env: &EnvName, args: &Diff) -> Result<(Verified, Verified)> {
-    let load =
-        |reference: &Reference| Ledger::of(repo, reference.env.as_ref().unwrap_or(env)).load(reference.id);
+fn sides(repo: &Repo, env: &EnvName, args: &Diff, ui: &Ui) -> Result<(Found, Found)> {
+    let load = |reference: &Reference| {
+        look(&Ledger::of(repo, reference.env.as_ref().unwrap_or(env)), reference.id, ui)
+    };
     if let (Some(before), Some(after)) = (&args.before, &args.after) {
         return Ok((load(before)?, load(after)?));
     }
     let ledger = Ledger::of(repo, env);
-    let newest = ledger.load(ledger.newest()?)?;
+    let newest = look(&ledger, ledger.newest()?, ui)?;
     let previous = newest.release.previous.ok_or_else(|| {
         let why = format!("{} is its first release: there is none before it", newest.release.id);
         Error::refused(format!("comparing the newest releases of {env}"), why)
             .next("name two releases: `cargo xtask releases diff dev/ID prod/ID`")
     })?;
-    Ok((ledger.load(previous.id)?, newest))
+    Ok((look(&ledger, previous.id, ui)?, newest))
 }
 
 fn name(release: &Release) -> String {
@@ -203,10 +205,10 @@ fn commits(repo: &Repo, image: &Change<Image>) -> Option<Vec<String>> {
 }
 
 /// The unified diff of two releases' objects. Their IDs are different anyway and would hide the rest.
-fn objects(before: &Verified, after: &Verified) -> String {
-    let text = |verified: &Verified| {
-        let id = verified.release.id;
-        let text = verified.objects.as_deref().unwrap_or_default();
+fn objects(before: &Found, after: &Found) -> String {
+    let text = |found: &Found| {
+        let id = found.release.id;
+        let text = found.objects.as_deref().unwrap_or_default();
         text.replace(&id.to_string(), "ID").replace(&id.as_name(), "ID")
     };
     // With another target, all of it would be new or gone.

@@ -1,10 +1,12 @@
 //! `cargo xtask releases`: the list, newest first.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use indicatif::HumanDuration;
 use serde::Serialize;
 use xtask_contract::{
-    Changes, Deploy, Digest, EnvName, Ledger, Progress, ReleaseId, Repo, Result, ledger::Verified,
+    Changes, Deploy, Digest, EnvName, Ledger, Progress, ReleaseId, Repo, Result, ledger::Found,
 };
 
 use xtask_run::Fate;
@@ -37,15 +39,24 @@ pub(super) fn list(repo: &Repo, env: &EnvName, number: usize, ui: &Ui) -> Result
         Deploy::read(repo, env)?;
     }
     let mut rows = Vec::new();
-    let mut newer: Option<Verified> = None;
+    let mut newer: Option<Found> = None;
+    let mut doubts = BTreeSet::new();
     // One more than is shown: what changed is told by the release before.
     for id in ids.iter().rev().take(number.saturating_add(1)) {
-        let older = ledger.load(*id)?;
+        let older = ledger.look(*id);
+        // What is wrong with a release is wrong for the one that follows it, too.
+        if let Some(doubt) = older.as_ref().map_or_else(Some, |found| found.doubt.as_ref()) {
+            doubts.insert(doubt.to_string());
+        }
+        let Ok(older) = older else { continue };
         rows.extend(newer.map(|newer| row(&newer, Some(&older))));
         newer = Some(older);
     }
     if rows.len() < number {
         rows.extend(newer.map(|first| row(&first, None)));
+    }
+    for doubt in doubts {
+        ui.note(&format!("warning: {doubt}"));
     }
     if !rows.is_empty() {
         match runtime()?.block_on(xtask_run::standing(repo, env)) {
@@ -66,12 +77,21 @@ pub(super) fn list(repo: &Repo, env: &EnvName, number: usize, ui: &Ui) -> Result
     Ok(())
 }
 
-fn row(verified: &Verified, before: Option<&Verified>) -> Row {
-    let release = &verified.release;
+/// A release to be shown. If it is not as it was made, that is told.
+pub(super) fn look(ledger: &Ledger, id: ReleaseId, ui: &Ui) -> Result<Found> {
+    let found = ledger.look(id)?;
+    if let Some(doubt) = &found.doubt {
+        ui.note(&format!("warning: {doubt}"));
+    }
+    Ok(found)
+}
+
+fn row(found: &Found, before: Option<&Found>) -> Row {
+    let release = &found.release;
     Row {
         id: release.id,
         sequence: release.sequence,
-        digest: verified.digest,
+        digest: found.digest,
         image: release.image.digest,
         revision: release.image.revision.clone(),
         by: release.by.clone(),

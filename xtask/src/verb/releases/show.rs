@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 use xtask_contract::{
-    Deploy, Digest, EnvName, Ledger, Policy, Recipient, Release, ReleaseId, Repo, Result, ledger::Verified,
+    Deploy, Digest, EnvName, Ledger, Policy, Recipient, Release, ReleaseId, Repo, Result,
+    ledger::{Found, Verified},
     signature::Signer,
 };
 
 use super::{
     diff::{ingress_words, network_words, settings_words},
-    list::age,
+    list::{age, look},
 };
 use crate::ui::{Text, Ui};
 
@@ -28,11 +29,13 @@ struct Document<'a> {
 pub(super) fn show(repo: &Repo, env: &EnvName, id: Option<ReleaseId>, ui: &Ui) -> Result<()> {
     let ledger = Ledger::of(repo, env);
     let newest = || ledger.newest().map_err(|none| Deploy::read(repo, env).err().unwrap_or(none));
-    let verified = ledger.load(id.map_or_else(newest, Ok)?)?;
+    let found = look(&ledger, id.map_or_else(newest, Ok)?, ui)?;
+    let Found { release, digest, doubt, .. } = &found;
     let policy = Policy::read(repo, env)?;
-    let signer = verified.signer(&policy.signers);
-    let Verified { release, digest, .. } = &verified;
-    let unchecked = signer.is_none() && verified.has_signature();
+    // What is not as it was made, nobody has signed.
+    let verified = doubt.is_none().then(|| ledger.load(release.id)).transpose()?;
+    let signer = verified.as_ref().and_then(|verified| verified.signer(&policy.signers));
+    let unchecked = signer.is_none() && verified.as_ref().is_some_and(Verified::has_signature);
     let document = Document { digest: *digest, signed: signer.is_some(), signer, unchecked, release };
     ui.result(words(&document), &document);
     Ok(())

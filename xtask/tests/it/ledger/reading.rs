@@ -280,3 +280,32 @@ fn what_is_not_there_is_named() {
     checkout.xtask(["releases", "verify", "--offline", "nothing.tar"]).run().exits(1).says("nothing.tar");
     assert_eq!(checkout.xtask(["releases"]).run().done().stdout, "local has no releases yet\n");
 }
+
+#[test]
+fn a_file_too_many_keeps_nobody_from_looking_and_from_anything_else_until_it_is_taken_out() {
+    let checkout = three();
+    let (folder, id) = (checkout.newest("local"), *checkout.ids("local").last().unwrap());
+    writable(&folder);
+    fs::write(folder.join("notes.txt"), "").unwrap();
+    for args in [&["releases"][..], &["releases", "show"], &["releases", "diff"], &["logs"]] {
+        let looked = checkout.xtask([]).args(args).run().done();
+        let warning = "warning: verifying the release";
+        assert_eq!(looked.stderr.matches(warning).count(), 1, "{args:?}: {}", looked.stderr);
+        assert!(looked.stderr.contains("notes.txt was added to it"), "{}", looked.stderr);
+    }
+    checkout.xtask(["status"]).run().done();
+    checkout.xtask(["scale"]).run().done().prints("web=1 worker=0\n");
+    let way_out = format!("`chmod u+w releases/local/{id} && rm -r releases/local/{id}/notes.txt`");
+    for args in [&["run"][..], &["up"], &["scale", "web=2"], &["rollback", "--yes"], &RELEASE] {
+        checkout.xtask([]).args(args).run().exits(3).says(&way_out);
+    }
+    run_in(&checkout.root, &["sh", "-c", way_out.trim_matches('`')]);
+    checkout.xtask(["releases", "verify", "--env", "local"]).run().done();
+
+    // One that cannot be read at all is told of, and the others are shown.
+    fs::write(folder.join("release.toml"), "x").unwrap();
+    let list = checkout.xtask(["releases"]).run().done().says("warning: ");
+    assert_eq!(list.stdout.lines().count(), 2, "{}", list.stdout);
+    checkout.xtask(["status"]).run().done();
+    checkout.xtask(["run"]).run().exits(3).says("release.toml was edited");
+}
