@@ -265,9 +265,13 @@ pub(crate) struct Down {
     #[arg(long, default_value = "local")]
     pub(crate) env: EnvName,
 
-    /// Delete its data, too
+    /// Delete its data, too; what that is, is told, and asked about
     #[arg(long)]
     pub(crate) data: bool,
+
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[cfg(test)]

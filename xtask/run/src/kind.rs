@@ -19,7 +19,7 @@ use crate::{
 };
 use cluster::Cluster;
 pub(crate) use cluster::client_at_hand;
-pub(crate) use down::down;
+pub(crate) use down::{down, losses};
 use nodes::Nodes;
 
 /// Where on which cluster a deploy is.

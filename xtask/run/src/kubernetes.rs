@@ -49,12 +49,13 @@ pub(crate) use beforehand::could_run;
 pub use changes::Change;
 pub(crate) use changes::changes;
 pub(crate) use connect::{SILENCE, client as connect};
-pub(crate) use down::down;
+pub(crate) use down::{down, ended, losses, shipper};
 pub(crate) use kinds::Kinds;
 pub(crate) use logs::logs;
 pub(crate) use objects::Objects;
 pub(crate) use run::run;
 pub(crate) use scale::{formation, nothing_to_scale, scale};
+pub(crate) use stateful::gone;
 pub(crate) use status::report;
 
 /// Where a deploy is: all of its objects are in one namespace of one cluster.

@@ -7,6 +7,7 @@
 #![expect(clippy::large_futures, reason = "one command, one future: its size does not matter")]
 
 mod admin;
+mod down;
 mod history;
 mod http;
 mod job;
@@ -35,6 +36,7 @@ use xtask_contract::{
 };
 
 pub use admin::{Console, admin};
+pub use down::{Data, Down, down, losses};
 pub use history::{Fate, History};
 use job::Job;
 pub use kind::images::load as load_into_node;
@@ -172,23 +174,6 @@ pub async fn preflight(repo: &Repo, env: &EnvName, nodes: &impl Nodes) -> Result
     }
 }
 
-/// Stops what `run` started for a deploy; its data are kept unless `data`.
-pub async fn down(
-    repo: &Repo,
-    env: &EnvName,
-    data: bool,
-    nodes: &impl Nodes,
-    progress: &dyn Progress,
-) -> Result<Down> {
-    let deploy = Deploy::read(repo, env)?;
-    let stopped = match Reach::of(&deploy.target) {
-        None => local::down(repo, env, data, progress).await?,
-        Some(Reach::Kind(place)) => kind::down(repo, &place, data, nodes, progress).await?,
-        Some(Reach::Remote(place)) => remote::down(env, &place, data, progress).await?,
-    };
-    Ok(Down { env: env.clone(), stopped, data: if data { "deleted" } else { "kept" } })
-}
-
 /// How a deploy of this machine is, if a `run` of it is up. This waits for nobody and keeps nobody waiting.
 pub async fn state(repo: &Repo, env: &EnvName) -> Result<Option<State>> {
     local::client::state(repo, env).await
@@ -197,15 +182,4 @@ pub async fn state(repo: &Repo, env: &EnvName) -> Result<Option<State>> {
 /// The last release that was to run in a deploy of this machine and could not, unless another one has run since.
 pub fn failure(repo: &Repo, env: &EnvName) -> Result<Option<Receipt>> {
     local::failure(repo, env)
-}
-
-/// What `down` ended with.
-#[derive(Debug, Clone, Serialize)]
-pub struct Down {
-    /// The deploy.
-    pub env: EnvName,
-    /// Whether anything was running.
-    pub stopped: bool,
-    /// `kept` or `deleted`.
-    pub data: &'static str,
 }

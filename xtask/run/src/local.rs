@@ -29,7 +29,7 @@ use std::{
     cell::OnceCell,
     collections::BTreeMap,
     future,
-    net::{SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener, TcpStream},
     time::Duration,
 };
 
@@ -44,7 +44,8 @@ use xtask_contract::{
 };
 
 use crate::{
-    Amount, Formation, IfBusy, Job, Ran, Receipt, Standing, postgres_url::PostgresUrl, scale::resolve,
+    Amount, Formation, IfBusy, Job, Ran, Receipt, Standing, down::Gone, postgres_url::PostgresUrl,
+    scale::resolve, services::LOOK,
 };
 pub(crate) use admin::admin;
 use control::Holder;
@@ -152,19 +153,53 @@ async fn unless_stopped<T>(
     }
 }
 
-/// Stops a deploy of this machine, its PostgreSQL server included, and tells whether any of it ran.
-pub(crate) async fn down(repo: &Repo, env: &EnvName, data: bool, progress: &dyn Progress) -> Result<bool> {
+/// Stops a deploy of this machine, its PostgreSQL server included.
+pub(crate) async fn down(
+    repo: &Repo,
+    env: &EnvName,
+    deploy: &Deploy,
+    data: bool,
+    progress: &dyn Progress,
+) -> Result<Gone> {
+    let mut gone = stop(repo, env, data, progress).await?;
+    if let Some(address) = address(deploy)
+        && TcpStream::connect_timeout(&address, LOOK).is_ok()
+    {
+        gone.left.push(format!(
+            "something answers at port {0} all the same, which no `run` of this checkout has started: `ss -ltnp 'sport = \
+             :{0}'` shows what",
+            address.port()
+        ));
+    }
+    Ok(gone)
+}
+
+async fn stop(repo: &Repo, env: &EnvName, data: bool, progress: &dyn Progress) -> Result<Gone> {
     let ran = lock::stop_holder(repo, env, progress).await?;
     if !lock::folder(repo, env).is_dir() {
-        return Ok(false); // nothing was ever done here
+        return Ok(Gone::default()); // nothing was ever done here
     }
     let lock = Lock::take(repo, env, progress).await?;
-    let served = service::stop_after_run(repo, env, data, &lock, progress).await?;
+    let mut gone = service::stop_after_run(repo, env, data, &lock, progress).await?;
+    gone.stopped |= ran;
     if data {
         lock.forget()?;
         journal::forget(repo, env)?;
     }
-    Ok(ran || served)
+    Ok(gone)
+}
+
+/// What would be deleted with the data.
+pub(crate) fn losses(repo: &Repo, env: &EnvName) -> Vec<String> {
+    let folder = lock::folder(repo, env);
+    if !folder.is_dir() {
+        return Vec::new();
+    }
+    let logs = format!(
+        "what its processes have written, and what is remembered of its releases, in {}",
+        folder.display()
+    );
+    service::losses(repo, env).into_iter().chain([logs]).collect()
 }
 
 /// Refuses what could not run now.
@@ -268,12 +303,17 @@ pub(crate) async fn preflight(repo: &Repo, env: &EnvName, deploy: &Deploy) -> Re
     if client::state(repo, env).await?.is_some() {
         return Ok(()); // it has its port already, and opens another one itself
     }
-    let config = deploy.config.iter().map(|(name, text)| (name.clone(), text.0.clone())).collect();
-    // Which variables are ports is known only once there is an image; this one is so by convention.
-    let port = deploy.config.get("PORT").and_then(|text| text.0.parse().ok());
-    let address = port.map(|port| SocketAddr::new(formation::address(&config), port));
-    let taken = address.and_then(|address| TcpListener::bind(address).err().map(|error| (address, error)));
+    let taken =
+        address(deploy).and_then(|address| TcpListener::bind(address).err().map(|error| (address, error)));
     taken.map_or(Ok(()), |(address, error)| Err(formation::cannot_listen(env, address, &error)))
+}
+
+/// Where the service is to listen. Which variables are ports is known only once there is an image; this one is so by
+/// convention.
+fn address(deploy: &Deploy) -> Option<SocketAddr> {
+    let config = deploy.config.iter().map(|(name, text)| (name.clone(), text.0.clone())).collect();
+    let port = deploy.config.get("PORT")?.0.parse().ok()?;
+    Some(SocketAddr::new(formation::address(&config), port))
 }
 
 fn url(job: &Job<'_>) -> String {

@@ -8,7 +8,9 @@ use tokio::time;
 use xtask_contract::{EnvName, Error, Progress, ReleaseId, Repository, Result};
 
 use crate::{
-    Job, Ran, Status, http,
+    Job, Ran, Status,
+    down::Gone,
+    http,
     kubernetes::{self, ApiContext, Hosting, SILENCE, Site},
     postgres_url::PostgresUrl,
     registry::{self, Registry},
@@ -139,13 +141,19 @@ pub(crate) async fn run(job: &Job<'_>, place: &Place<'_>) -> Result<Ran> {
     kubernetes::run(job, place.site(&client, job.env), &there).await
 }
 
+/// What would be deleted with the data.
+pub(crate) async fn losses(env: &EnvName, place: &Place<'_>) -> Result<Vec<String>> {
+    let client = place.client().await?;
+    kubernetes::losses(&place.site(&client, env), place.context).await
+}
+
 /// Stops the deploy's processes, and with `data` its backing services, too. The namespace stays: others may be in it.
 pub(crate) async fn down(
     env: &EnvName,
     place: &Place<'_>,
     data: bool,
     progress: &dyn Progress,
-) -> Result<bool> {
+) -> Result<Gone> {
     let client = place.client().await?;
     kubernetes::down(&place.site(&client, env), data, progress).await
 }
@@ -169,7 +177,7 @@ pub(crate) async fn service_down(
     place: &Place<'_>,
     data: bool,
     progress: &dyn Progress,
-) -> Result<bool> {
+) -> Result<Gone> {
     let client = place.client().await?;
     kubernetes::service::down(&place.site(&client, env), data, progress).await
 }

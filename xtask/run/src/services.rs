@@ -13,7 +13,7 @@ use xtask_contract::{
     deploy::{Postgres, Target},
 };
 
-use crate::{Nodes, Status, kind, local, postgres_url::PostgresUrl, reach::Reach, remote};
+use crate::{Data, Nodes, Status, kind, local, postgres_url::PostgresUrl, reach::Reach, remote};
 
 /// How long a service that is only looked at may take to answer.
 pub(crate) const LOOK: Duration = Duration::from_secs(1);
@@ -70,7 +70,21 @@ pub async fn up(
     }
 }
 
-/// Stops a deploy's own server and tells whether it ran; its data are kept unless `data`.
+/// What [`down`] would delete with the data, a line each; none, if there is nothing.
+pub fn losses(repo: &Repo, env: &EnvName, target: &Target) -> Vec<String> {
+    let place = match Reach::of(target) {
+        None => return local::service::losses(repo, env),
+        Some(Reach::Kind(place)) => {
+            format!("namespace {} of the kind cluster {}", place.namespace, place.cluster)
+        }
+        Some(Reach::Remote(place)) => {
+            format!("namespace {} of the cluster of the context {}", place.namespace, place.context)
+        }
+    };
+    vec![format!("the database of its own PostgreSQL server in the {place}")]
+}
+
+/// Stops a deploy's own server, and tells whether it ran and what became of its data, which are kept unless `data`.
 pub async fn down(
     repo: &Repo,
     env: &EnvName,
@@ -78,12 +92,18 @@ pub async fn down(
     data: bool,
     nodes: &impl Nodes,
     progress: &dyn Progress,
-) -> Result<bool> {
-    match Reach::of(target) {
-        None => local::service::down(repo, env, data, progress).await,
-        Some(Reach::Kind(place)) => kind::service::down(repo, env, &place, data, nodes, progress).await,
-        Some(Reach::Remote(place)) => remote::service_down(env, &place, data, progress).await,
-    }
+) -> Result<(bool, Data)> {
+    let gone = match Reach::of(target) {
+        None => local::service::down(repo, env, data, progress).await?,
+        Some(Reach::Kind(place)) => kind::service::down(repo, env, &place, data, nodes, progress).await?,
+        Some(Reach::Remote(place)) => remote::service_down(env, &place, data, progress).await?,
+    };
+    let data = match (data, gone.data) {
+        (false, _) => Data::Kept,
+        (true, true) => Data::Deleted,
+        (true, false) => Data::None,
+    };
+    Ok((gone.stopped, data))
 }
 
 /// Whether a deploy's own server is there.

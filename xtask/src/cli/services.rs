@@ -30,9 +30,13 @@ pub(crate) enum ServiceAction {
         /// `postgres` or, for up and down, `logging`
         name: String,
 
-        /// Delete its data, too
+        /// Delete its data, too; what that is, is told, and asked about
         #[arg(long)]
         data: bool,
+
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
     /// Point the deploy at another server, from its next release on
     ///

@@ -7,10 +7,11 @@ use serde::Serialize;
 use xtask_contract::{Deploy, EnvName, Error, Progress, Repo, Result, Secret, deploy::Target};
 use xtask_release::services::{Back, Place, Service};
 use xtask_run::{
-    Status,
+    Data, Status,
     services::{OwnPostgres, State},
 };
 
+use super::down::{agree, data_words};
 use crate::{
     cli::{self, ServiceAction},
     engine::Engine,
@@ -52,7 +53,7 @@ struct Down<'a> {
     env: &'a EnvName,
     name: &'static str,
     stopped: bool,
-    data: &'static str,
+    data: Data,
 }
 
 #[derive(Serialize)]
@@ -70,8 +71,8 @@ pub(crate) fn services(repo: &Repo, args: &cli::Services, ui: &Ui) -> Result<()>
             Name::Postgres => up(repo, env, ui),
             Name::Logging => logging::up(repo, env, ui),
         },
-        Some(ServiceAction::Down { name, data }) => match known(name)? {
-            Name::Postgres => down(repo, env, *data, ui),
+        Some(ServiceAction::Down { name, data, yes }) => match known(name)? {
+            Name::Postgres => down(repo, env, *data, *yes, ui),
             Name::Logging => logging::down(repo, env, *data, ui),
         },
         Some(ServiceAction::Attach { name, url }) => match known(name)? {
@@ -171,13 +172,15 @@ fn up(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
     Ok(())
 }
 
-fn down(repo: &Repo, env: &EnvName, data: bool, ui: &Ui) -> Result<()> {
+fn down(repo: &Repo, env: &EnvName, data: bool, yes: bool, ui: &Ui) -> Result<()> {
     let target = Deploy::read(repo, env)?.target;
+    if data {
+        agree(env, &xtask_run::services::losses(repo, env, &target), yes, ui)?;
+    }
     let down = xtask_run::services::down(repo, env, &target, data, &Engine, ui);
-    let stopped = super::runtime()?.block_on(down)?;
-    let data = if data { "deleted" } else { "kept" };
+    let (stopped, data) = super::runtime()?.block_on(down)?;
     let what = if stopped { "stopped" } else { "was not running" };
-    let text = format!("{env}: {POSTGRES} {what}; its data are {data}");
+    let text = format!("{env}: {POSTGRES} {what}; {}", data_words(data));
     ui.result(&text, &Down { env, name: POSTGRES, stopped, data });
     Ok(())
 }

@@ -184,7 +184,7 @@ impl Story {
     }
 
     fn down_with_data_leaves_nothing(&self) {
-        let down = self.xtask(["down", "--env", "dev", "--data", "--json"]).run().done();
+        let down = self.xtask(["down", "--env", "dev", "--data", "--yes", "--json"]).run().done();
         assert_eq!(down.json(), json!({ "env": "dev", "stopped": true, "data": "deleted" }));
         let clusters = output(Command::new("kind").args(["get", "clusters"]));
         assert!(!clusters.lines().any(|cluster| cluster == &*CLUSTER), "{clusters}");

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     Status,
+    down::Gone,
     kubernetes::{SILENCE, service},
     postgres_url::PostgresUrl,
     services::OwnPostgres,
@@ -39,7 +40,7 @@ pub(crate) async fn down(
     data: bool,
     engine: &impl Nodes,
     progress: &dyn Progress,
-) -> Result<bool> {
+) -> Result<Gone> {
     let nodes = engine.of_cluster(place.cluster).await?;
     if !nodes.iter().any(|node| node.running) {
         if data && !nodes.is_empty() {
@@ -49,7 +50,7 @@ pub(crate) async fn down(
                  `cargo xtask down --env {env} --data`"
             )));
         }
-        return Ok(false);
+        return Ok(Gone::default());
     }
     let client = cluster::client(repo, place).await?;
     service::down(&place.site(&client, env), data, progress).await

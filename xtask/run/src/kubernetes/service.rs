@@ -13,7 +13,7 @@ use super::{
     secrets, start_service,
     stateful::{self, gone},
 };
-use crate::{Status, postgres_url::PostgresUrl};
+use crate::{Status, down::Gone, postgres_url::PostgresUrl};
 
 /// The names of the server's StatefulSet, of its pod, and of the claim to the volume with its data.
 const NAME: &str = "postgres";
@@ -42,21 +42,21 @@ pub(crate) async fn up(
     Ok(if before { Status::Unchanged } else { Status::Started })
 }
 
-/// Stops the server and tells whether it ran. Its volume is kept, unless `data`; the next `run` or `up` brings all
-/// of it back.
-pub(crate) async fn down(site: &Site<'_>, data: bool, progress: &dyn Progress) -> Result<bool> {
+/// Stops the server. Its volume is kept, unless `data`; the next `run` or `up` brings all of it back.
+pub(crate) async fn down(site: &Site<'_>, data: bool, progress: &dyn Progress) -> Result<Gone> {
     progress.step("stopping PostgreSQL");
     let sets: Api<StatefulSet> = Api::namespaced(site.client.clone(), site.namespace);
     let stopped = delete(&sets, NAME, "the StatefulSet postgres").await?;
     let pods: Api<Pod> = Api::namespaced(site.client.clone(), site.namespace);
     gone(pods, POD).await?;
+    let mut deleted = false;
     if data {
         progress.step("deleting the database");
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(site.client.clone(), site.namespace);
-        delete(&claims, CLAIM, "the volume claim of PostgreSQL").await?;
+        deleted = delete(&claims, CLAIM, "the volume claim of PostgreSQL").await?;
         gone(claims, CLAIM).await?;
     }
-    Ok(stopped)
+    Ok(Gone { stopped, data: deleted, ..Gone::default() })
 }
 
 /// Whether the server takes connections now.

@@ -133,8 +133,22 @@ async fn pods_of_job(pods: &Api<Pod>, name: &str) -> Vec<Pod> {
     pods.list(&its).await.map(|list| list.items).unwrap_or_default()
 }
 
+/// How long processes may take to end that were deleted: longer than any grace period of theirs is likely to be.
+const ENDING: Duration = Duration::from_mins(2);
+
 /// Waits until no pod of a release is left, not even one on its way out.
 pub(crate) async fn pods_gone(site: &Site<'_>, release: &str, patience: Duration) -> bool {
+    left_after(site, patience, |pod| release_of(pod) == release).await.is_empty()
+}
+
+/// Waits until no process of the deploy is left; the pods of those that take too long. Backing services may stay.
+pub(crate) async fn processes_left(site: &Site<'_>) -> Vec<String> {
+    let is_service = |pod: &Pod| pod.owner_references().iter().any(|owner| owner.kind == "StatefulSet");
+    left_after(site, ENDING, |pod| !is_service(pod)).await
+}
+
+/// The names of those of the deploy's pods that have not ended after a while.
+async fn left_after(site: &Site<'_>, patience: Duration, counts: impl Fn(&Pod) -> bool) -> Vec<String> {
     let pods: Api<Pod> = Api::namespaced(site.client.clone(), site.namespace);
     let ours = Config::default().labels(&site.selector());
     let mut events = pin!(watcher(pods, ours).default_backoff());
@@ -144,13 +158,17 @@ pub(crate) async fn pods_gone(site: &Site<'_>, release: &str, patience: Duration
             if let Ok(event) = event {
                 seen.pod(event, Instant::now());
             }
-            let left = |pod: &Pod| release_of(pod) == release && stage(pod) != Stage::Ended;
+            let left = |pod: &Pod| counts(pod) && stage(pod) != Stage::Ended;
             if seen.complete.1 && !seen.pods.values().any(left) {
                 return;
             }
         }
     };
-    time::timeout(patience, gone).await.is_ok()
+    if time::timeout(patience, gone).await.is_ok() {
+        return Vec::new();
+    }
+    let left = seen.pods.values().filter(|pod| counts(pod) && stage(pod) != Stage::Ended);
+    left.map(ResourceExt::name_any).collect()
 }
 
 /// What the cluster notes about the pods.

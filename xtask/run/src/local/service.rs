@@ -9,7 +9,7 @@ use super::{
     postgres_home::Home,
     turn::{self, Turn},
 };
-use crate::{Status, postgres_url::PostgresUrl};
+use crate::{Status, down::Gone, postgres_url::PostgresUrl};
 
 /// Starts the server that a URL names, unless it runs already.
 pub(crate) async fn up(
@@ -32,10 +32,16 @@ pub(crate) async fn up(
     Ok(Status::Unchanged)
 }
 
+/// What would be deleted with the server's data.
+pub(crate) fn losses(repo: &Repo, env: &EnvName) -> Vec<String> {
+    let home = postgres_home::known(repo, env).filter(|home| home.exists());
+    home.map(|home| format!("its database in {}", home.display())).into_iter().collect()
+}
+
 /// Stops the server, unless a `run` may need it.
-pub(crate) async fn down(repo: &Repo, env: &EnvName, data: bool, progress: &dyn Progress) -> Result<bool> {
+pub(crate) async fn down(repo: &Repo, env: &EnvName, data: bool, progress: &dyn Progress) -> Result<Gone> {
     if !lock::folder(repo, env).is_dir() {
-        return Ok(false);
+        return Ok(Gone::default());
     }
     let turn = Turn::take(repo, env, progress).await?;
     if let Some(pid) = lock::runner(repo, env, progress).await? {
@@ -54,19 +60,19 @@ pub(super) async fn stop_after_run(
     data: bool,
     _: &Lock,
     progress: &dyn Progress,
-) -> Result<bool> {
+) -> Result<Gone> {
     let turn = Turn::take(repo, env, progress).await?;
     stop(repo, env, data, &turn, progress).await
 }
 
-async fn stop(repo: &Repo, env: &EnvName, data: bool, turn: &Turn, progress: &dyn Progress) -> Result<bool> {
-    let Some(folder) = postgres_home::known(repo, env) else { return Ok(false) };
+async fn stop(repo: &Repo, env: &EnvName, data: bool, turn: &Turn, progress: &dyn Progress) -> Result<Gone> {
+    let Some(folder) = postgres_home::known(repo, env) else { return Ok(Gone::default()) };
     let stopped = turn.stop(&postgres_home::data(&folder), progress).await?;
     if data {
         progress.step("deleting the database");
         postgres_home::delete(repo, env)?;
     }
-    Ok(stopped)
+    Ok(Gone { stopped, data, ..Gone::default() })
 }
 
 /// Whether the server takes connections now.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use xtask_contract::{Deploy, EnvName, Error, Logging, Repo, Result, deploy::Target};
-use xtask_run::Status;
+use xtask_run::{Data, Status};
 
 use super::{Down, Row};
 use crate::{engine::Engine, ui::Ui, verb};
@@ -46,7 +46,7 @@ pub(super) fn down(repo: &Repo, env: &EnvName, data: bool, ui: &Ui) -> Result<()
     let target = Deploy::read(repo, env)?.target;
     let stopped = verb::runtime()?.block_on(xtask_run::logging::down(repo, env, &target, ui))?;
     let what = if stopped { "stopped" } else { "was not running" };
-    ui.result(format!("{env}: {NAME} {what}"), &Down { env, name: NAME, stopped, data: "kept" });
+    ui.result(format!("{env}: {NAME} {what}"), &Down { env, name: NAME, stopped, data: Data::Kept });
     Ok(())
 }
 

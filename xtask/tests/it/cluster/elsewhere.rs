@@ -141,7 +141,7 @@ impl Story {
 
     fn down_leaves_the_other_deploy_alone(&self) {
         let before = release_of_pods();
-        let down = self.prod(["down", "--data", "--json"]).run().done();
+        let down = self.prod(["down", "--data", "--yes", "--json"]).run().done();
         assert_eq!(down.json(), json!({ "env": "prod", "stopped": true, "data": "deleted" }));
         for kind in ["deployments", "services", "secrets", "jobs", "networkpolicies"] {
             let left =

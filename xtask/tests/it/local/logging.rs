@@ -84,7 +84,7 @@ fn lines_are_kept_over_restarts_take_overs_and_the_end() {
     let times = times.lines().map(|line| line[..40].to_owned());
     assert!(times.is_sorted_by(|a, b| a <= b), "in order of time");
 
-    checkout.xtask(["down", "--data"]).run().done();
+    checkout.xtask(["down", "--data", "--yes"]).run().done();
     checkout.xtask(["logs"]).run().done().prints("");
 }
 

@@ -45,8 +45,11 @@ fn data_are_deleted_only_when_that_is_asked_for() {
     let mut run = checkout.xtask(["run", "--json"]).start();
     run.announces();
     let address = http::add(checkout.port(), "Forget me");
-    let down = checkout.xtask(["down", "--data", "--json"]).run().done();
-    assert_eq!(down.text("data"), "deleted");
+    let refused = checkout.xtask(["down", "--data"]).run().refused("there is no terminal to answer at");
+    refused.says("of local, this deletes for good:\n  - its database in ").says("next: answer with --yes");
+    assert_eq!(http::get(checkout.port(), &address)["title"], "Forget me", "nothing was changed");
+    let down = checkout.xtask(["down", "--data", "--yes", "--json"]).run().done();
+    assert_eq!(down.json(), json!({ "env": "local", "stopped": true, "data": "deleted" }));
     run.ends_within(crate::support::PATIENCE).done();
 
     let mut run = checkout.xtask(["run", "--json"]).start();

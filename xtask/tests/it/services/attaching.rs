@@ -61,6 +61,25 @@ fn a_database_is_swapped_by_a_release_of_the_same_image_and_back() {
 }
 
 #[test]
+fn what_is_attached_is_not_the_deploys_to_delete() {
+    let checkout = Checkout::with_release();
+    checkout.xtask(["services", "attach", "postgres", "postgres://u:p@127.0.0.1:9/d"]).run().done();
+    let alone = "the database that is attached to it is not its own, and is left alone\n";
+    // Nothing was ever made here: nobody is asked.
+    let down = checkout.xtask(["down", "--data"]).run().done();
+    assert_eq!(down.stdout, format!("local: nothing was running; it has no data of its own here\n{alone}"));
+    let down = checkout.xtask(["services", "down", "postgres", "--data", "--yes"]).run().done();
+    assert_eq!(down.stdout, "local: postgres was not running; it has no data of its own here\n");
+    // Somebody else's, at its port.
+    let _other = std::net::TcpListener::bind(("127.0.0.1", checkout.port())).unwrap();
+    let down = checkout.xtask(["down"]).run().done().stdout;
+    assert!(
+        down.contains(alone) && down.contains("answers at port") && !down.contains(": stopped"),
+        "{down}"
+    );
+}
+
+#[test]
 fn what_is_no_url_is_refused_unseen_and_changes_nothing() {
     let checkout = Checkout::with_release();
     let files =

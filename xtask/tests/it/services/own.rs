@@ -73,7 +73,7 @@ fn a_run_uses_the_server_that_is_there_and_leaves_it_running() {
     server.is_gone_within(PATIENCE);
     up(&checkout);
     assert_eq!(titles(&url(&checkout)), "Kept", "the data were kept");
-    checkout.xtask(["services", "down", "postgres", "--data"]).run().done();
+    checkout.xtask(["services", "down", "postgres", "--data", "--yes"]).run().done();
     up(&checkout);
     ask(&url(&checkout), "SELECT 1 FROM todos").unwrap_err();
 }
@@ -182,7 +182,7 @@ fn an_ordinary_user_has_it_all_in_the_checkout() {
     run.announces();
     http::add(checkout.port(), "Mine");
     run.stops().done();
-    xtask(&["down", "--data"]).run().done();
+    xtask(&["down", "--data", "--yes"]).run().done();
     assert!(!checkout.path(".xtask/local/postgres").exists());
     xtask(&["services", "up", "postgres"]).run().done();
     assert_eq!(ask(&url(&checkout), "SELECT 1").unwrap(), "1", "user and database were made again");

@@ -269,7 +269,7 @@ impl Drop for Checkout {
         let goes_by_itself = self.database.as_ref().is_some_and(|database| database.is_idle_in(&state));
         if state.join("postgres-home").exists() && !goes_by_itself {
             // A data folder of root's is outside of the checkout.
-            drop(self.xtask(["down", "--data"]).run());
+            drop(self.xtask(["down", "--data", "--yes"]).run());
         }
         let releases = fs::read_dir(self.path("releases")).into_iter().flatten().flatten();
         for release in releases.flat_map(|env| fs::read_dir(env.path())).flatten().flatten() {

@@ -79,7 +79,7 @@ impl Drop for Up<'_> {
         let program = self.clone.join("target/debug/xtask");
         if program.exists()
             && let Err(failure) =
-                command::run(Command::new(program).args(["down", "--data"]).current_dir(&self.clone))
+                command::run(Command::new(program).args(["down", "--data", "--yes"]).current_dir(&self.clone))
         {
             self.ui.note(&failure.error("deleting the database of the first start").to_string());
         }
