@@ -19,6 +19,7 @@ pub mod logs;
 mod options;
 mod postgres_url;
 mod process_mark;
+mod proxy;
 mod reach;
 mod receipt;
 pub mod registry;

@@ -1,33 +1,26 @@
 //! Brings an image, and the documents about it, from the layout to a registry, by digest: no tag can move it.
 //! What is there already is not sent again.
 
+mod connection;
 mod documents;
 mod failure;
 mod login;
+mod silence;
+mod token;
 
-use std::{fs, time::Duration};
+use std::fs;
 
-use futures_util::TryStreamExt;
-use hyper::header::HeaderValue;
-use oci_client::{
-    Client, Reference, RegistryOperation,
-    client::{ClientConfig, ClientProtocol},
-    errors::{OciDistributionError, OciErrorCode},
-};
+use reqwest::{Method, StatusCode};
 use serde::Serialize;
-use tokio::fs::File;
-use tokio_util::io::ReaderStream;
 use xtask_contract::{
-    Context, Digest, Error, Layout, Progress, Repository, Result, image::Descriptor, image::Manifest,
-    target::plain_http_objection,
+    Context, Digest, Layout, Progress, Repository, Result, image::Descriptor, image::Manifest,
 };
 
+use connection::{Access, Answer, Ask, Connection};
 pub use login::Login;
 
-const CONNECT: Duration = Duration::from_secs(10);
-/// How long a registry may be silent: it hashes a large layer before it answers.
-const SILENCE: Duration = Duration::from_mins(2);
-const CHUNK: usize = 1 << 18;
+/// The kinds of manifest that are asked for.
+const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json";
 
 /// A repository of a registry, and how it is spoken to.
 #[derive(Debug)]
@@ -67,8 +60,12 @@ pub async fn push(
 ) -> Result<Pushed> {
     let doing = || format!("pushing the image {} to {}", image.short(), registry.repository);
     let about = layout.referrers(image)?;
-    let mut push = Push { layout, progress, pushed: Pushed::default(), to: open(registry, doing)? };
-    push.to.log_in(image, RegistryOperation::Push).await.map_err(|error| push.to.explain(doing(), error))?;
+    let mut push = Push {
+        layout,
+        progress,
+        pushed: Pushed::default(),
+        to: Connection::open(registry, Access::Push, doing)?,
+    };
     push.manifest(image, doing).await?;
     if let Err(error) = documents::push(&mut push, image, &about).await {
         progress.note(&format!("the image is at the registry; the documents about it are not: {error}"));
@@ -79,71 +76,46 @@ pub async fn push(
 /// Whether an image is at the registry.
 pub async fn has(registry: &Registry<'_>, image: &Digest) -> Result<bool> {
     let doing = || format!("looking for the image {} at {}", image.short(), registry.repository);
-    let to = open(registry, doing)?;
-    let asked = async {
-        to.log_in(image, RegistryOperation::Pull).await?;
-        to.has_manifest(image).await
-    };
-    asked.await.map_err(|error| to.explain(doing(), error))
-}
-
-/// What a registry answers, before it is explained.
-type Answer<T> = std::result::Result<T, OciDistributionError>;
-
-/// A registry that can be asked.
-struct Connection<'a> {
-    client: Client,
-    registry: &'a Registry<'a>,
-}
-
-fn open<'a>(registry: &'a Registry<'a>, doing: impl Fn() -> String) -> Result<Connection<'a>> {
-    if let Some(objection) = plain_http_objection(registry.repository).filter(|_| registry.plain_http) {
-        return Err(Error::refused(doing(), objection).next("remove `plain_http` from the deploy's target"));
-    }
-    // It is no error if there is one already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let protocol = if registry.plain_http { ClientProtocol::Http } else { ClientProtocol::Https };
-    let config = ClientConfig {
-        protocol,
-        use_monolithic_push: true,
-        connect_timeout: Some(CONNECT),
-        read_timeout: Some(SILENCE),
-        user_agent: "xtask",
-        ..ClientConfig::default()
-    };
-    Ok(Connection { client: Client::try_from(config).doing(doing)?, registry })
+    let to = Connection::open(registry, Access::Pull, doing)?;
+    to.has_manifest(image).await.map_err(|error| to.explain(doing(), error))
 }
 
 impl Connection<'_> {
-    fn reference(&self, digest: &Digest) -> Reference {
-        let repository = self.registry.repository;
-        Reference::with_digest(repository.host().into(), repository.name().into(), digest.to_string())
-    }
-
-    /// The client logs in by itself where it must, but says nothing of it when that fails.
-    async fn log_in(&self, image: &Digest, to: RegistryOperation) -> Answer<()> {
-        self.client.auth(&self.reference(image), &self.registry.login.auth(), to).await.map(drop)
-    }
-
+    /// Whether a manifest is there: what it is said to be is not taken for granted.
     async fn has_manifest(&self, digest: &Digest) -> Answer<bool> {
-        let unknown = |code: &OciErrorCode| {
-            matches!(code, OciErrorCode::ManifestUnknown | OciErrorCode::NameUnknown | OciErrorCode::NotFound)
-        };
-        let (reference, auth) = (self.reference(digest), self.registry.login.auth());
-        match self.client.fetch_manifest_digest(&reference, &auth).await {
-            Ok(found) => Ok(found == digest.to_string()),
-            Err(OciDistributionError::RegistryError { envelope, .. })
-                if envelope.errors.iter().any(|error| unknown(&error.code)) =>
-            {
-                Ok(false)
-            }
-            Err(OciDistributionError::ServerError { code: 404, .. }) => Ok(false),
-            Err(error) => Err(error),
+        let at = || self.at(&format!("manifests/{digest}"));
+        let answered = self.ask(Ask::new(Method::HEAD, at()).accepting(MANIFESTS)).await?;
+        if answered.status == StatusCode::NOT_FOUND {
+            return Ok(false);
         }
+        let said = answered.yes()?.headers.remove("docker-content-digest");
+        if let Some(said) = said {
+            return Ok(said.to_str().is_ok_and(|said| said == digest.to_string()));
+        }
+        let whole = self.ask(Ask::new(Method::GET, at()).accepting(MANIFESTS)).await?.yes()?;
+        Ok(Digest::of(&whole.body) == *digest)
     }
 
-    fn explain(&self, doing: String, error: OciDistributionError) -> Error {
-        failure::explain(doing, self.registry, error)
+    /// Whether a blob is there. Whoever keeps it for the registry may not answer this question; then it is sent.
+    async fn has_blob(&self, digest: &Digest) -> Answer<bool> {
+        let answered = self.ask(Ask::new(Method::HEAD, self.at(&format!("blobs/{digest}")))).await?;
+        if answered.status == StatusCode::NOT_FOUND || answered.is_elsewhere(self) {
+            return Ok(answered.status.is_success());
+        }
+        answered.yes().map(|_| true)
+    }
+
+    async fn put_manifest(&self, reference: &str, kind: &'static str, bytes: Vec<u8>) -> Answer<()> {
+        let at = self.at(&format!("manifests/{reference}"));
+        self.ask(Ask::new(Method::PUT, at).bytes(kind, bytes)).await?.yes().map(drop)
+    }
+
+    async fn put_blob(&self, layout: &Layout, blob: &Descriptor) -> Answer<()> {
+        let begun = self.ask(Ask::new(Method::POST, self.at("blobs/uploads/"))).await?.yes()?;
+        let mut at = begun.location()?;
+        at.query_pairs_mut().append_pair("digest", &blob.digest.to_string());
+        let put = Ask::new(Method::PUT, at).file(layout.blob_path(&blob.digest), blob.size);
+        self.ask(put).await?.yes().map(drop)
     }
 }
 
@@ -172,27 +144,19 @@ impl Push<'_> {
         self.pushed.sent += 1;
         self.pushed.bytes += bytes.len() as u64;
         // As it is: written anew, it would have another digest.
-        let reference = self.to.reference(digest);
-        let put = self.to.client.push_manifest_raw(&reference, bytes, media_type(Manifest::MEDIA_TYPE));
-        put.await.map(drop).map_err(|error| failed(&self.to, error))
+        let put = self.to.put_manifest(&digest.to_string(), Manifest::MEDIA_TYPE, bytes).await;
+        put.map_err(|error| failed(&self.to, error))
     }
 
     async fn blob(&mut self, blob: &Descriptor) -> Answer<()> {
-        let (reference, digest) = (self.to.reference(&blob.digest), blob.digest.to_string());
-        if self.to.client.blob_exists(&reference, &digest).await? {
+        if self.to.has_blob(&blob.digest).await? {
             self.pushed.there += 1;
             return Ok(());
         }
         self.progress.detail(&format!("{} of {} bytes", blob.digest.short(), blob.size));
-        let file = File::open(self.layout.blob_path(&blob.digest)).await?;
-        let content = ReaderStream::with_capacity(file, CHUNK).map_err(OciDistributionError::from);
-        self.to.client.push_blob_stream(&reference, content, &digest, Some(blob.size)).await?;
+        self.to.put_blob(self.layout, blob).await?;
         self.pushed.sent += 1;
         self.pushed.bytes += blob.size;
         Ok(())
     }
-}
-
-fn media_type(name: &'static str) -> HeaderValue {
-    HeaderValue::from_static(name)
 }

@@ -1,5 +1,7 @@
 //! Images on their way to a registry: the real one of Debian, at a port of this machine.
 
+mod shapes;
+
 use std::{env, fs, process::Command};
 
 use crate::support::{checkout::Checkout, needs, ports, registry::Registry as Server};
@@ -178,20 +180,7 @@ fn the_environment_or_dockers_config_file_says_who_asks() {
         return;
     }
     let server = Server::start_for("somebody", PASSWORD);
-    let (_, module) = module_path!().split_once("::").unwrap();
-    let push_with = |variables: &[(&str, &str)]| {
-        let mut test = Command::new(env::current_exe().unwrap());
-        test.args(["--ignored", "--exact", &format!("{module}::pushes_as_its_environment_says")]);
-        for name in ["XTASK_REGISTRY_USER", "XTASK_REGISTRY_PASSWORD", "DOCKER_CONFIG"] {
-            test.env_remove(name);
-        }
-        let home = tempfile::tempdir().unwrap();
-        test.env("HOME", home.path()).env("REPOSITORY", server.repository(NAME).to_string());
-        let output = test.envs(variables.iter().copied()).output().unwrap();
-        let told = String::from_utf8(output.stdout).unwrap();
-        assert!(told.contains("running 1 test"), "{told}");
-        (output.status.success(), told)
-    };
+    let push_with = |variables: &[(&str, &str)]| push_in(&server.repository(NAME).to_string(), variables);
     let folder = tempfile::tempdir().unwrap();
     let auth = BASE64_STANDARD.encode(format!("somebody:{PASSWORD}"));
     let config = json!({ "auths": { &server.host: { "auth": auth } } });
@@ -209,6 +198,26 @@ fn the_environment_or_dockers_config_file_says_who_asks() {
         let (done, told) = push_with(variables);
         assert!(done, "{told}");
     }
+}
+
+/// Pushes in an environment with these variables, and tells whether it was done, and what was said.
+fn push_in(repository: &str, variables: &[(&str, &str)]) -> (bool, String) {
+    let (_, module) = module_path!().split_once("::").unwrap();
+    let mut test = Command::new(env::current_exe().unwrap());
+    test.args(["--ignored", "--exact", &format!("{module}::pushes_as_its_environment_says")]);
+    for name in ["XTASK_REGISTRY_USER", "XTASK_REGISTRY_PASSWORD", "DOCKER_CONFIG"] {
+        test.env_remove(name);
+    }
+    for name in ["http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"]
+    {
+        test.env_remove(name);
+    }
+    let home = tempfile::tempdir().unwrap();
+    test.env("HOME", home.path()).env("REPOSITORY", repository);
+    let output = test.envs(variables.iter().copied()).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("running 1 test"), "{told}");
+    (output.status.success(), told)
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! The documents about an image at the registry: artifacts that name the image as their subject. A registry that
 //! does not list them by itself gets a list under the tag that the distribution specification names for it.
 
-use oci_client::Reference;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use xtask_contract::{Context, Digest, Result, image::Manifest, referrers::Referrer};
 
-use super::{Answer, Push, media_type};
+use super::{Answer, Ask, Connection, Push, failure::Failure};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
@@ -32,22 +32,37 @@ pub(super) async fn push(push: &mut Push<'_>, image: &Digest, about: &[Referrer]
 
 /// Adds to the list what the registry does not tell by itself. It keeps what others have said of the image.
 async fn list(push: &mut Push<'_>, image: &Digest, entries: Vec<Value>) -> Answer<()> {
-    let (client, subject) = (&push.to.client, push.to.reference(image));
-    // This asks for the list under the tag where the registry does not know the question.
-    let known = client.pull_referrers(&subject, None).await?;
-    let is_known = |entry: &Value| known.manifests.iter().any(|known| entry["digest"] == known.digest);
+    let known = known(&push.to, image).await?;
+    let listed = known["manifests"].as_array().cloned().unwrap_or_default();
+    let is_known = |entry: &Value| listed.iter().any(|known| entry["digest"] == known["digest"]);
     let missing: Vec<Value> = entries.into_iter().filter(|entry| !is_known(entry)).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let mut index = serde_json::to_value(&known)?;
-    if let Some(all) = index["manifests"].as_array_mut() {
-        all.extend(missing);
-    }
-    let tag = image.to_string().replace(':', "-");
-    let reference = Reference::with_tag(subject.registry().into(), subject.repository().into(), tag);
-    let bytes = serde_json::to_vec(&index)?;
+    let all = [listed, missing].concat();
+    let bytes = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": all }).to_string().into_bytes();
     push.pushed.sent += 1;
     push.pushed.bytes += bytes.len() as u64;
-    client.push_manifest_raw(&reference, bytes, media_type(INDEX)).await.map(drop)
+    push.to.put_manifest(&tag(image), INDEX, bytes).await
+}
+
+/// The list that a registry gives of what is said about an image: by itself, or, where it does not know the question,
+/// under the tag.
+async fn known(to: &Connection<'_>, image: &Digest) -> Answer<Value> {
+    for path in [format!("referrers/{image}"), format!("manifests/{}", tag(image))] {
+        let answered = to.ask(Ask::new(Method::GET, to.at(&path)).accepting(INDEX)).await?;
+        match answered.status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(answered.refusal()),
+            status if status.is_client_error() => {}
+            _ => {
+                let list = serde_json::from_slice(&answered.yes()?.body);
+                return list.map_err(|_| Failure::Nonsense("its list of documents is none".to_owned()));
+            }
+        }
+    }
+    Ok(json!({}))
+}
+
+fn tag(image: &Digest) -> String {
+    image.to_string().replace(':', "-")
 }

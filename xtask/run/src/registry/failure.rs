@@ -1,93 +1,174 @@
 //! What a registry's refusals mean, and what to do about them.
 
-use oci_client::errors::{OciDistributionError as Failure, OciErrorCode};
+use std::io;
+
+use serde_json::Value;
 use xtask_contract::{Error, error::chain};
 
 use super::{Login, Registry};
+use crate::proxy::{NoProxy, Proxy};
 
-pub(super) fn explain(doing: String, registry: &Registry<'_>, failure: Failure) -> Error {
-    let (host, name) = (registry.repository.host(), registry.repository.name());
-    match Kind::of(&failure) {
-        Kind::Unreachable => Error::failed(doing, format!("{host} cannot be reached: {}", words(failure))).next(
-            if registry.plain_http {
-                "does it run, and is `target.registry` right in the deploy's file?"
-            } else {
-                "does it run, and is `target.registry` right in the deploy's file? A test registry without TLS \
-                 needs `plain_http = true` there"
-            },
-        ),
-        Kind::Unauthorised => {
-            let why = match &registry.login {
-                Login::Anonymous => format!("{host} lets in nobody who does not log in"),
-                login @ Login::User { .. } => format!("{host} does not let in {login}"),
-            };
-            Error::failed(doing, why).next(format!(
-                "`docker login {host}` logs in, or set XTASK_REGISTRY_USER and XTASK_REGISTRY_PASSWORD"
-            ))
-        }
-        Kind::Forbidden => Error::failed(doing, format!("{host} does not let {} do that at {name}", registry.login))
-            .next("ask whoever keeps the registry for the right to push and pull there"),
-        Kind::Unknown => Error::failed(doing, format!("{host} has no repository {name}"))
-            .next("make it there, or name another one as `target.registry` in the deploy's file"),
-        Kind::Other => Error::failed(doing, format!("{host}: {}", words(failure))).next("try again later"),
+/// Why a registry did not do what it was asked for. No password, token or address of an upload is in it.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It did not answer.
+    Unreachable(Server, String),
+    /// It took the question, and was silent for this many seconds.
+    Silent(Server, u64),
+    /// It answered no.
+    Answered(Server, Refusal),
+    /// It answered what makes no sense.
+    Nonsense(String),
+    /// It went on without TLS.
+    Open(String),
+    /// What was to be sent cannot be read.
+    Here(io::Error),
+    /// What is named as a proxy is none.
+    Proxy(NoProxy),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Here(error)
     }
 }
 
-/// What a failure comes down to.
+impl From<NoProxy> for Failure {
+    fn from(named: NoProxy) -> Self {
+        Self::Proxy(named)
+    }
+}
+
+/// The server that was asked: the registry, the one that gives out its tokens, or one that it sent us to.
+#[derive(Debug, Clone)]
+pub(super) struct Server {
+    pub(super) host: String,
+    pub(super) proxy: Option<Box<Proxy>>,
+}
+
+impl Server {
+    fn next(&self, otherwise: impl Into<String>) -> String {
+        let name = self.host.rsplit_once(':').map_or(self.host.as_str(), |(name, _)| name);
+        self.proxy.as_ref().map_or_else(|| otherwise.into(), |proxy| proxy.hint(Some(name)))
+    }
+
+    fn by_way_of(&self) -> String {
+        self.proxy.as_ref().map_or_else(String::new, |proxy| format!(" by way of {proxy}"))
+    }
+}
+
+/// An answer that is no yes.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: u16,
+    /// The names that the specification has for what is wrong, as `DENIED`.
+    codes: Vec<String>,
+    words: String,
+}
+
+impl Refusal {
+    pub(super) fn of(status: u16, body: &[u8]) -> Self {
+        let errors = serde_json::from_slice::<Value>(body).ok().and_then(|said| match said {
+            Value::Object(mut said) => said.remove("errors"),
+            _ => None,
+        });
+        let errors = errors.as_ref().and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let text = |error: &Value, key: &str| error[key].as_str().unwrap_or_default().to_owned();
+        let words = match errors {
+            [] => String::from_utf8_lossy(body).trim().chars().take(300).collect(),
+            errors => {
+                let each =
+                    errors.iter().map(|error| format!("{} {}", text(error, "code"), text(error, "message")));
+                each.collect::<Vec<_>>().join(", ")
+            }
+        };
+        Self { status, codes: errors.iter().map(|error| text(error, "code")).collect(), words }
+    }
+
+    fn kind(&self) -> Kind {
+        let of_code = |code: &String| match code.as_str() {
+            "UNAUTHORIZED" => Some(Kind::Unauthorised),
+            "DENIED" => Some(Kind::Forbidden),
+            "NAME_UNKNOWN" | "NAME_INVALID" => Some(Kind::Unknown),
+            _ => None,
+        };
+        self.codes.iter().find_map(of_code).unwrap_or(match self.status {
+            401 => Kind::Unauthorised,
+            403 => Kind::Forbidden,
+            404 => Kind::Unknown,
+            _ => Kind::Other,
+        })
+    }
+}
+
+/// What a refusal comes down to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    Unreachable,
     Unauthorised,
     Forbidden,
     Unknown,
     Other,
 }
 
-impl Kind {
-    fn of(failure: &Failure) -> Self {
-        match failure {
-            Failure::UnauthorizedError { .. } | Failure::AuthenticationFailure(_) => Self::Unauthorised,
-            Failure::ServerError { code, .. } => Self::of_status(*code),
-            Failure::RequestError(error) => match error.status() {
-                Some(status) => Self::of_status(status.as_u16()),
-                None => Self::Unreachable,
-            },
-            Failure::RegistryError { envelope, .. } => {
-                let kinds = envelope.errors.iter().map(|error| Self::of_code(&error.code));
-                kinds.into_iter().find(|kind| *kind != Self::Other).unwrap_or(Self::Other)
-            }
-            _ => Self::Other,
+pub(super) fn explain(doing: String, registry: &Registry<'_>, failure: Failure) -> Error {
+    let host = registry.repository.host();
+    match failure {
+        Failure::Unreachable(server, why) => {
+            let next = server.next(if registry.plain_http {
+                "does it run, and is `target.registry` right in the deploy's file?"
+            } else {
+                "does it run, and is `target.registry` right in the deploy's file? A test registry without TLS \
+                 needs `plain_http = true` there"
+            });
+            let why = format!("{} cannot be reached{}: {why}", server.host, server.by_way_of());
+            Error::failed(doing, why).next(next)
         }
-    }
-
-    fn of_status(code: u16) -> Self {
-        match code {
-            401 => Self::Unauthorised,
-            403 => Self::Forbidden,
-            404 => Self::Unknown,
-            _ => Self::Other,
+        Failure::Silent(server, seconds) => {
+            let why = format!("{}{} has been silent for {seconds} s", server.host, server.by_way_of());
+            Error::failed(doing, why).next(server.next("try again: what has arrived is not sent again"))
         }
-    }
-
-    fn of_code(code: &OciErrorCode) -> Self {
-        match code {
-            OciErrorCode::Unauthorized => Self::Unauthorised,
-            OciErrorCode::Denied => Self::Forbidden,
-            OciErrorCode::NameUnknown | OciErrorCode::NameInvalid => Self::Unknown,
-            _ => Self::Other,
+        Failure::Answered(server, refusal) => refused(doing, registry, &server, &refusal),
+        Failure::Nonsense(why) => Error::failed(doing, format!("{host}: {why}"))
+            .next("is it a container registry that is spoken to? Its keeper may know more"),
+        Failure::Open(address) => Error::failed(
+            doing,
+            format!("{host} is spoken to with TLS, and goes on at {address} without"),
+        )
+        .next(
+            "tell its keeper: behind a proxy that ends TLS, a registry needs `X-Forwarded-Proto: https`, or \
+                     `http.relativeurls: true` in its configuration",
+        ),
+        Failure::Here(error) => {
+            Error::failed(doing, chain(&error)).next("`cargo xtask build` makes the image anew")
         }
+        Failure::Proxy(named) => named.error(doing),
     }
 }
 
-/// The failure in words. The address is left out: an upload's has a token of its own in it.
-fn words(failure: Failure) -> String {
-    match failure {
-        Failure::RequestError(error) => chain(&error.without_url()),
-        Failure::ServerError { code, message, .. } => {
-            format!("it answers {code}: {}", message.trim().chars().take(300).collect::<String>())
+fn refused(doing: String, registry: &Registry<'_>, server: &Server, refusal: &Refusal) -> Error {
+    let (own, name) = (registry.repository.host(), registry.repository.name());
+    let host = server.host.as_str();
+    match refusal.kind() {
+        Kind::Unauthorised => {
+            let why = match &registry.login {
+                Login::Anonymous => format!("{host} lets in nobody who does not log in"),
+                login => format!("{host} does not let in {login}"),
+            };
+            Error::failed(doing, why).next(format!(
+                "`docker login {own}` logs in, or set XTASK_REGISTRY_USER and XTASK_REGISTRY_PASSWORD"
+            ))
         }
-        Failure::RegistryError { envelope, .. } => envelope.to_string(),
-        other => chain(&other),
+        Kind::Forbidden => {
+            Error::failed(doing, format!("{host} does not let {} do that at {name}", registry.login))
+                .next("ask whoever keeps the registry for the right to push and pull there")
+        }
+        Kind::Unknown => Error::failed(doing, format!("{host} has no repository {name}"))
+            .next("make it there, or name another one as `target.registry` in the deploy's file"),
+        Kind::Other => {
+            let Refusal { status, words, .. } = refusal;
+            Error::failed(doing, format!("{host}{}: it answers {status}: {words}", server.by_way_of()))
+                .next(server.next("try again later"))
+        }
     }
 }
 
@@ -103,19 +184,20 @@ mod tests {
         let login =
             Login::User { user: "somebody".into(), password: Secret::new("canary"), from: "the environment" };
         let registry = Registry { repository: &repository, plain_http: false, login };
-        let server = |code| Failure::ServerError { code, url: "canary".into(), message: "m".into() };
-        let envelope = serde_json::from_str(r#"{"errors": [{"code": "DENIED", "message": "m"}]}"#).unwrap();
+        let answered = |status, body: &str| {
+            let server = Server { host: "registry.acme.com".into(), proxy: None };
+            Failure::Answered(server, Refusal::of(status, body.as_bytes()))
+        };
+        let denied = r#"{"errors": [{"code": "DENIED", "message": "m"}]}"#;
         for (failure, why, next) in [
-            (server(401), "does not let in the user somebody from the environment", "docker login"),
-            (server(403), "does not let the user somebody", "ask whoever keeps"),
-            (
-                Failure::RegistryError { envelope, url: "canary".into() },
-                "does not let the user",
-                "ask whoever",
-            ),
-            (server(404), "has no repository todo-api", "make it there"),
-            (server(503), "it answers 503: m", "try again later"),
-            (Failure::AuthenticationFailure("canary".into()), "does not let in", "XTASK_REGISTRY_USER"),
+            (answered(401, ""), "does not let in the user somebody from the environment", "docker login"),
+            (answered(403, "canary"), "does not let the user somebody", "ask whoever keeps"),
+            (answered(400, denied), "does not let the user", "ask whoever"),
+            (answered(404, "canary"), "has no repository todo-api", "make it there"),
+            (answered(503, "m\n"), "it answers 503: m", "try again later"),
+            (answered(400, r#"{"errors": [{"code": "SIZE_INVALID"}]}"#), "400: SIZE_INVALID", "try again"),
+            (answered(500, "[]"), "it answers 500: []", "try again"),
+            (Failure::Open("http://registry.acme.com".into()), "without", "relativeurls"),
         ] {
             let told = explain("pushing".into(), &registry, failure).to_string();
             assert!(told.contains(why) && told.contains(next) && !told.contains("canary"), "{told}");

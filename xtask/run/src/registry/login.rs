@@ -8,7 +8,6 @@ use std::{
 };
 
 use docker_credential::{CredentialRetrievalError as Problem, DockerCredential};
-use oci_client::secrets::RegistryAuth;
 use xtask_contract::{Error, Result, Secret};
 
 /// The variables that go before Docker's config file.
@@ -26,6 +25,14 @@ pub enum Login {
         user: String,
         /// The password.
         password: Secret,
+        /// Where this was found.
+        from: &'static str,
+    },
+    /// Whoever a token was given to that is exchanged for others: `docker login` keeps it where a registry gives one
+    /// in place of a password.
+    Token {
+        /// The identity token.
+        token: Secret,
         /// Where this was found.
         from: &'static str,
     },
@@ -54,8 +61,8 @@ impl Login {
                 let password = Secret::new(password);
                 Ok(Self::User { user, password, from: "Docker's config file" })
             }
-            Ok(DockerCredential::IdentityToken(_)) => {
-                wrong("Docker's config file has an identity token, which is not understood here".to_owned())
+            Ok(DockerCredential::IdentityToken(token)) => {
+                Ok(Self::Token { token: Secret::new(token), from: "Docker's config file" })
             }
             Err(Problem::NoCredentialConfigured | Problem::ConfigNotFound) => Ok(Self::Anonymous),
             // What helpers say of a registry that they know nothing of.
@@ -68,15 +75,6 @@ impl Login {
             Err(problem) => wrong(format!("Docker's config file: {problem}")),
         }
     }
-
-    pub(super) fn auth(&self) -> RegistryAuth {
-        match self {
-            Self::Anonymous => RegistryAuth::Anonymous,
-            Self::User { user, password, .. } => {
-                RegistryAuth::Basic(user.clone(), password.expose().to_owned())
-            }
-        }
-    }
 }
 
 impl fmt::Display for Login {
@@ -84,6 +82,7 @@ impl fmt::Display for Login {
         match self {
             Self::Anonymous => f.write_str("nobody in particular"),
             Self::User { user, from, .. } => write!(f, "the user {user} from {from}"),
+            Self::Token { from, .. } => write!(f, "the identity token from {from}"),
         }
     }
 }
@@ -128,13 +127,17 @@ mod tests {
             assert!(matches!(login, Login::User { password, .. } if password.expose() == "canary"));
         }
         assert!(matches!(of(config, "registry.acme.com").unwrap(), Login::Anonymous));
+        // As `az acr login` writes it.
+        let config = r#"{"auths": {"h": {"auth": "MDAwMDA6", "identitytoken": "canary"}}}"#;
+        let login = of(config, "h").unwrap();
+        assert_eq!(login.to_string(), "the identity token from Docker's config file");
+        assert!(matches!(login, Login::Token { token, .. } if token.expose() == "canary"));
     }
 
     #[test]
     fn what_cannot_be_read_is_told_without_showing_it() {
         for config in [
             r#"{"auths": {"h": {"auth": "canary!"}}}"#,
-            r#"{"auths": {"h": {"auth": "", "identitytoken": "canary"}}}"#,
             r#"{"auths": {"h": {"auth": "c29tZWJvZHk6Y2FuYXJ5", "username": "u", "password": "canary"}}}"#,
         ] {
             let error = of(config, "h").unwrap_err().to_string();

@@ -22,6 +22,7 @@ pub(crate) mod postgres;
 pub(crate) mod processes;
 pub(crate) mod record;
 pub(crate) mod registry;
+pub(crate) mod registry_of_shapes;
 pub(crate) mod relay;
 pub(crate) mod syslog;
 pub(crate) mod template;
