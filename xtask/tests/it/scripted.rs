@@ -8,6 +8,7 @@ pub(crate) mod likeness;
 mod locking;
 mod looking;
 mod picture;
+mod proxies;
 mod stopping;
 
 use std::{env, fs, process::Command, time::Duration};

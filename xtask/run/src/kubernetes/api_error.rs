@@ -3,6 +3,8 @@
 use kube::core::Status;
 use xtask_contract::{Error, Result, error};
 
+use super::connect::ByWayOf;
+
 /// Says what was being done when the Kubernetes API failed.
 pub(crate) trait ApiContext<T> {
     /// Turns the API's error into an [`Error`] with this description of what was being done.
@@ -11,7 +13,13 @@ pub(crate) trait ApiContext<T> {
 
 impl<T> ApiContext<T> for kube::Result<T> {
     fn asked<D: Into<String>>(self, doing: impl FnOnce() -> D) -> Result<T> {
-        self.map_err(|error| Error::failed(doing(), words(&error)))
+        self.map_err(|error| {
+            let told = Error::failed(doing(), words(&error));
+            match ByWayOf::beneath(&error) {
+                Some(proxied) => told.next(proxied.hint.as_str()),
+                None => told,
+            }
+        })
     }
 }
 

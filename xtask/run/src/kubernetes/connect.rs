@@ -1,12 +1,18 @@
 //! A client of a cluster, by a kubeconfig.
 
+mod dial;
+
 use std::time::Duration;
 
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
+use url::Url;
 use xtask_contract::{Context, Result, callee};
+
+use crate::proxy::{Proxies, Proxy};
+pub(crate) use dial::ByWayOf;
 
 /// How long a cluster may take to be connected to.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -22,12 +28,28 @@ pub(crate) async fn client(
     doing: &str,
 ) -> Result<Client> {
     keep_from_plugins(&mut kubeconfig, &callee::own_variables().collect::<Vec<_>>());
+    let named = proxy_named_by(&kubeconfig, context);
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.doing(|| doing)?;
     config.connect_timeout = Some(CONNECT);
     config.read_timeout = Some(silence);
     config.reset_reader_on_write = true;
-    Client::try_from(config).doing(|| doing)
+    let proxy = if let Some(named) = named {
+        Proxy::of_kubeconfig(&named).map(Some)
+    } else {
+        let server = Url::parse(&config.cluster_url.to_string()).doing(|| doing)?;
+        Proxies::of_environment().before(&server)
+    };
+    let proxy = proxy.map_err(|named| named.error(doing))?;
+    dial::client(config, proxy.as_ref()).doing(|| doing)
+}
+
+/// The `proxy-url` of the cluster that is meant.
+fn proxy_named_by(kubeconfig: &Kubeconfig, context: Option<&str>) -> Option<String> {
+    let context = context.or(kubeconfig.current_context.as_deref())?;
+    let context = kubeconfig.contexts.iter().find(|known| known.name == context)?.context.as_ref()?;
+    let cluster = kubeconfig.clusters.iter().find(|known| known.name == context.cluster)?.cluster.as_ref()?;
+    cluster.proxy_url.clone().filter(|url| !url.is_empty())
 }
 
 /// Keeps variables from the programs that a kubeconfig names to say who the caller is: such a program needs the
