@@ -1,22 +1,27 @@
 //! The Docker Engine of this machine. It is the command line's, not a stage's: `build` makes images without
 //! it, and `run` knows only that a kind cluster's nodes can be reached.
 
+mod host;
+
 use std::{collections::HashMap, time::Duration};
 
 use bollard::{
-    Docker, body_full,
+    API_DEFAULT_VERSION, Docker, body_full,
     exec::{CreateExecOptions, StartExecResults},
     query_parameters::{
         ImportImageOptionsBuilder, ListContainersOptionsBuilder, StartContainerOptions, StopContainerOptions,
     },
 };
 use futures_util::{StreamExt, TryStreamExt};
+use host::Host;
 use tokio::io::AsyncWriteExt;
 use xtask_contract::{Context, Error, Result};
 use xtask_run::{ExecOutput, Node, Nodes};
 
 /// How long an engine may take to say that it is there.
 const PING: Duration = Duration::from_secs(3);
+/// How long it may take to answer anything else, in seconds.
+const ANSWER: u64 = 120;
 
 /// The engine, connected when it is first asked for something.
 #[derive(Debug, Clone, Copy)]
@@ -25,14 +30,20 @@ pub(crate) struct Engine;
 impl Engine {
     /// Whether an engine answers; if not, why.
     pub(crate) async fn answers() -> Result<Docker> {
-        let doing = || "looking for the Docker Engine";
-        let next =
-            "start it (`systemctl start docker`), or install it; you may have to be in the group `docker`";
-        let docker = Docker::connect_with_defaults().doing(doing)?;
+        let doing = "looking for the Docker Engine";
+        let host = Host::of_this_machine(doing)?;
+        let refused = |why: String| {
+            Error::refused(doing, format!("at {}, by {}: {why}", host.address, host.named_by)).next(
+                "start it (`systemctl start docker`), or install it; you may have to be in the group `docker`",
+            )
+        };
+        let socket = host.address.trim_start_matches("unix://");
+        let docker = Docker::connect_with_unix(socket, ANSWER, API_DEFAULT_VERSION);
+        let docker = docker.map_err(|error| refused(xtask_contract::error::chain(&error)))?;
         match tokio::time::timeout(PING, docker.ping()).await {
             Ok(Ok(_)) => Ok(docker),
-            Ok(Err(error)) => Err(Error::refused(doing(), xtask_contract::error::chain(&error)).next(next)),
-            Err(_) => Err(Error::refused(doing(), "it does not answer").next(next)),
+            Ok(Err(error)) => Err(refused(xtask_contract::error::chain(&error))),
+            Err(_) => Err(refused("it does not answer".to_owned())),
         }
     }
 

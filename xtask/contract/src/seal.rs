@@ -36,8 +36,25 @@ impl FromStr for Recipient {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        text.parse().map(Self).map_err(|why: &str| format!("{text:?} is no age recipient (age1…): {why}"))
+        text.parse().map(Self).map_err(|why: &str| not_a_recipient(text, why))
     }
+}
+
+/// Names the kind of a recipient that is not understood. An identity, given by mistake, is a secret.
+fn not_a_recipient(text: &str, why: &str) -> String {
+    let understood =
+        "understood is an X25519 recipient (age1… of 62 characters), as `age-keygen -y` prints it";
+    let plugin = text.strip_prefix("age1").and_then(|rest| rest.rsplit_once('1')).map(|(name, _)| name);
+    let kind = match text {
+        _ if text.to_ascii_uppercase().starts_with("AGE-") => {
+            return format!("what is given is an identity, which belongs to one person alone; {understood}");
+        }
+        _ if text.starts_with("ssh-") => "an SSH key",
+        _ if text.starts_with("age1pq1") => "a post-quantum recipient",
+        _ if plugin.is_some_and(|name| !name.is_empty()) => "a recipient of a plugin, as for a YubiKey",
+        _ => return format!("{text:?} is no age recipient: {why}; {understood}"),
+    };
+    format!("{text:?} is {kind}; {understood}")
 }
 
 impl TryFrom<String> for Recipient {
@@ -112,5 +129,20 @@ mod tests {
         let text = Identity(x25519::Identity::generate()).recipient().to_string();
         assert_eq!(text.parse::<Recipient>().unwrap().to_string(), text);
         assert!("age1nonsense".parse::<Recipient>().unwrap_err().contains("age1nonsense"));
+    }
+
+    #[test]
+    fn a_recipient_of_another_kind_is_named() {
+        for (text, why) in [
+            ("ssh-ed25519 AAAA a@b", "an SSH key"),
+            ("age1pq1xyz", "a post-quantum recipient"),
+            ("age1yubikey1qxyz", "a recipient of a plugin"),
+            ("nobody", "is no age recipient"),
+        ] {
+            let told = text.parse::<Recipient>().unwrap_err();
+            assert!(told.contains(why) && told.contains(text) && told.contains("understood is"), "{told}");
+        }
+        let secret = "AGE-SECRET-KEY-1CANARY".parse::<Recipient>().unwrap_err();
+        assert!(secret.contains("is an identity") && !secret.contains("CANARY"), "{secret}");
     }
 }

@@ -21,10 +21,17 @@ impl PostgresUrl {
             "" => Err(wrong(&format!("it names no {name}"))),
             text => decode(text).ok_or_else(|| wrong(&format!("its {name} is not valid percent-encoding"))),
         };
+        let user = part(url.username(), "user")?;
+        if user.starts_with("pg_") || ["public", "none"].contains(&user.as_str()) {
+            return Err(wrong(
+                "PostgreSQL keeps the user's name for itself, as `public`, `none` and all of `pg_`",
+            )
+            .next(format!("seal a URL with another user: `cargo xtask config set --secret {variable}`")));
+        }
         Ok(Self {
             host: url.host_str().unwrap_or_default().to_owned(),
             port: url.port().unwrap_or(5432),
-            user: part(url.username(), "user")?,
+            user,
             password: Secret::new(part(url.password().unwrap_or_default(), "password")?),
             database: part(url.path().trim_start_matches('/'), "database")?,
         })
@@ -60,6 +67,16 @@ mod tests {
             (url.user.as_str(), url.password.expose(), url.database.as_str()),
             ("to@do", "p:w", "data")
         );
+    }
+
+    #[test]
+    fn a_user_that_postgresql_refuses_is_refused_before_a_server_is_made() {
+        for user in ["pg_todo", "pg%5Ftodo", "public", "none"] {
+            let url = Secret::new(format!("postgres://{user}:canary@h/d"));
+            let error = PostgresUrl::parse("DATABASE_URL", &url).err().unwrap().to_string();
+            assert!(error.contains("another user") && !error.contains("canary"), "{error}");
+        }
+        assert!(PostgresUrl::parse("U", &Secret::new("postgres://Public:p@h/d")).is_ok());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
-use xtask_contract::{Context, Error, Result, Secret};
+use xtask_contract::{Context, Error, Progress, Result, Secret};
 use xtask_lines::escape;
 
 use super::Ui;
@@ -54,8 +54,35 @@ impl Ui {
             return hidden_line(&format!("{name} (it is not shown): "), doing);
         }
         let text = io::read_to_string(io::stdin()).doing(doing)?;
-        Ok(Secret::new(text.strip_suffix('\n').unwrap_or(&text)))
+        let value = text.strip_suffix('\n').unwrap_or(&text);
+        if let Some(unseen) = unseen(value) {
+            self.note(&format!("the value of {name} is kept as it is given: {unseen}"));
+        }
+        Ok(Secret::new(value))
     }
+}
+
+/// What an editor or a shell may have put into a value that nobody sees.
+fn unseen(value: &str) -> Option<String> {
+    let (first, last) = (value.chars().next(), value.chars().next_back());
+    let mut found = Vec::new();
+    if first == Some('\u{feff}') {
+        found.push("it begins with a byte order mark (U+FEFF), as some editors write it");
+    }
+    if value.contains('\r') {
+        found.push("it has carriage returns, as lines of Windows end; `tr -d '\\r'` removes them");
+    }
+    if last == Some('\n') {
+        found.push("it ends with an empty line");
+    }
+    if [first, last].into_iter().flatten().any(|end| matches!(end, ' ' | '\t' | '\u{a0}')) {
+        found.push("it begins or ends with a space");
+    }
+    let is_invisible = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}');
+    if value.chars().any(is_invisible) || value.chars().skip(1).any(|c| c == '\u{feff}') {
+        found.push("it has characters that no font shows");
+    }
+    (!found.is_empty()).then(|| found.join("; "))
 }
 
 /// The place that an answer names, from 0.
@@ -123,7 +150,24 @@ fn prompt(question: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::picked;
+    use super::{picked, unseen};
+
+    #[test]
+    fn what_nobody_sees_in_a_value_is_told() {
+        for (value, said) in [
+            ("canary\r", "carriage returns"),
+            ("\u{feff}canary", "byte order mark"),
+            ("canary\n", "ends with an empty line"),
+            (" canary", "a space"),
+            ("can\u{200b}ary", "no font"),
+        ] {
+            let told = unseen(value).unwrap();
+            assert!(told.contains(said) && !told.contains("canary"), "{told}");
+        }
+        for value in ["canary", "", "two words", "-----BEGIN KEY-----\nx\n-----END KEY-----", "pässword"] {
+            assert_eq!(unseen(value), None, "{value:?}");
+        }
+    }
 
     #[test]
     fn nothing_is_the_first_and_what_is_not_there_is_none() {

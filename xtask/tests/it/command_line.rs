@@ -172,3 +172,16 @@ fn each_command_has_a_man_page() {
     }
     assert!(!man.join("man1/cargo-xtask-complete.1").exists(), "nobody is to type it");
 }
+
+#[test]
+fn the_engine_that_the_docker_command_speaks_to_is_the_one_that_is_asked() {
+    let checkout = Checkout::without_source();
+    let down = |host: &str| checkout.xtask(["down", "--env", "dev"]).env("DOCKER_HOST", host).run();
+    let refused =
+        down("tcp://10.0.0.1:2375").refused("DOCKER_HOST names an engine by \"tcp://10.0.0.1:2375\"");
+    refused.says("unset DOCKER_HOST");
+    let docker = checkout.home.join(".docker");
+    fs::create_dir_all(&docker).unwrap();
+    fs::write(docker.join("config.json"), r#"{"currentContext": "gone"}"#).unwrap();
+    down("").refused("Docker has no context gone").says("`docker context ls`");
+}

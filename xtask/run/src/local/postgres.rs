@@ -183,8 +183,15 @@ async fn provision(home: &Home, postgres: &Program, url: &PostgresUrl) -> Result
     }
     let doing = "making the PostgreSQL user and database";
     let data = home.data().display().to_string();
-    let args = ["--single", "-j", "-D", &data, "postgres"].map(str::to_owned);
-    once(postgres, doing, &args, &statements(url), None, &mut |_| {}).await?;
+    let args = [&["--single", "-j", "-D", &data][..], &SETTINGS_OF_ONE, &["postgres"]].concat();
+    let args: Vec<String> = args.into_iter().map(str::to_owned).collect();
+    let mut refused = Vec::new();
+    let mut hear = |line: &str| refused.extend(refusal(line).map(str::to_owned));
+    once(postgres, doing, &args, &statements(url), None, &mut hear).await?;
+    refused.dedup();
+    if !refused.is_empty() {
+        return Err(Error::refused_for(doing, refused).next("seal a URL with another user or database"));
+    }
     durable::replace(&home.provisioned(), mark(url).as_bytes(), 0o600).doing(|| doing)
 }
 
@@ -196,16 +203,44 @@ fn mark(url: &PostgresUrl) -> String {
     Digest::of(format!("{}\n{}\n{}", url.user, url.database, url.password.expose())).to_string()
 }
 
-/// Single-user mode goes on after an error, so what is there already does no harm. With -j, a statement ends
-/// with a semicolon and an empty line.
+/// Each line tells its SQLSTATE first, and none repeats a statement, which has the password.
+const SETTINGS_OF_ONE: [&str; 4] = ["-c", "log_line_prefix=%e ", "-c", "log_min_error_statement=panic"];
+/// `duplicate_object` and `duplicate_database`: what is there already does no harm.
+const THERE_ALREADY: [&str; 2] = ["42710", "42P04"];
+
+/// What a line says that single-user mode has refused. It goes on after an error, and ends well.
+fn refusal(line: &str) -> Option<&str> {
+    let (state, said) = line.split_once(' ')?;
+    let said = said.strip_prefix("ERROR:").or_else(|| said.strip_prefix("FATAL:"))?;
+    (!THERE_ALREADY.contains(&state)).then(|| said.trim())
+}
+
+/// With -j, a statement ends with a semicolon and an empty line.
 fn statements(url: &PostgresUrl) -> String {
     let (user, database) = (identifier(&url.user), identifier(&url.database));
     let password = url.password.expose().replace('\'', "''");
     format!(
-        "CREATE ROLE {user};\n\nALTER ROLE {user} LOGIN PASSWORD '{password}';\n\nCREATE DATABASE {database} OWNER {user};\n\n"
+        "CREATE ROLE {user};\n\nALTER ROLE {user} LOGIN PASSWORD '{password}';\n\nCREATE DATABASE {database};\n\n\
+         ALTER DATABASE {database} OWNER TO {user};\n\n"
     )
 }
 
 fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_counts_but_that_something_is_there_already() {
+        assert_eq!(refusal("42710 ERROR:  role \"todo_api\" already exists"), None);
+        assert_eq!(refusal("42P04 ERROR:  database \"todo_api\" already exists"), None);
+        assert_eq!(refusal("00000 LOG:  database system is ready"), None);
+        assert_eq!(refusal("42939 DETAIL:  Role names starting with \"pg_\" are reserved."), None);
+        let reserved = "42939 ERROR:  role name \"pg_todo\" is reserved";
+        assert_eq!(refusal(reserved), Some("role name \"pg_todo\" is reserved"));
+        assert_eq!(refusal("53100 FATAL:  could not write"), Some("could not write"));
+    }
 }

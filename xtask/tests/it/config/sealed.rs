@@ -44,6 +44,11 @@ fn a_value_that_makes_no_sense_is_noted_or_refused_and_not_repeated() {
     let seal = |args: &[&str], value: &str| checkout.xtask(["config", "set"]).args(args).input(value).run();
     seal(&["--secret", "TOKEN"], "\n").refused("its value is empty");
     seal(&["--secret", "TOKEN"], "a\0b").refused("zero byte");
+    let unseen = seal(&["--secret", "OTHER"], &format!("\u{feff}{CANARY}\r\n")).done();
+    let unseen = unseen.says("byte order mark").says("carriage returns, as lines of Windows end");
+    assert!(!unseen.stderr.contains(CANARY), "{}", unseen.stderr);
+    checkout.xtask(["config", "unset", "OTHER"]).run().done();
+    fs::remove_file(checkout.path(SECRETS)).unwrap();
     let said =
         seal(&["--secret", &format!("TOKEN={CANARY}")], "").exits(2).says("a secret is no argument").stderr;
     assert!(!said.contains(CANARY), "{said}");

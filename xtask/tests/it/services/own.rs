@@ -35,6 +35,26 @@ fn a_server_needs_no_build_and_no_release_and_outlives_the_command() {
 }
 
 #[test]
+fn what_postgresql_does_not_take_is_refused_and_another_user_has_the_database_from_then_on() {
+    let checkout = Checkout::without_source();
+    up(&checkout);
+    checkout.xtask(["services", "down", "postgres"]).run().done();
+    let port = checkout.deploy("local").services.postgres.unwrap().port;
+    let up_as = |user: &str| {
+        let url = format!("postgres://{user}:canary@127.0.0.1:{port}/todo_api");
+        checkout.xtask(["config", "set", "--secret", "DATABASE_URL"]).input(&url).run().done();
+        checkout.xtask(["services", "up", "postgres"]).run()
+    };
+    up_as("pg_todo").refused("PostgreSQL keeps the user's name for itself");
+    // What no check knows, the server's own word counts for.
+    let refused = up_as("a%00b").refused("invalid message format");
+    assert!(!refused.stderr.contains("canary"), "{}", refused.stderr);
+    up_as("another").done();
+    assert_eq!(ask(&url(&checkout), "SELECT current_user").unwrap(), "another");
+    ask(&url(&checkout), "CREATE TABLE of_another (number integer)").unwrap();
+}
+
+#[test]
 fn a_server_that_moves_to_another_port_takes_its_url_and_its_data_along() {
     let checkout = Checkout::with_database();
     let mut run = checkout.xtask(["run", "--json"]).start();
