@@ -43,7 +43,6 @@ struct State {
     phase: Phase,
     since: Instant,
     boundary: Boundary,
-    framing: Framing,
     /// All of the answer was taken from whoever made it, though perhaps not sent yet.
     handed_over: bool,
 }
@@ -70,7 +69,6 @@ impl Conversation {
             phase: Phase::Idle,
             since: Instant::now(),
             boundary: Boundary::default(),
-            framing: Framing::NoBody,
             handed_over: false,
         })))
     }
@@ -89,7 +87,7 @@ impl Conversation {
     pub(super) fn heard(&self, bytes: &[u8]) {
         let mut state = self.state();
         state.boundary.read(bytes);
-        if state.phase == Phase::Idle {
+        if state.phase == Phase::Idle && state.boundary.is_within() {
             state.enter(Phase::Head);
         }
     }
@@ -97,7 +95,7 @@ impl Conversation {
     /// The head of a request is complete.
     pub(super) fn asked(&self, framing: Framing) {
         let mut state = self.state();
-        state.framing = framing;
+        state.boundary.follows(framing);
         state.enter(Phase::Request);
     }
 
@@ -117,8 +115,7 @@ impl Conversation {
     pub(super) fn flushed(&self) {
         let mut state = self.state();
         if state.handed_over && matches!(state.phase, Phase::Answer | Phase::Stream) {
-            let framing = state.framing;
-            let begun = state.boundary.next(framing);
+            let begun = state.boundary.is_within();
             state.enter(if begun { Phase::Head } else { Phase::Idle });
         }
     }

@@ -100,6 +100,25 @@ async fn between_requests_there_is_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn requests_that_were_sent_in_one_go_leave_the_same_time() {
+    for (request, end) in [(GET, "here"), (POST, "body"), (CHUNKED, "body")] {
+        let mut client = Client::alone();
+        client.send(&[request; 3].concat()).await;
+        for _ in 0..3 {
+            client.hear(end).await;
+        }
+        assert_about(client.ends_after().await, IDLE, request);
+
+        let mut client = Client::alone();
+        client.send(&format!("{request}{request}{HALF}")).await;
+        for _ in 0..2 {
+            client.hear(end).await;
+        }
+        assert_about(client.ends_after().await, HEAD, &format!("and a half head after two of {request}"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_head_that_has_begun_must_come_to_its_end() {
     let mut first = Client::alone();
     first.send(HALF).await;
