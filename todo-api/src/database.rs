@@ -1,6 +1,7 @@
 //! The connections to PostgreSQL, each use of which is bounded in time.
 
 mod connections;
+mod reason;
 
 use std::{fmt, time::Duration};
 
@@ -8,6 +9,7 @@ use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::connections::{Connections, Lease};
+pub(crate) use self::reason::Reason;
 use crate::{
     config::DatabaseConfig,
     problem::{Kind, Problem},
@@ -55,19 +57,15 @@ pub(crate) fn options(config: PgConnectOptions) -> PgConnectOptions {
 /// One connection, for what happens once. Unlike a pool it says why there is none, and it waits for a server that is
 /// about to be there: its name may be resolved later than this process starts, or it is being restarted, and its port
 /// is open some time before it lets anybody in.
-pub(crate) async fn connect(
-    config: DatabaseConfig,
-    settings: &[(&str, &str)],
-) -> Result<PgConnection, String> {
+pub(crate) async fn connect(config: DatabaseConfig) -> Result<PgConnection, String> {
     let limit = config.acquire_timeout;
-    let options = options(config.url.reveal()).options(settings.iter().copied());
+    let options = options(config.url.reveal());
     let until = Instant::now() + limit;
     loop {
         match timeout_at(until, options.connect()).await {
             Ok(Err(error)) if may_pass(&error) && Instant::now() + AGAIN < until => sleep(AGAIN).await,
-            Ok(connected) => {
-                return connected.map_err(|error| format!("cannot connect to the database: {error}"));
-            }
+            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(error)) => return Err(format!("cannot connect to the database: {}", Reason(&error))),
             Err(_) => return Err(format!("cannot connect to the database: no answer within {limit:?}")),
         }
     }
@@ -166,9 +164,11 @@ impl From<sqlx::Error> for DatabaseError {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error::{Database, Io, PoolClosed, PoolTimedOut, Protocol, Tls};
         match &error {
-            Io(_) | Tls(_) | Protocol(_) | PoolTimedOut | PoolClosed => Self::Unavailable(error.to_string()),
+            Io(_) | Tls(_) | Protocol(_) | PoolTimedOut | PoolClosed => {
+                Self::Unavailable(Reason(&error).to_string())
+            }
             Database(refusal) if refusal.code().is_some_and(|code| is_transient(&code)) => {
-                Self::Unavailable(error.to_string())
+                Self::Unavailable(Reason(&error).to_string())
             }
             _ => Self::Refused(error),
         }
@@ -179,7 +179,7 @@ impl fmt::Display for DatabaseError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unavailable(reason) => formatter.write_str(reason),
-            Self::Refused(error) => error.fmt(formatter),
+            Self::Refused(error) => Reason(error).fmt(formatter),
         }
     }
 }
@@ -199,7 +199,7 @@ impl From<DatabaseError> for Problem {
                 Self::new(Kind::DatabaseUnavailable, "the database is not set up yet; try again soon")
             }
             DatabaseError::Refused(error) => {
-                tracing::error!(%error, "the database refused a statement");
+                tracing::error!(error = %Reason(&error), "the database refused a statement");
                 Self::internal()
             }
         }
@@ -221,7 +221,7 @@ mod tests {
             statement_timeout: limit,
         };
         let asked = Instant::now();
-        let error = connect(config, &[]).await.unwrap_err();
+        let error = connect(config).await.unwrap_err();
         assert!(asked.elapsed() >= 2 * AGAIN, "{:?}", asked.elapsed());
         assert!(
             error.starts_with("cannot connect to the database: ") && !error.contains("canary"),

@@ -1,17 +1,26 @@
 //! Brings the database's schema up to date, and tells where it stands.
 
+mod failed;
 mod list;
+mod place;
 mod standing;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Instant};
 
+use futures_util::TryStreamExt;
 use sqlx::{
     Connection, PgConnection,
-    migrate::{Migrate, Migration},
+    migrate::{Migrate, MigrateError, Migration},
+    raw_sql,
 };
 
-use crate::{Outcome, config::DatabaseConfig, database};
+use crate::{
+    Outcome,
+    config::DatabaseConfig,
+    database::{self, Reason},
+};
 
+use self::failed::Failed;
 pub(crate) use self::{
     list::{known, versions},
     standing::{Place, Standing, standing},
@@ -24,16 +33,17 @@ const TABLE: &str = "_sqlx_migrations";
 /// is.
 pub(crate) async fn run(config: DatabaseConfig, to: Option<i64>) -> Outcome {
     // Without a statement time-out: migrations take as long as they take.
-    let mut connection = database::connect(config, &[]).await?;
+    let mut connection = database::connect(config).await?;
     // Waits for whoever else is migrating. The lock goes with the connection at the latest.
-    connection.lock().await?;
-    connection.ensure_migrations_table(TABLE).await?;
-    if let Some(version) = connection.dirty_version(TABLE).await? {
+    connection.lock().await.map_err(|error| noted(&error))?;
+    connection.ensure_migrations_table(TABLE).await.map_err(|error| noted(&error))?;
+    if let Some(version) = connection.dirty_version(TABLE).await.map_err(|error| noted(&error))? {
         return Err(format!("migration {version} was begun but not finished; the schema needs a look").into());
     }
     let applied: HashMap<_, _> = connection
         .list_applied_migrations(TABLE)
-        .await?
+        .await
+        .map_err(|error| noted(&error))?
         .into_iter()
         .map(|migration| (migration.version, migration.checksum))
         .collect();
@@ -56,8 +66,8 @@ pub(crate) async fn run(config: DatabaseConfig, to: Option<i64>) -> Outcome {
             }
         }
     }
-    connection.unlock().await?;
-    connection.close().await?;
+    connection.unlock().await.map_err(|error| noted(&error))?;
+    connection.close().await.map_err(|error| asked(&error))?;
 
     tracing::info!(count, version, "migrated");
     Ok(())
@@ -65,10 +75,10 @@ pub(crate) async fn run(config: DatabaseConfig, to: Option<i64>) -> Outcome {
 
 /// Tells of each migration where it stands, and changes nothing. Fails if `run` would refuse to work on that.
 pub(crate) async fn status(config: DatabaseConfig) -> Outcome {
-    let mut connection = database::connect(config, &[]).await?;
+    let mut connection = database::connect(config).await?;
     let migrations = standing(&mut connection)
         .await
-        .map_err(|error| format!("cannot read which migrations are in: {error}"))?;
+        .map_err(|error| format!("cannot read which migrations are in: {}", Reason(&error)))?;
     connection.close().await?;
 
     for Standing { version, description, place } in &migrations {
@@ -103,7 +113,31 @@ fn refuse_going_back(to: i64, at: Option<i64>) -> Result<(), String> {
 
 async fn apply(connection: &mut PgConnection, migration: &Migration) -> Outcome {
     let Migration { version, description, .. } = migration;
-    let took = connection.apply(TABLE, migration).await?;
-    tracing::info!(version, %description, duration_ms = took.as_secs_f64() * 1e3, "applied a migration");
+    let began = Instant::now();
+    let mut transaction = connection.begin().await.map_err(|error| asked(&error))?;
+    {
+        let mut statements = raw_sql(migration.sql.clone()).execute_many(&mut *transaction);
+        let mut done = 0;
+        while statements.try_next().await.map_err(|error| Failed::new(migration, done, &error))?.is_some() {
+            done += 1;
+        }
+    }
+    // Notes that it was applied, and does nothing else: whoever applies by the library's own means would count nothing.
+    transaction.skip(TABLE, migration).await.map_err(|error| noted(&error))?;
+    transaction.commit().await.map_err(|error| asked(&error))?;
+    let duration_ms = began.elapsed().as_secs_f64() * 1e3;
+    tracing::info!(version, %description, duration_ms, "applied a migration");
     Ok(())
+}
+
+/// What the database says about the list of what is applied.
+fn noted(error: &MigrateError) -> String {
+    match error {
+        MigrateError::Execute(error) => asked(error),
+        error => error.to_string(),
+    }
+}
+
+fn asked(error: &sqlx::Error) -> String {
+    format!("cannot migrate: {}", Reason(error))
 }

@@ -52,7 +52,7 @@ async fn attached(config: DatabaseConfig) -> Vec<Finding> {
         findings.extend(BEHIND_IT.map(|of| Finding::skipped(of, "the database does not answer")));
         findings
     };
-    let mut connection = match database::connect(config, &[]).await {
+    let mut connection = match database::connect(config).await {
         Ok(connection) => connection,
         Err(why) => return without(&why, server::REACH_IT),
     };

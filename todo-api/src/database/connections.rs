@@ -11,6 +11,8 @@ use deadpool::managed::{
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::Reason;
+
 /// How long an unused connection is kept, and how often to look for such.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
 const CLEAR_EVERY: Duration = Duration::from_mins(1);
@@ -72,7 +74,7 @@ impl Connections {
     pub(super) async fn acquire(&self) -> Result<Held, String> {
         match timeout(self.acquire_timeout, self.pool.get()).await {
             Ok(Ok(held)) => Ok(held),
-            Ok(Err(PoolError::Backend(error))) => Err(error.to_string()),
+            Ok(Err(PoolError::Backend(error))) => Err(Reason(&error).to_string()),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("no connection within {:?}", self.acquire_timeout)),
         }

@@ -9,6 +9,7 @@ use sqlx::{
 use tokio::time::{sleep, timeout};
 
 use super::{change::Change, hub::Hub};
+use crate::database::Reason;
 
 /// The channel of the migrations' triggers.
 const CHANNEL: &str = "todos";
@@ -32,7 +33,7 @@ impl Patience {
 
     async fn answer<T>(self, answer: impl Future<Output = sqlx::Result<T>>) -> Result<T, String> {
         match timeout(self.answer, answer).await {
-            Ok(answer) => answer.map_err(|error| error.to_string()),
+            Ok(answer) => answer.map_err(|error| Reason(&error).to_string()),
             Err(_) => Err("no answer in time".into()),
         }
     }
@@ -79,7 +80,7 @@ async fn listen(
         match timeout(patience.silence, listener.try_recv()).await {
             Ok(Ok(Some(notification))) => hub.publish(Change::parse(notification.payload())),
             Ok(Ok(None)) => return Err("the connection was lost".into()),
-            Ok(Err(error)) => return Err(error.to_string()),
+            Ok(Err(error)) => return Err(Reason(&error).to_string()),
             Err(_) => {
                 patience.answer(listener.execute("SELECT 1")).await?;
             }

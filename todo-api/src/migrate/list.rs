@@ -28,6 +28,11 @@ pub(crate) fn known(text: &str) -> Result<i64, String> {
     })
 }
 
+/// Where a migration's text is, in the folder of this package.
+pub(super) fn file(migration: &Migration) -> String {
+    format!("migrations/{:04}_{}.sql", migration.version, migration.description)
+}
+
 pub(super) fn migrations() -> impl Iterator<Item = Migration> {
     MIGRATIONS.iter().map(|(version, name, sql)| {
         Migration::new(*version, (*name).into(), MigrationType::Simple, SqlStr::from_static(sql), false)
@@ -52,11 +57,10 @@ mod tests {
     fn the_list_is_the_folder_in_order() {
         let mut files: Vec<_> = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations"))
             .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .map(|entry| format!("migrations/{}", entry.unwrap().file_name().into_string().unwrap()))
             .collect();
         files.sort();
-        let listed: Vec<_> =
-            MIGRATIONS.iter().map(|(version, name, _)| format!("{version:04}_{name}.sql")).collect();
+        let listed: Vec<_> = migrations().map(|migration| file(&migration)).collect();
         assert_eq!(listed, files);
     }
 }

@@ -1,5 +1,7 @@
 //! What was found of one thing.
 
+use crate::database::Reason;
+
 /// One line of the report.
 pub(super) struct Finding {
     of: &'static str,
@@ -28,7 +30,7 @@ impl Trouble {
 impl From<sqlx::Error> for Trouble {
     fn from(error: sqlx::Error) -> Self {
         Self::new(
-            format!("cannot ask the database: {error}"),
+            format!("cannot ask the database: {}", Reason(&error)),
             "see what the database's own log says of it, then check again",
         )
     }

@@ -13,7 +13,10 @@ use super::{
     interrupts::Interrupts,
     sql::{self, Answer, MOST},
 };
-use crate::{config::DatabaseConfig, database::Database};
+use crate::{
+    config::DatabaseConfig,
+    database::{Database, Reason},
+};
 
 /// The longest that a statement of a person may take, and a transaction may be left open.
 const PATIENCE: &str = "60s";
@@ -157,7 +160,7 @@ impl Session {
         });
         let why = match opened.await {
             Ok(Ok(open)) => return Ok(open),
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => Reason(&error).to_string(),
             Err(_) => format!("no answer within {limit:?}"),
         };
         Err(format!("cannot connect to the database: {why}; `check` tells more"))

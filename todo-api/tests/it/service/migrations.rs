@@ -192,3 +192,45 @@ async fn one_that_waits_ends_with_a_signal() {
     let last = lines(&output).pop().unwrap();
     assert!(last["message"].as_str().unwrap().starts_with("stopped by SIGTERM"), "{last}");
 }
+
+/// What `migrate` says last, on a database that was changed like this after these versions.
+async fn refusal(to: &str, change: &'static str) -> String {
+    let database = TestDatabase::empty().await;
+    let url = database.url();
+    assert!(run(&format!("migrate --to {to}"), &[("DATABASE_URL", &url)]).await.status.success());
+    database.execute(change).await;
+    let output = run("migrate", &[("DATABASE_URL", &url)]).await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let applied: i64 = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+        .fetch_one(&mut database.connect().await)
+        .await
+        .unwrap();
+    assert_eq!(applied.to_string(), to, "nothing of what failed is kept");
+    lines(&output).pop().unwrap()["message"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn one_that_fails_is_named_with_its_file_and_line() {
+    for (to, change, told) in [
+        // What PostgreSQL says the place of, and what only shows when a statement is run.
+        (
+            "10",
+            "ALTER TABLE todos DROP COLUMN due_at",
+            "cannot apply migrations/0011_outbox.sql, line 27: column \"due_at\" does not exist",
+        ),
+        (
+            "1",
+            "CREATE TABLE deleted_todos ()",
+            "cannot apply migrations/0002_live.sql, line 5: relation \"deleted_todos\" already exists",
+        ),
+        (
+            "1",
+            "CREATE FUNCTION announce_todo() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'",
+            "cannot apply migrations/0002_live.sql, line 33: function \"announce_todo\" already exists with same \
+             argument types",
+        ),
+    ] {
+        let refusal = refusal(to, change).await;
+        assert!(refusal.starts_with(told) && refusal.ends_with(". Nothing of it was kept"), "{refusal}");
+    }
+}
