@@ -2,6 +2,7 @@
 
 mod connections;
 mod reason;
+pub(crate) mod session;
 
 use std::{fmt, time::Duration};
 
@@ -51,20 +52,24 @@ pub(crate) enum DatabaseError {
 
 /// How to connect, for any process.
 pub(crate) fn options(config: PgConnectOptions) -> PgConnectOptions {
-    config.application_name(env!("CARGO_PKG_NAME")).disable_statement_logging()
+    config.application_name(env!("CARGO_PKG_NAME")).options([session::MARK]).disable_statement_logging()
 }
 
-/// One connection, for what happens once. Unlike a pool it says why there is none, and it waits for a server that is
+/// One connection and how it was made, for what happens once. Unlike a pool it says why there is none, and it waits for a server that is
 /// about to be there: its name may be resolved later than this process starts, or it is being restarted, and its port
 /// is open some time before it lets anybody in.
-pub(crate) async fn connect(config: DatabaseConfig) -> Result<PgConnection, String> {
+pub(crate) async fn connect(config: DatabaseConfig) -> Result<(PgConnection, PgConnectOptions), String> {
     let limit = config.acquire_timeout;
     let options = options(config.url.reveal());
     let until = Instant::now() + limit;
     loop {
         match timeout_at(until, options.connect()).await {
             Ok(Err(error)) if may_pass(&error) && Instant::now() + AGAIN < until => sleep(AGAIN).await,
-            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Ok(connection)) => return Ok((connection, options)),
+            Ok(Err(error)) if session::refuses_settings(&error) => {
+                let why = format!("{} ({})", session::POOLED, Reason(&error));
+                return Err(format!("cannot connect to the database: {why}. {}", session::UNPOOLED));
+            }
             Ok(Err(error)) => return Err(format!("cannot connect to the database: {}", Reason(&error))),
             Err(_) => return Err(format!("cannot connect to the database: no answer within {limit:?}")),
         }

@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::App,
-    database::Database,
+    database::{Database, DatabaseError, session},
     migrate, openapi,
     problem::{Kind, Problem},
 };
@@ -108,12 +108,18 @@ async fn ask(database: &Database) -> Result<(), &'static str> {
     let missing = database.run(async |connection| {
         const MISSING: &str = "SELECT count(*) FROM unnest($1) AS needed WHERE NOT EXISTS \
              (SELECT FROM _sqlx_migrations WHERE version = needed AND success)";
-        sqlx::query_scalar::<_, i64>(MISSING).bind(migrate::versions()).fetch_one(connection).await
+        if !session::lasts(connection).await? {
+            return Ok(None);
+        }
+        let missing = sqlx::query_scalar::<_, i64>(MISSING).bind(migrate::versions());
+        missing.fetch_one(connection).await.map(Some)
     });
     match missing.await {
-        Ok(0) => Ok(()),
-        Ok(_) => Err(NOT_MIGRATED),
+        Ok(None) => Err(session::POOLED),
+        Ok(Some(0)) => Ok(()),
+        Ok(Some(_)) => Err(NOT_MIGRATED),
         Err(error) if error.is_schema_missing() => Err(NOT_MIGRATED),
+        Err(DatabaseError::Unavailable(reason)) if reason == session::POOLED => Err(session::POOLED),
         Err(error) => {
             tracing::debug!(reason = %error, "not ready");
             Err("the database does not answer")

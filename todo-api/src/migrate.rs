@@ -17,7 +17,7 @@ use sqlx::{
 use crate::{
     Outcome,
     config::DatabaseConfig,
-    database::{self, Reason},
+    database::{self, Reason, session},
 };
 
 use self::failed::Failed;
@@ -33,7 +33,11 @@ const TABLE: &str = "_sqlx_migrations";
 /// is.
 pub(crate) async fn run(config: DatabaseConfig, to: Option<i64>) -> Outcome {
     // Without a statement time-out: migrations take as long as they take.
-    let mut connection = database::connect(config).await?;
+    let (mut connection, options) = database::connect(config).await?;
+    // Without one, the lock below keeps nobody out, and the service that is to come does not work.
+    if !session::proves(&mut connection, &options).await.map_err(|error| asked(&error))? {
+        return Err(format!("cannot migrate: {}. {}", session::POOLED, session::UNPOOLED).into());
+    }
     // Waits for whoever else is migrating. The lock goes with the connection at the latest.
     connection.lock().await.map_err(|error| noted(&error))?;
     connection.ensure_migrations_table(TABLE).await.map_err(|error| noted(&error))?;
@@ -75,7 +79,7 @@ pub(crate) async fn run(config: DatabaseConfig, to: Option<i64>) -> Outcome {
 
 /// Tells of each migration where it stands, and changes nothing. Fails if `run` would refuse to work on that.
 pub(crate) async fn status(config: DatabaseConfig) -> Outcome {
-    let mut connection = database::connect(config).await?;
+    let (mut connection, _) = database::connect(config).await?;
     let migrations = standing(&mut connection)
         .await
         .map_err(|error| format!("cannot read which migrations are in: {}", Reason(&error)))?;

@@ -7,21 +7,25 @@ mod connections;
 mod finding;
 mod schema;
 mod server;
+mod session;
 
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
 use self::finding::{Finding, Trouble};
 use crate::{
     Outcome,
     config::{DatabaseConfig, Reader},
-    database,
+    database::{
+        self,
+        session::{POOLED, UNPOOLED},
+    },
 };
 
 /// What is looked at by way of the database.
-const BEHIND_IT: [&str; 3] = ["schema", "clock", "connections"];
+const BEHIND_IT: [&str; 4] = ["session", "schema", "clock", "connections"];
 
 /// How long all that is asked of the database may take: more than that is wrong, too.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -52,11 +56,12 @@ async fn attached(config: DatabaseConfig) -> Vec<Finding> {
         findings.extend(BEHIND_IT.map(|of| Finding::skipped(of, "the database does not answer")));
         findings
     };
-    let mut connection = match database::connect(config).await {
-        Ok(connection) => connection,
+    let (mut connection, options) = match database::connect(config).await {
+        Ok(connected) => connected,
+        Err(why) if why.contains(POOLED) => return without(POOLED, UNPOOLED),
         Err(why) => return without(&why, server::REACH_IT),
     };
-    match timeout(PATIENCE, through(&mut connection, wanted)).await {
+    match timeout(PATIENCE, through(&mut connection, &options, wanted)).await {
         Ok(findings) => {
             // It has said all that it was asked.
             let _ = timeout(PATIENCE, connection.close()).await;
@@ -66,9 +71,10 @@ async fn attached(config: DatabaseConfig) -> Vec<Finding> {
     }
 }
 
-async fn through(connection: &mut PgConnection, wanted: u32) -> Vec<Finding> {
+async fn through(connection: &mut PgConnection, options: &PgConnectOptions, wanted: u32) -> Vec<Finding> {
     vec![
         Finding::of("database", server::look(connection).await),
+        Finding::of("session", session::look(connection, options).await),
         Finding::of("schema", schema::look(connection).await),
         Finding::of("clock", clock::look(connection).await),
         Finding::of("connections", connections::look(connection, wanted).await),

@@ -11,7 +11,7 @@ use deadpool::managed::{
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Reason;
+use super::{Reason, session};
 
 /// How long an unused connection is kept, and how often to look for such.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
@@ -74,6 +74,9 @@ impl Connections {
     pub(super) async fn acquire(&self) -> Result<Held, String> {
         match timeout(self.acquire_timeout, self.pool.get()).await {
             Ok(Ok(held)) => Ok(held),
+            Ok(Err(PoolError::Backend(error))) if session::refuses_settings(&error) => {
+                Err(session::POOLED.into())
+            }
             Ok(Err(PoolError::Backend(error))) => Err(Reason(&error).to_string()),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("no connection within {:?}", self.acquire_timeout)),

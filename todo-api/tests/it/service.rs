@@ -18,6 +18,7 @@ mod migrations;
 mod observability;
 mod origin;
 mod page;
+mod pooler;
 mod purge;
 mod seed;
 mod shell;

@@ -3,8 +3,10 @@
 
 mod cluster;
 mod connections;
+mod pooler;
 
 pub(crate) use connections::{warning, warning_of_scale};
+pub(crate) use pooler::warnings as warnings_of_poolers;
 
 use std::collections::BTreeMap;
 

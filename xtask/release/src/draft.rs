@@ -75,7 +75,8 @@ impl<'a> Draft<'a> {
     /// What does not keep it from being made, but should be known.
     pub fn warnings(&self) -> Vec<String> {
         let port = self.secrets.as_ref().and_then(|all| provision::note(self.repo, &self.deploy, all));
-        check::warning(&self.service, &self.deploy).into_iter().chain(port).collect()
+        let poolers = check::warnings_of_poolers(&opened(self.repo, self.secrets.as_ref()));
+        check::warning(&self.service, &self.deploy).into_iter().chain(port).chain(poolers).collect()
     }
 
     /// The deploy's newest release, if a new one would be no other: of the same image, config and objects, and signed as

@@ -13,7 +13,10 @@ use sqlx::{Connection, PgConnection};
 use tokio::{process::Child, time::sleep};
 use uuid::Uuid;
 
-use super::{needs::missing, process::PATIENCE};
+use super::{
+    needs::{missing, nobody},
+    process::PATIENCE,
+};
 
 /// How long to wait until it is asked again how it stands.
 const AGAIN: Duration = Duration::from_millis(20);
@@ -188,12 +191,6 @@ impl Drop for TestServer {
         let _ = command.args(["stop", "--silent", "--mode=immediate", "--pgdata"]).arg(self.data()).status();
         let _ = fs::remove_dir_all(&self.folder);
     }
-}
-
-/// The number of the user that every system has for those with no rights.
-fn nobody() -> u32 {
-    let output = Command::new("id").args(["-u", "nobody"]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
 }
 
 fn free_port(address: &str) -> u16 {

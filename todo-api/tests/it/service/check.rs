@@ -38,7 +38,7 @@ async fn where_all_is_well_each_thing_has_a_line() {
     assert!(output.stderr.is_empty());
     let lines = lines(&output);
     let told: Vec<_> = lines.iter().map(|line| line["check"].as_str().unwrap()).collect();
-    assert_eq!(told, ["config", "database", "schema", "clock", "connections"]);
+    assert_eq!(told, ["config", "database", "session", "schema", "clock", "connections"]);
     let message = |check| about(&lines, check)[0]["message"].as_str().unwrap().to_owned();
     assert!(message("database").contains("PostgreSQL 1"), "{lines:?}");
     assert!(message("schema").ends_with("1, 2, 10, 11"), "{lines:?}");
@@ -93,7 +93,7 @@ async fn a_database_that_lets_nobody_in_hides_nothing_else() {
     assert!(wrong[0].1.starts_with("METRICS_PORT") && wrong[1].1.contains("cannot connect"), "{wrong:#?}");
     assert!(wrong[1].2.contains("DATABASE_URL"), "{wrong:#?}");
     let lines = lines(&output);
-    for check in ["schema", "clock", "connections"] {
+    for check in ["session", "schema", "clock", "connections"] {
         assert!(
             about(&lines, check)[0]["message"].as_str().unwrap().starts_with("not looked at"),
             "{lines:#?}"

@@ -2,6 +2,7 @@
 
 pub(crate) mod database;
 pub(crate) mod needs;
+pub(crate) mod pooler;
 pub(crate) mod process;
 pub(crate) mod proxy;
 mod template;

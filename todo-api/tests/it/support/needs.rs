@@ -4,6 +4,7 @@ use std::{
     env,
     fs::OpenOptions,
     io::{self, Write},
+    process::Command,
     thread,
 };
 
@@ -27,4 +28,10 @@ pub(crate) fn missing(what: &str) {
         let list = OpenOptions::new().create(true).append(true).open(list);
         list.and_then(|mut list| writeln!(list, "{test}\t{what}")).unwrap();
     }
+}
+
+/// The number of the user that every system has for those with no rights.
+pub(crate) fn nobody() -> u32 {
+    let output = Command::new("id").args(["-u", "nobody"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
 }

@@ -81,7 +81,7 @@ const fn check(name: &'static str, package: &'static str, ask: Ask) -> Tool {
 }
 
 /// All tools, in the order in which they are told.
-pub(super) const TOOLS: [Tool; 25] = [
+pub(super) const TOOLS: [Tool; 26] = [
     tool("git", Need::Build, Source::Role("base"), Ask::Command(&["git", "--version"])),
     tool("C compiler", Need::Build, Source::Role("base"), Ask::Command(&["cc", "-dumpfullversion"])),
     tool("C library, static", Need::Build, Source::Role("base"), Ask::StaticLibrary),
@@ -99,6 +99,8 @@ pub(super) const TOOLS: [Tool; 25] = [
     check("age", "age", Ask::Command(&["age", "--version"])),
     check("docker-registry", "docker-registry", Ask::Command(&["docker-registry", "--version"])),
     check("htpasswd", "apache2-utils", Ask::Presence(&["htpasswd", "-nbB", "somebody", "password"])),
+    // Not on everybody's PATH.
+    check("pgbouncer", "pgbouncer", Ask::Command(&["/usr/sbin/pgbouncer", "--version"])),
     check("curl", "curl", Ask::Command(&["curl", "--version"])),
     check("zsh", "zsh", Ask::Command(&["zsh", "--version"])),
     check("fish", "fish", Ask::Command(&["fish", "--version"])),
