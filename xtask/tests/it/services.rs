@@ -2,3 +2,4 @@
 
 mod attaching;
 mod own;
+mod shipping;

@@ -81,7 +81,7 @@ const fn check(name: &'static str, package: &'static str, ask: Ask) -> Tool {
 }
 
 /// All tools, in the order in which they are told.
-pub(super) const TOOLS: [Tool; 26] = [
+pub(super) const TOOLS: [Tool; 27] = [
     tool("git", Need::Build, Source::Role("base"), Ask::Command(&["git", "--version"])),
     tool("C compiler", Need::Build, Source::Role("base"), Ask::Command(&["cc", "-dumpfullversion"])),
     tool("C library, static", Need::Build, Source::Role("base"), Ask::StaticLibrary),
@@ -101,6 +101,7 @@ pub(super) const TOOLS: [Tool; 26] = [
     check("htpasswd", "apache2-utils", Ask::Presence(&["htpasswd", "-nbB", "somebody", "password"])),
     // Not on everybody's PATH.
     check("pgbouncer", "pgbouncer", Ask::Command(&["/usr/sbin/pgbouncer", "--version"])),
+    check("rsyslogd", "rsyslog", Ask::Command(&["/usr/sbin/rsyslogd", "-v"])),
     check("curl", "curl", Ask::Command(&["curl", "--version"])),
     check("zsh", "zsh", Ask::Command(&["zsh", "--version"])),
     check("fish", "fish", Ask::Command(&["fish", "--version"])),

@@ -46,6 +46,11 @@ pub(crate) fn registry() -> bool {
         && has("the `htpasswd` command", &["htpasswd", "-nbB", "somebody", "password"])
 }
 
+/// The `rsyslogd` command, which is not on everybody's PATH.
+pub(crate) fn rsyslogd() -> bool {
+    has("the `rsyslogd` command", &["sh", "-c", "PATH=$PATH:/usr/sbin rsyslogd -v"])
+}
+
 /// The `age` command.
 pub(crate) fn age() -> bool {
     has("the `age` command", &["age", "--version"])

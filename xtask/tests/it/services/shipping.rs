@@ -1,0 +1,276 @@
+//! What the log shipper makes of the files that a node keeps: its own configuration, read by an rsyslogd of the test's.
+
+use std::{
+    env, fs,
+    io::Write,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{PATIENCE, needs};
+
+/// A line on a node begins with this, and with its stream and whether it goes on.
+const TIME: &str = "2011-04-06T20:32:17.123456789Z";
+
+/// How long to wait until it is looked again.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// The shipper of one node, with a file as its destination.
+struct Shipper {
+    node: TempDir,
+    child: Child,
+}
+
+impl Shipper {
+    /// As `k8s/logging.yaml` has it, but for what asks the cluster, and for where things are.
+    fn start() -> Self {
+        let node = TempDir::new().unwrap();
+        for folder in ["config", "containers", "pods", "spool"] {
+            fs::create_dir(node.path().join(folder)).unwrap();
+        }
+        let at = |name: &str| node.path().join(name).display().to_string();
+        for (name, text) in config().as_object().unwrap() {
+            let text = text.as_str().unwrap().replace("/etc/logging", &at("config"));
+            let text = text.replace("/var/spool/rsyslog", &at("spool")).replace("sleep 30", "sleep 0.1");
+            let parts = ["module(load=\"mmkubernetes\"", "action(type=\"mmkubernetes\""];
+            let text = parts.iter().fold(text, |text, part| without(&text, part));
+            fs::write(node.path().join("config").join(name), text).unwrap();
+        }
+        let mut command = Command::new("/bin/sh");
+        command.arg(at("config/run")).stdin(Stdio::null());
+        let path = format!("{}:/usr/sbin", env::var("PATH").unwrap_or_default());
+        command.env_clear().env("PATH", path).envs([
+            ("SHIP_CONFIG", at("config/file.conf")),
+            ("SHIP_FROM", at("containers/*_todo_*.log")),
+            ("SHIP_PATH", at("shipped")),
+        ]);
+        Self { child: command.spawn().unwrap(), node }
+    }
+
+    /// The file in which the node keeps what a pod writes, as the kubelet lays it out.
+    fn pod(&self, name: &str) -> PathBuf {
+        let folder = self.node.path().join(format!("pods/todo_{name}_uid/web"));
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("0.log");
+        fs::write(&file, "").unwrap();
+        symlink(&file, self.link(name)).unwrap();
+        file
+    }
+
+    fn remove(&self, name: &str) {
+        fs::remove_file(self.link(name)).unwrap();
+        fs::remove_dir_all(self.node.path().join(format!("pods/todo_{name}_uid"))).unwrap();
+    }
+
+    fn link(&self, name: &str) -> PathBuf {
+        self.node.path().join(format!("containers/{name}_todo_web-{}.log", "0".repeat(64)))
+    }
+
+    /// What is brought, once there is so much.
+    #[track_caller]
+    fn brings(&self, count: usize) -> Vec<Value> {
+        let shipped = self.node.path().join("shipped");
+        until(|| {
+            let brought = fs::read(&shipped).unwrap_or_default();
+            let brought = String::from_utf8_lossy(&brought);
+            let lines = brought.matches('\n').count();
+            if lines >= count { Ok(()) } else { Err(format!("{lines} of {count} have come: {brought}")) }
+        });
+        let text = String::from_utf8(fs::read(&shipped).unwrap()).unwrap();
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+
+    /// Files that are open and deleted.
+    fn deleted(&self) -> usize {
+        let id = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        let open =
+            children.split_whitespace().filter_map(|child| fs::read_dir(format!("/proc/{child}/fd")).ok());
+        let links = open.flatten().flatten().filter_map(|file| fs::read_link(file.path()).ok());
+        links.filter(|link| link.to_string_lossy().ends_with("(deleted)")).count()
+    }
+}
+
+impl Drop for Shipper {
+    fn drop(&mut self) {
+        let id = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
+        let _ = kill_process(id, Signal::TERM);
+        let _ = self.child.wait();
+    }
+}
+
+/// The files of the shipper's ConfigMap.
+fn config() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../k8s/logging.yaml");
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&fs::read_to_string(path).unwrap()).unwrap();
+    objects.iter().find(|object| object["kind"] == "ConfigMap").unwrap()["data"].clone()
+}
+
+/// A text without the statement that begins like this.
+fn without(text: &str, statement: &str) -> String {
+    match text.split_once(statement) {
+        Some((before, after)) => format!("{before}{}", after.split_once(")\n").unwrap().1),
+        None => text.to_owned(),
+    }
+}
+
+/// Waits until this is so; nobody announces it.
+#[track_caller]
+fn until(mut so: impl FnMut() -> Result<(), String>) {
+    let began = Instant::now();
+    while let Err(why) = so() {
+        assert!(began.elapsed() < PATIENCE, "{why}");
+        pause();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "what another program has open or written is told by nobody")]
+fn pause() {
+    thread::sleep(AGAIN);
+}
+
+/// Parts of lines, as a node keeps them.
+fn write(file: &Path, parts: &[(&str, &[u8])]) {
+    let mut file = fs::OpenOptions::new().append(true).open(file).unwrap();
+    for (tag, text) in parts {
+        file.write_all(&[format!("{TIME} {tag} ").as_bytes(), text, b"\n"].concat()).unwrap();
+    }
+}
+
+#[test]
+fn whatever_is_written_a_line_is_one_valid_document() {
+    if !needs::rsyslogd() {
+        return;
+    }
+    let shipper = Shipper::start();
+    let file = shipper.pod("web-1");
+    let json: &[&str] = &[
+        r#"{"a":1}"#,
+        r#"{ "a": [1, {"b": null, "c": []}], "t": true, "f": false, "o": {} }"#,
+        r#"{"n":[-0.5e+10,12345678901234567890,1.50],"u":"\u0000 \ud83d\ude00 é€😀 \"/\\"}"#,
+        "{}",
+    ];
+    let text: &[&str] = &[
+        "",
+        "plain",
+        "a \"quoted\" \\ one\t",
+        "{ not JSON",
+        r#"{"a":1"#,
+        r#"{"a":1} x"#,
+        r#"{"a":1} {"b":2}"#,
+        r#"{"a":1},"b":2"#,
+        r#"{"a":1,}"#,
+        r#"{"a":[1,]}"#,
+        r#"{"a":[,1]}"#,
+        "{'a':1}",
+        r#"{"a":NaN}"#,
+        r#"{"a":TRUE}"#,
+        r#"{/* c */"a":1}"#,
+        r#"{"a":01}"#,
+        r#"{"a":"\x"}"#,
+        r#"{"a" 1}"#,
+        "[1,2]",
+        "1",
+    ];
+    for line in json.iter().chain(text) {
+        write(&file, &[("stdout F", line.as_bytes())]);
+    }
+    write(
+        &file,
+        &[
+            ("stderr F", b"bad \xff\xfe"),
+            ("stdout F", b"{\"a\":\"\xc3\"}"),
+            ("stdout F", b"{\"a\":\"\x01\"}"),
+        ],
+    );
+
+    let brought = shipper.brings(json.len() + text.len() + 3);
+    let mut wanted: Vec<Value> = json.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    wanted.extend(text.iter().map(|line| json!(line)));
+    wanted.extend([json!("bad ??"), json!({ "a": "?" }), json!("{\"a\":\"\u{1}\"}")]);
+    let lines: Vec<Value> = brought.iter().map(|document| document["line"].clone()).collect();
+    assert_eq!(lines, wanted);
+    let heads: Vec<_> = brought.iter().map(|document| (&document["time"], &document["stream"])).collect();
+    assert_eq!(heads[0], (&json!(TIME), &json!("stdout")));
+    assert_eq!(heads[json.len() + text.len()], (&json!(TIME), &json!("stderr")));
+}
+
+#[test]
+fn the_parts_of_a_long_line_are_joined() {
+    if !needs::rsyslogd() {
+        return;
+    }
+    let shipper = Shipper::start();
+    let file = shipper.pod("web-1");
+    // A part ends wherever it is full, in the middle of a character, too.
+    let long = json!({ "text": "€".repeat(9_000), "more": "x".repeat(900_000) });
+    let text = long.to_string();
+    let mut parts: Vec<(&str, &[u8])> =
+        text.as_bytes().chunks(16_385).map(|part| ("stdout P", part)).collect();
+    parts.last_mut().unwrap().0 = "stdout F";
+    assert!(parts.iter().any(|(_, part)| str::from_utf8(part).is_err()));
+    write(&file, &parts);
+    write(
+        &file,
+        &[("stdout P", b"{\"b\":"), ("stderr F", b"other"), ("stdout F", b"1}"), ("stdout F", b"{\"b\":1}")],
+    );
+
+    let lines: Vec<Value> = shipper.brings(5).iter().map(|document| document["line"].clone()).collect();
+    assert_eq!(lines[0], long);
+    assert_eq!(
+        lines[1..],
+        [json!("{\"b\":"), json!("other"), json!("1}"), json!({ "b": 1 })],
+        "nothing is mixed"
+    );
+
+    // Longer than rsyslogd takes: it is cut, and all of it comes.
+    let huge = "y".repeat(1_200_000);
+    let mut parts: Vec<(&str, &[u8])> =
+        huge.as_bytes().chunks(16_384).map(|part| ("stdout P", part)).collect();
+    parts.last_mut().unwrap().0 = "stdout F";
+    write(&file, &parts);
+    write(&file, &[("stdout F", b"last")]);
+    let mut brought = shipper.brings(7);
+    while brought.last().unwrap()["line"] != "last" {
+        brought = shipper.brings(brought.len() + 1);
+    }
+    let of_huge = &brought[5..brought.len() - 1];
+    let length: usize = of_huge.iter().map(|document| document["line"].as_str().unwrap().len()).sum();
+    assert!(length >= huge.len(), "{length}");
+    assert!(of_huge.iter().all(|document| document["time"].as_str().unwrap().starts_with("20")));
+}
+
+#[test]
+fn nothing_that_was_deleted_stays_open_and_no_line_is_lost_or_doubled_by_that() {
+    if !needs::rsyslogd() {
+        return;
+    }
+    let shipper = Shipper::start();
+    let kept = shipper.pod("web-kept");
+    for number in 0..12 {
+        let name = format!("web-{number}");
+        let file = shipper.pod(&name);
+        write(&file, &[("stdout F", format!("{{\"of\":\"{name}\"}}").as_bytes())]);
+        write(&kept, &[("stdout F", format!("{{\"kept\":{number}}}").as_bytes())]);
+        shipper.brings(2 * (number + 1));
+        shipper.remove(&name);
+    }
+    until(|| match shipper.deleted() {
+        0 => Ok(()),
+        count => Err(format!("{count} deleted files are open")),
+    });
+    write(&kept, &[("stdout F", b"{\"kept\":12}")]);
+    let brought = shipper.brings(25);
+    let kept: Vec<&Value> =
+        brought.iter().map(|document| &document["line"]["kept"]).filter(|number| !number.is_null()).collect();
+    assert_eq!(kept, (0..13).map(Value::from).collect::<Vec<_>>().iter().collect::<Vec<_>>());
+    assert_eq!(brought.len(), 25, "each once");
+}
