@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// The longest duration taken: whatever is longer is a mistake, and a sum of such durations cannot overflow.
 const LONGEST: Duration = Duration::from_hours(24);
+/// The same as people write it.
+pub(super) const LONGEST_WORD: &str = "1440m";
 
 /// Reads a whole number followed by `ms`, `s` or `m`.
 pub(super) fn parse(text: &str) -> Option<Duration> {
@@ -28,6 +30,7 @@ mod tests {
     #[test]
     fn only_whole_numbers_with_a_unit_are_durations() {
         assert_eq!(parse("2m"), Some(Duration::from_mins(2)));
+        assert_eq!(parse(LONGEST_WORD), Some(LONGEST));
         assert_eq!(parse("0s"), Some(Duration::ZERO));
         for text in [
             "",

@@ -42,29 +42,23 @@ pub(crate) trait Kind {
     fn parse(&self, text: &str) -> Option<Self::Value>;
 
     fn shape(&self) -> Shape;
+
+    /// The variables that must be set if one of this kind is.
+    fn needs(&self) -> &'static [&'static str] {
+        &[]
+    }
 }
 
 /// A kind as the outside sees it: part of what `describe` prints, and what a mistake is told to have been expected.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum Shape {
-    Url {
-        #[serde(skip)]
-        expected: &'static str,
-    },
-    Integer {
-        min: u32,
-        max: u32,
-    },
+    Url { pattern: &'static str, expected: &'static str },
+    Integer { min: u32, max: u32 },
     Address,
-    Choice {
-        choices: Vec<&'static str>,
-    },
-    Duration,
-    String {
-        #[serde(skip)]
-        expected: &'static str,
-    },
+    Choice { choices: Vec<&'static str> },
+    Duration { max: &'static str },
+    String { pattern: &'static str, expected: &'static str },
 }
 
 /// A variable of any kind, as `describe` prints it.
@@ -77,6 +71,8 @@ pub(crate) struct Description {
     secret: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     default: Option<&'static str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    needs: &'static [&'static str],
     help: &'static str,
 }
 
@@ -94,7 +90,8 @@ impl<K: Kind + Sync> Described for Variable<K> {
             Need::OptionalSecret => (false, true, None),
             Need::Default(text) => (false, false, Some(text)),
         };
-        Description { name: self.name, shape: self.kind.shape(), required, secret, default, help: self.help }
+        let (shape, needs) = (self.kind.shape(), self.kind.needs());
+        Description { name: self.name, shape, required, secret, default, needs, help: self.help }
     }
 }
 
@@ -104,8 +101,10 @@ impl Display for Shape {
             Self::Integer { min, max } => write!(formatter, "an integer from {min} to {max}"),
             Self::Address => formatter.write_str("an IP address such as 0.0.0.0 or ::1"),
             Self::Choice { choices } => write!(formatter, "one of {}", choices.join(", ")),
-            Self::Duration => formatter.write_str("a duration such as 250ms, 5s or 2m"),
-            Self::Url { expected } | Self::String { expected } => formatter.write_str(expected),
+            Self::Duration { max } => {
+                write!(formatter, "a duration such as 250ms, 5s or 2m, of at most {max}")
+            }
+            Self::Url { expected, .. } | Self::String { expected, .. } => formatter.write_str(expected),
         }
     }
 }
@@ -122,7 +121,10 @@ impl Kind for PostgresUrl {
     }
 
     fn shape(&self) -> Shape {
-        Shape::Url { expected: "a URL such as postgres://user:password@host:5432/database" }
+        Shape::Url {
+            pattern: "postgres(ql)?://.+",
+            expected: "a URL such as postgres://user:password@host:5432/database",
+        }
     }
 }
 
@@ -193,7 +195,7 @@ impl Kind for Span {
     }
 
     fn shape(&self) -> Shape {
-        Shape::Duration
+        Shape::Duration { max: duration::LONGEST_WORD }
     }
 }
 
@@ -209,7 +211,10 @@ impl Kind for Word {
     }
 
     fn shape(&self) -> Shape {
-        Shape::String { expected: "a word of at most 128 printable ASCII characters" }
+        Shape::String {
+            pattern: "[!-~]{1,128}",
+            expected: "a word of at most 128 printable ASCII characters",
+        }
     }
 }
 
@@ -224,7 +229,10 @@ impl Kind for Origins {
     }
 
     fn shape(&self) -> Shape {
-        Shape::String { expected: "origins such as https://example.org, with commas between them" }
+        Shape::String {
+            pattern: r"\s*https?://[a-z0-9.:\[\]-]+\s*(,\s*https?://[a-z0-9.:\[\]-]+\s*)*",
+            expected: "origins such as https://example.org, with commas between them",
+        }
     }
 }
 
@@ -247,6 +255,7 @@ impl Kind for HostNames {
 
     fn shape(&self) -> Shape {
         Shape::String {
+            pattern: r"\s*(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]*[0-9A-Za-z_-])\s*(,\s*(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]*[0-9A-Za-z_-])\s*)*",
             expected: "host names such as todo.example.org, without ports and with commas between them",
         }
     }
@@ -263,13 +272,20 @@ pub(crate) struct WebhookUrl;
 impl Kind for WebhookUrl {
     type Value = Uri;
 
+    fn needs(&self) -> &'static [&'static str] {
+        &["WEBHOOK_SECRET"]
+    }
+
     fn parse(&self, text: &str) -> Option<Uri> {
         let url: Uri = text.parse().ok()?;
         (matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some()).then_some(url)
     }
 
     fn shape(&self) -> Shape {
-        Shape::Url { expected: "a URL such as https://example.org/webhook" }
+        Shape::Url {
+            pattern: r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,4})?([/?][!$-;=@-Z_a-z~-]*)?",
+            expected: "a URL such as https://example.org/webhook",
+        }
     }
 }
 
@@ -284,6 +300,36 @@ impl Kind for WebhookSecret {
     }
 
     fn shape(&self) -> Shape {
-        Shape::String { expected: "whsec_ and 24 to 64 bytes in base64" }
+        Shape::String {
+            pattern: "whsec_(?:(?:[A-Za-z0-9+/]{4}){8,20}(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?|(?:[A-Za-z0-9+/]{4}){21}(?:[A-Za-z0-9+/][AQgw]==)?)",
+            expected: "whsec_ and 24 to 64 bytes in base64",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{string::string_regex, test_runner::TestRunner};
+
+    use super::*;
+
+    /// What the description promises, the process takes.
+    fn takes_what_it_describes<K: Kind>(kind: &K) {
+        let (Shape::String { pattern, .. } | Shape::Url { pattern, .. }) = kind.shape() else { panic!() };
+        let texts = string_regex(pattern).unwrap();
+        let takes = |text: String| {
+            assert!(kind.parse(&text).is_some(), "{text:?} fits {pattern}");
+            Ok(())
+        };
+        TestRunner::default().run(&texts, takes).unwrap();
+    }
+
+    #[test]
+    fn whatever_fits_the_described_form_is_taken() {
+        takes_what_it_describes(&Word);
+        takes_what_it_describes(&Origins);
+        takes_what_it_describes(&HostNames);
+        takes_what_it_describes(&WebhookUrl);
+        takes_what_it_describes(&WebhookSecret);
     }
 }

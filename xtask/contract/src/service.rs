@@ -74,6 +74,9 @@ pub struct Variable {
     /// The value that the service uses if it is not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
+    /// The variables that must be set if this one is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
     /// One line of help.
     pub help: String,
     /// Which values it takes.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 /// The kinds of values, as `describe` writes them.
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Value {
     /// Any text that is not empty.
-    String,
+    String(Form),
     /// A whole number within bounds, both included.
     Integer {
         /// The least.
@@ -23,11 +24,26 @@ pub enum Value {
         choices: Vec<String>,
     },
     /// A whole number with a unit: `250ms`, `5s`, `2m`.
-    Duration,
+    Duration {
+        /// The longest, in the same form.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max: Option<String>,
+    },
     /// An IP address.
     Address,
     /// `scheme://…`.
-    Url,
+    Url(Form),
+}
+
+/// What else is asked of a text.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Form {
+    /// A regular expression for the whole of it, in the syntax of the `regex` crate (no look-around): lengths, lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// What it must be, in words that follow "must be".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
 }
 
 impl Value {
@@ -35,34 +51,61 @@ impl Value {
     /// could be a secret.
     pub fn check(&self, text: &str) -> Result<(), String> {
         let fits = match self {
-            Self::String => !text.is_empty(),
+            Self::String(form) => !text.is_empty() && form.fits(text)?,
             Self::Integer { min, max } => {
-                text.parse().is_ok_and(|number: i64| (*min..=*max).contains(&number))
+                let digits = text.strip_prefix('-').unwrap_or(text);
+                digits.bytes().all(|byte| byte.is_ascii_digit())
+                    && text.parse().is_ok_and(|number: i64| (*min..=*max).contains(&number))
             }
             Self::Choice { choices } => choices.iter().any(|choice| choice == text),
-            Self::Duration => is_duration(text),
+            Self::Duration { max } => {
+                let max = max.as_deref().and_then(milliseconds).unwrap_or(u64::MAX);
+                milliseconds(text).is_some_and(|length| length <= max)
+            }
             Self::Address => text.parse::<IpAddr>().is_ok(),
-            Self::Url => is_url(text),
+            Self::Url(form) => is_url(text) && form.fits(text)?,
         };
         if fits { Ok(()) } else { Err(self.expected()) }
     }
 
     fn expected(&self) -> String {
         match self {
-            Self::String => "a text that is not empty".into(),
+            Self::String(Form { expected: Some(words), .. })
+            | Self::Url(Form { expected: Some(words), .. }) => words.clone(),
+            Self::String(_) => "a text that is not empty".into(),
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Choice { choices } => format!("one of {}", choices.join(", ")),
-            Self::Duration => "a duration such as 250ms, 5s or 2m".into(),
+            Self::Duration { max: None } => "a duration such as 250ms, 5s or 2m".into(),
+            Self::Duration { max: Some(max) } => {
+                format!("a duration such as 250ms, 5s or 2m, of at most {max}")
+            }
             Self::Address => "an IP address".into(),
-            Self::Url => "a URL".into(),
+            Self::Url(_) => "a URL".into(),
         }
     }
 }
 
-fn is_duration(text: &str) -> bool {
+impl Form {
+    fn fits(&self, text: &str) -> Result<bool, String> {
+        let Some(pattern) = &self.pattern else { return Ok(true) };
+        let whole = Regex::new(&format!(r"\A(?:{pattern})\z"));
+        whole.map(|whole| whole.is_match(text)).map_err(|_| {
+            format!("of the form {pattern}, which the image asks for but is no regular expression")
+        })
+    }
+}
+
+/// The length of a duration.
+fn milliseconds(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    matches!(unit, "ms" | "s" | "m") && number.parse::<u32>().is_ok()
+    let unit = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 fn is_url(text: &str) -> bool {
@@ -81,14 +124,26 @@ mod tests {
     #[test]
     fn each_kind_takes_its_values_and_refuses_others() {
         let choice = Value::Choice { choices: vec!["info".into(), "debug".into()] };
-        let cases: [(Value, &[&str], &[&str]); 6] = [
-            (Value::String, &["x", " "], &[""]),
-            (Value::Integer { min: 0, max: 65535 }, &["0", "65535"], &["", "-1", "65536", "1.5", "0x10"]),
+        let form = |pattern: &str| Form { pattern: Some(pattern.into()), expected: Some("a list".into()) };
+        let cases: [(Value, &[&str], &[&str]); 9] = [
+            (Value::String(Form::default()), &["x", " "], &[""]),
+            (Value::String(form("[a-z]{2,3}|x*")), &["ab", "abc", "xxxx"], &["", "a", "abcd", "ab\n", "a b"]),
+            (Value::String(form("a,b|c")), &["a,b", "c"], &["a,c", "a,b,c"]),
+            (
+                Value::Integer { min: -1, max: 65535 },
+                &["0", "65535", "-1"],
+                &["", "-2", "65536", "1.5", "0x10", "+1"],
+            ),
             (choice, &["info", "debug"], &["", "INFO", "warn"]),
-            (Value::Duration, &["0s", "250ms", "2m"], &["", "5", "s", "-1s", "1.5s", "5 s", "1h"]),
+            (
+                Value::Duration { max: None },
+                &["0s", "250ms", "2m"],
+                &["", "5", "s", "-1s", "1.5s", "5 s", "1h", "99999999999999999999m"],
+            ),
+            (Value::Duration { max: Some("2m".into()) }, &["2m", "120s"], &["3m", "120001ms"]),
             (Value::Address, &["0.0.0.0", "::1"], &["", "localhost", "127.0.0.1:80"]),
             (
-                Value::Url,
+                Value::Url(Form::default()),
                 &["postgres://u:p@h:1/d", "https://x"],
                 &["", "postgres", "://x", "a b://c", "x://"],
             ),
@@ -101,5 +156,21 @@ mod tests {
                 assert!(value.check(text).is_err(), "{value:?} took {text:?}");
             }
         }
+    }
+    #[test]
+    fn a_form_is_told_in_its_own_words_and_one_that_is_none_is_named() {
+        let form = Form { pattern: Some("https://.*".into()), expected: Some("an address of https".into()) };
+        assert_eq!(Value::Url(form).check("http://x"), Err("an address of https".into()));
+        let broken = Value::String(Form { pattern: Some("(".into()), expected: None });
+        assert!(broken.check("x").unwrap_err().contains("no regular expression"));
+    }
+
+    #[test]
+    fn a_description_without_forms_is_read_as_before() {
+        let value: Value = serde_json::from_str(r#"{"type": "string"}"#).unwrap();
+        assert_eq!(value, Value::String(Form::default()));
+        assert_eq!(serde_json::to_string(&value).unwrap(), r#"{"type":"string"}"#);
+        let value: Value = serde_json::from_str(r#"{"type": "duration"}"#).unwrap();
+        assert_eq!(serde_json::to_string(&value).unwrap(), r#"{"type":"duration"}"#);
     }
 }

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod connections;
+mod limits;
 mod pooler;
 
 pub(crate) use connections::{warning, warning_of_scale};
@@ -24,6 +25,7 @@ pub(crate) fn problems(service: &Service, deploy: &Deploy, sealed: &Sealed) -> V
     let mut problems = Vec::new();
     for variable in &service.variables {
         problems.extend(variable_problem(variable, deploy, sealed));
+        problems.extend(missing_beside(variable, deploy, sealed));
     }
     for name in deploy.config.keys().map(String::as_str).chain(sealed.keys().copied()) {
         if name == RELEASE_ID {
@@ -41,8 +43,16 @@ pub(crate) fn problems(service: &Service, deploy: &Deploy, sealed: &Sealed) -> V
                 .push(format!("scale.{name} is no process type of the service{}", did_you_mean(name, known)));
         }
     }
+    problems.extend(limits::problems(deploy, sealed));
     problems.extend(cluster::problems(service, deploy, sealed));
     problems
+}
+
+/// The variables without which this one, which is set, may not be.
+fn missing_beside(variable: &Variable, deploy: &Deploy, sealed: &Sealed) -> Vec<String> {
+    let is_set = |name: &str| deploy.config.contains_key(name) || sealed.contains_key(name);
+    let missing = variable.needs.iter().filter(|other| is_set(&variable.name) && !is_set(other));
+    missing.map(|other| format!("{other} is missing: {} is set, which needs it", variable.name)).collect()
 }
 
 pub(crate) fn release_id_is_not_for_config() -> String {
@@ -144,6 +154,22 @@ mod tests {
         };
         assert_eq!(check(Some("canary")), ["DATABASE_URL must be a URL"]);
         assert_eq!((check(Some("postgres://u:p@h/d")), check(None)), (vec![], vec![]));
+    }
+
+    #[test]
+    fn what_one_variable_needs_beside_it_is_asked_for() {
+        let mut service = service();
+        service.variables[1].needs = vec!["URL".into(), "DATABASE_URL".into()];
+        let check = |config: &str| {
+            let deploy = format!(r#"{{"schema": 1, "target": {{"kind": "local"}}, "config": {config}}}"#);
+            let sealed = Sealed::from([("DATABASE_URL", None)]);
+            problems(&service, &serde_json::from_str(&deploy).unwrap(), &sealed)
+        };
+        assert_eq!(check(r#"{"PORT": 1}"#), [""; 0]);
+        assert_eq!(
+            check(r#"{"PORT": 1, "LOG_LEVEL": "info"}"#),
+            ["URL is missing: LOG_LEVEL is set, which needs it"]
+        );
     }
 
     #[test]

@@ -36,8 +36,12 @@ pub(super) fn problems(service: &Service, deploy: &Deploy, sealed: &Sealed) -> V
 }
 
 fn target(target: &Target) -> Vec<String> {
-    let Target::Kubernetes { context, registry, url, pull_secret, plain_http, .. } = target else {
-        return Vec::new();
+    let (context, registry, url, pull_secret, plain_http) = match target {
+        Target::Local {} => return Vec::new(),
+        Target::Kind { port, .. } => return node_port(*port).into_iter().collect(),
+        Target::Kubernetes { context, registry, url, pull_secret, plain_http, .. } => {
+            (context, registry, url, pull_secret, plain_http)
+        }
     };
     let mut problems = Vec::new();
     if context.trim().is_empty() {
@@ -60,6 +64,14 @@ fn target(target: &Target) -> Vec<String> {
         problems.push("target.url must begin with https:// or http:// and a host".to_owned());
     }
     problems
+}
+
+/// Why a cluster gives this port to no Service (its `--service-node-port-range`, as kind leaves it).
+fn node_port(port: u16) -> Option<String> {
+    let ports = 30_000..=32_767;
+    (!ports.contains(&port)).then(|| {
+        format!("target.port is {port}: a cluster gives ports from {} to {}", ports.start(), ports.end())
+    })
 }
 
 /// Whether a host is one of those that are kept for examples (RFC 2606).
@@ -232,6 +244,16 @@ mod tests {
         for part in ["target.plain_http", "target.pull_secret", "target.url"] {
             assert!(told.contains(part), "{part}: {told}");
         }
+    }
+
+    #[test]
+    fn a_port_that_a_cluster_does_not_give_is_refused() {
+        let told = |port: u16| {
+            check(json!({ "target": { "kind": "kind", "cluster": "c", "namespace": "n", "port": port } }))
+        };
+        assert_eq!((told(30_000), told(32_767)), (vec![], vec![]));
+        assert_eq!(told(33_080), ["target.port is 33080: a cluster gives ports from 30000 to 32767"]);
+        assert_eq!(told(80).len(), 1);
     }
 
     #[test]

@@ -131,6 +131,36 @@ fn what_the_newest_build_would_refuse_is_noted_but_set() {
 }
 
 #[test]
+fn what_the_processes_or_the_machine_would_refuse_is_not_released() {
+    let checkout = Checkout::with_image();
+    let seal = |name: &str, value: &str| {
+        checkout.xtask(["config", "set", "--secret", name]).input(value).run().done();
+    };
+    let refused = |words: &str| {
+        let told = checkout.xtask(["release", "--env", "local"]).run().refused(words).stderr;
+        assert!(!told.contains("canary"), "{told}");
+    };
+    for (name, value, words) in [
+        ("CORS_ORIGINS", "https://canary$(PORT).example", "CORS_ORIGINS must be origins such as"),
+        ("CORS_ORIGINS", "https://canary.example/", "CORS_ORIGINS must be origins such as"),
+        ("ALLOWED_HOSTS", "canary.example:80", "ALLOWED_HOSTS must be host names"),
+        ("DRAIN_DELAY", "1441m", "DRAIN_DELAY must be a duration such as 250ms, 5s or 2m, of at most 1440m"),
+        ("DATABASE_MAX_CONNECTIONS", "+5", "DATABASE_MAX_CONNECTIONS must be a whole number"),
+        ("CORS_ORIGINS", &"canary".repeat(30_000), "CORS_ORIGINS has 180000 bytes"),
+    ] {
+        checkout.configure("local", name, value);
+        refused(words);
+        checkout.xtask(["config", "unset", name]).run().done();
+    }
+    seal("WEBHOOK_URL", "https://canary.example/hook");
+    refused("WEBHOOK_SECRET is missing: WEBHOOK_URL is set, which needs it");
+    seal("WEBHOOK_SECRET", "whsec_canary");
+    refused("WEBHOOK_SECRET must be whsec_ and 24 to 64 bytes in base64");
+    seal("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    checkout.xtask(["release", "--env", "local"]).run().done();
+}
+
+#[test]
 fn one_that_is_refused_keeps_all_from_being_set_or_unset() {
     let checkout = Checkout::with_release();
     let before = text(&checkout, FILE);
