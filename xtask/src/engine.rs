@@ -3,7 +3,7 @@
 
 mod host;
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, path::Path, time::Duration};
 
 use bollard::{
     API_DEFAULT_VERSION, Docker, body_full,
@@ -15,7 +15,7 @@ use bollard::{
 use futures_util::{StreamExt, TryStreamExt};
 use host::Host;
 use tokio::io::AsyncWriteExt;
-use xtask_contract::{Context, Error, Result};
+use xtask_contract::{Context, Error, Result, tool};
 use xtask_run::{ExecOutput, Node, Nodes};
 
 /// How long an engine may take to say that it is there.
@@ -33,9 +33,8 @@ impl Engine {
         let doing = "looking for the Docker Engine";
         let host = Host::of_this_machine(doing)?;
         let refused = |why: String| {
-            Error::refused(doing, format!("at {}, by {}: {why}", host.address, host.named_by)).next(
-                "start it (`systemctl start docker`), or install it; you may have to be in the group `docker`",
-            )
+            let next = next(&host, &why);
+            Error::refused(doing, format!("at {}, by {}: {why}", host.address, host.named_by)).next(next)
         };
         let socket = host.address.trim_start_matches("unix://");
         let docker = Docker::connect_with_unix(socket, ANSWER, API_DEFAULT_VERSION);
@@ -95,6 +94,21 @@ impl Engine {
         let ((), output) = tokio::try_join!(feed, read)?;
         let code = docker.inspect_exec(&exec.id).await.doing(doing)?.exit_code.unwrap_or(-1);
         Ok(ExecOutput { code, output })
+    }
+}
+
+/// What to do about an engine that does not answer, for this reason.
+fn next(host: &Host, why: &str) -> String {
+    const PLACES: [&str; 3] = ["/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd"];
+    let installed = PLACES.iter().any(|place| Path::new(place).exists());
+    match tool::install("dockerd").filter(|_| !installed) {
+        Some(install) => install,
+        None if why.to_lowercase().contains("permission denied") => {
+            "`sudo usermod --append --groups docker $USER` lets you speak to it, once you have logged in anew"
+                .to_owned()
+        }
+        None if host.is_usual() => "`sudo systemctl start docker` starts it".to_owned(),
+        None => format!("start that engine, or correct {}", host.named_by),
     }
 }
 

@@ -3,7 +3,10 @@
 
 use std::{fmt::Display, fs, path::PathBuf};
 
-use xtask_contract::{Callee, Digest, Error, Repo, Result, command};
+use xtask_contract::{
+    Callee, Digest, Error, Repo, Result,
+    command::{self, Failure},
+};
 
 /// The programs and libraries that a build uses.
 #[derive(Debug)]
@@ -87,7 +90,7 @@ fn rustc(repo: &Repo, chooser: Chooser, args: &[&str]) -> Result<String> {
         rustc.env_remove(RUSTUP_TOOLCHAIN);
     }
     command::read(rustc.args(args).current_dir(repo.root())).map_err(|failure| {
-        missing("the Rust compiler", failure.why(), "install Rust with rustup: https://rustup.rs")
+        lacking("the Rust compiler", failure, "install Rust with rustup: https://rustup.rs")
     })
 }
 
@@ -108,7 +111,7 @@ impl CToolchain {
         let says = |program: &str, arg: &str| {
             let said = command::read(Callee::Compiler.command(program).arg(arg).current_dir(repo.root()));
             let hint = "install a C compiler: `apt-get install gcc libc6-dev`, or your system's like";
-            said.map_err(|failure| missing(&format!("`{program}`"), failure.why(), hint))
+            said.map_err(|failure| lacking(&format!("`{program}`"), failure, hint))
         };
         let version = |program: &str| -> Result<String> {
             Ok(says(program, "--version")?.lines().next().unwrap_or_default().to_owned())
@@ -119,6 +122,14 @@ impl CToolchain {
             missing("the static C library, libc.a", error, "install it: `apt-get install libc6-dev`")
         })?;
         Ok(Self { cc, ld, libc: CLibrary { digest: Digest::of(libc), path } })
+    }
+}
+
+/// A program that is not there is brought by the command that is known for it.
+fn lacking(what: &str, failure: Failure, hint: &str) -> Error {
+    match failure {
+        Failure::Missing { .. } => failure.error(format!("looking for {what}")),
+        failure => missing(what, failure.why(), hint),
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     process::{Command, ExitStatus, Output},
 };
 
-use crate::Error;
+use crate::{Error, tool};
 
 /// Why a program did not do what it was called for.
 #[derive(Debug)]
@@ -74,11 +74,13 @@ impl Failure {
 
     /// The error of whoever called the program.
     pub fn error(self, doing: impl Into<String>) -> Error {
-        let error = Error::failed(doing, self.why());
-        match self {
-            Self::Ended { next: Some(next), .. } => error.next(next),
-            _ => error,
-        }
+        let why = self.why();
+        let next = match self {
+            Self::Missing { program } => tool::install(&program),
+            Self::Ended { next, .. } => next,
+            Self::NotStarted(_) => None,
+        };
+        Error { next, ..Error::failed(doing, why) }
     }
 }
 
@@ -153,5 +155,12 @@ mod tests {
     fn who_is_not_there_is_named() {
         let missing = run(&mut Command::new("no-such-program")).unwrap_err().error("calling it");
         assert_eq!(missing.why, ["there is no command `no-such-program` on this machine"]);
+        assert_eq!(missing.next, None);
+        let missing = Failure::Missing { program: "kind".into() }.error("making a cluster");
+        assert_eq!(
+            missing.to_string(),
+            "making a cluster: there is no command `kind` on this machine\n  next: `cargo xtask setup --tags kind` \
+             installs it"
+        );
     }
 }

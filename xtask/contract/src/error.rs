@@ -57,6 +57,26 @@ impl Error {
         Self { exit: Exit::Refused, doing: doing.into(), why, next: None, cause: None }
     }
 
+    /// Refuses something for all that keeps it from being done, if anything does; nothing of it was done yet. What is
+    /// only one thing is told in its own words.
+    pub fn together(doing: impl Into<String>, mut errors: Vec<Self>) -> Result<()> {
+        if errors.len() < 2 {
+            return errors.pop().map_or(Ok(()), |error| Err(Self { exit: Exit::Refused, ..error }));
+        }
+        let why = errors.iter().map(|Self { doing, why, .. }| format!("{doing}: {}", why.join("; ")));
+        let mut all = Self::refused_for(doing, why.collect());
+        let mut steps: Vec<String> = Vec::new();
+        for next in errors.into_iter().filter_map(|error| error.next) {
+            if !steps.contains(&next) {
+                steps.push(next);
+            }
+        }
+        if !steps.is_empty() {
+            all.next = Some(steps.join("; "));
+        }
+        Err(all)
+    }
+
     /// Adds what to do next.
     #[must_use]
     pub fn next(mut self, next: impl Into<String>) -> Self {
@@ -119,6 +139,20 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_that_is_in_the_way_is_told_together() {
+        let error =
+            |what: &str| Error::refused(format!("looking for {what}"), "it is missing").next("install it");
+        assert!(Error::together("running dev", Vec::new()).is_ok());
+        let told = |errors| Error::together("running dev", errors).unwrap_err().to_string();
+        assert_eq!(told(vec![error("kind")]), "looking for kind: it is missing\n  next: install it");
+        assert_eq!(
+            told(vec![error("kind"), error("docker")]),
+            "running dev: 2 problems\n  - looking for kind: it is missing\n  - looking for docker: it is missing\n  next: \
+             install it"
+        );
+    }
 
     #[test]
     fn one_reason_stands_on_the_line_and_several_below_it() {

@@ -58,10 +58,7 @@ impl Failure {
     /// The error of what was being done.
     pub fn doing(self, doing: impl Into<String>) -> Error {
         let next = match &self.0 {
-            command::Failure::Missing { .. } => {
-                Some("install git: `apt-get install git`, or your system's like")
-            }
-            command::Failure::NotStarted(_) => None,
+            command::Failure::Missing { .. } | command::Failure::NotStarted(_) => None,
             command::Failure::Ended { .. } => Some(
                 "build from a git checkout that git trusts: an image names the commit that it was built from",
             ),

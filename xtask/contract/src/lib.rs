@@ -46,6 +46,7 @@ pub mod target;
 #[cfg(test)]
 mod test_ledger;
 mod toml_error;
+pub mod tool;
 pub mod value;
 pub mod vouched;
 pub mod witness;

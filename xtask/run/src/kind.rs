@@ -10,12 +10,15 @@ pub(crate) mod service;
 mod settle;
 mod volumes;
 
+use std::net::Ipv4Addr;
+
 use kube::Client;
-use xtask_contract::{EnvName, ReleaseId, Result};
+use xtask_contract::{EnvName, Error, ReleaseId, Result};
 
 use crate::{
     Job, Ran, http,
     kubernetes::{self, Hosting, Site},
+    ports,
 };
 use cluster::Cluster;
 pub(crate) use cluster::client_at_hand;
@@ -65,16 +68,44 @@ impl<E: Nodes> Hosting for Here<'_, E> {
     }
 }
 
-/// Says what is missing before anything is built for it.
-pub(crate) async fn preflight(cluster: &str, engine: &impl Nodes) -> Result<()> {
-    engine.of_cluster(cluster).await?;
-    cluster::kind(&["version"], None).await.map(drop)
+/// Says what is missing or in the way before anything is built for it.
+pub(crate) async fn preflight(place: &Place<'_>, engine: &impl Nodes) -> Result<()> {
+    let nodes = engine.of_cluster(place.cluster).await;
+    let up = nodes.as_ref().is_ok_and(|nodes| nodes.iter().any(|node| node.running));
+    let hindrances = if up { Vec::new() } else { hindrances(place).await };
+    let errors = nodes.err().into_iter().chain(hindrances).collect();
+    Error::together(running(place), errors)
+}
+
+/// Refuses if there is something without which, or beside which, no cluster can be made.
+async fn can_be_made(place: &Place<'_>) -> Result<()> {
+    Error::together(running(place), hindrances(place).await)
+}
+
+fn running(place: &Place<'_>) -> String {
+    format!("looking for what the kind cluster {} takes", place.cluster)
+}
+
+async fn hindrances(place: &Place<'_>) -> Vec<Error> {
+    let port = ports::free((Ipv4Addr::LOCALHOST, place.port).into()).map_err(|error| {
+        let next = format!(
+            "`ss -ltnp 'sport = :{0}'` shows by whom (a local deploy: `cargo xtask down`); stop that, or set another \
+             target.port",
+            place.port
+        );
+        Error::refused(format!("opening port {} for the cluster", place.port), ports::why(&error)).next(next)
+    });
+    let [kind, docker] = cluster::tools().await;
+    [kind, docker, port].into_iter().filter_map(Result::err).collect()
 }
 
 /// Refuses what could not run now. A cluster that is yet to be made or started has nothing against it.
 pub(crate) async fn could_run(job: &Job<'_>, place: &Place<'_>, engine: &impl Nodes) -> Result<()> {
     let nodes = engine.of_cluster(place.cluster).await?;
-    if nodes.is_empty() || nodes.iter().any(|node| !node.running) {
+    if nodes.is_empty() {
+        return can_be_made(place).await;
+    }
+    if nodes.iter().any(|node| !node.running) {
         return Ok(());
     }
     let client = cluster::client(job.repo, place).await?;

@@ -17,6 +17,7 @@ mod local;
 pub mod logging;
 pub mod logs;
 mod options;
+mod ports;
 mod postgres_url;
 mod process_mark;
 mod proxy;
@@ -158,7 +159,7 @@ pub async fn could_run(
     let wanted = Wanted::check(repo, env, id, &standing::record(repo, env).await)?;
     let job = wanted.job(repo, env, options, &Silent);
     match Reach::of(&wanted.verified.release.target) {
-        None => local::could_run(&job),
+        None => local::could_run(&job).await,
         Some(Reach::Kind(place)) => kind::could_run(&job, &place, nodes).await,
         Some(Reach::Remote(place)) => remote::could_run(&job, &place).await,
     }
@@ -170,7 +171,7 @@ pub async fn preflight(repo: &Repo, env: &EnvName, nodes: &impl Nodes) -> Result
     Vouched::of(repo, env, &standing::record(repo, env).await)?;
     match Reach::of(&deploy.target) {
         None => local::preflight(repo, env, &deploy).await,
-        Some(Reach::Kind(place)) => kind::preflight(place.cluster, nodes).await,
+        Some(Reach::Kind(place)) => kind::preflight(&place, nodes).await,
         Some(Reach::Remote(place)) => remote::preflight(&place).await,
     }
 }

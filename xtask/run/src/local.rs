@@ -29,7 +29,7 @@ use std::{
     cell::OnceCell,
     collections::BTreeMap,
     future,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     time::Duration,
 };
 
@@ -44,7 +44,7 @@ use xtask_contract::{
 };
 
 use crate::{
-    Amount, Formation, IfBusy, Job, Ran, Receipt, Standing, down::Gone, postgres_url::PostgresUrl,
+    Amount, Formation, IfBusy, Job, Ran, Receipt, Standing, down::Gone, ports, postgres_url::PostgresUrl,
     scale::resolve, services::LOOK,
 };
 pub(crate) use admin::admin;
@@ -203,8 +203,19 @@ pub(crate) fn losses(repo: &Repo, env: &EnvName) -> Vec<String> {
 }
 
 /// Refuses what could not run now.
-pub(crate) fn could_run(job: &Job<'_>) -> Result<()> {
-    job.check_history(lock::witness(job.repo, job.env)?.as_ref())
+pub(crate) async fn could_run(job: &Job<'_>) -> Result<()> {
+    job.check_history(lock::witness(job.repo, job.env)?.as_ref())?;
+    if client::state(job.repo, job.env).await?.is_some() {
+        return Ok(()); // it has its ports already, and opens others itself
+    }
+    let release = &job.verified.release;
+    let started = release.processes.values().filter(|process| process.count > 0);
+    for port in started.filter_map(|process| process.port) {
+        let address = SocketAddr::new(formation::address(&release.config), port);
+        ports::free(address).map_err(|error| formation::cannot_listen(job.env, address, &error))?;
+    }
+    let Some(url) = own_url(job)? else { return Ok(()) };
+    service::check_port(job.repo, job.env, url.port)
 }
 
 /// Where a deploy of this machine stands.
@@ -297,15 +308,17 @@ fn own_url(job: &Job<'_>) -> Result<Option<PostgresUrl>> {
 
 /// Says what is missing or in the way before anything is built for it.
 pub(crate) async fn preflight(repo: &Repo, env: &EnvName, deploy: &Deploy) -> Result<()> {
-    if deploy.services.own_postgres().is_some() {
-        postgres_home::newest_programs()?;
+    let own = deploy.services.own_postgres();
+    let mut checks = vec![own.map_or(Ok(()), |_| postgres_home::newest_programs().map(drop))];
+    // One that is up has its ports already, and opens others itself.
+    if client::state(repo, env).await?.is_none() {
+        checks.extend(address(deploy).map(|address| {
+            ports::free(address).map_err(|error| formation::cannot_listen(env, address, &error))
+        }));
+        checks.extend(own.map(|own| service::check_port(repo, env, own.port)));
     }
-    if client::state(repo, env).await?.is_some() {
-        return Ok(()); // it has its port already, and opens another one itself
-    }
-    let taken =
-        address(deploy).and_then(|address| TcpListener::bind(address).err().map(|error| (address, error)));
-    taken.map_or(Ok(()), |(address, error)| Err(formation::cannot_listen(env, address, &error)))
+    let errors = checks.into_iter().filter_map(Result::err).collect();
+    Error::together(format!("looking for what {env} takes"), errors)
 }
 
 /// Where the service is to listen. Which variables are ports is known only once there is an image; this one is so by

@@ -43,6 +43,11 @@ impl Host {
         host.of_this_machine_alone(doing)
     }
 
+    /// Whether it is the engine that a system's own service is.
+    pub(super) fn is_usual(&self) -> bool {
+        self.address == USUAL
+    }
+
     /// What `docker context create` has written. Its folder is named by the digest of the context's name.
     fn of_context(context: &str, folder: &Path, doing: &str) -> Result<Self> {
         let path = folder.join("contexts/meta").join(Digest::of(context).hex()).join("meta.json");

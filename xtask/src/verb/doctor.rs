@@ -98,6 +98,20 @@ mod tests {
     }
 
     #[test]
+    fn who_misses_a_tool_names_the_same_command() {
+        for (name, program) in [
+            ("git", "git"),
+            ("C compiler", "cc"),
+            ("Rust", "rustc"),
+            ("kind", "kind"),
+            ("Docker Engine", "dockerd"),
+        ] {
+            let install = xtask_contract::tool::install(program).unwrap();
+            assert_eq!(install, format!("{} installs it", mend(&[tool(name)]).unwrap()));
+        }
+    }
+
+    #[test]
     fn one_command_of_each_kind_brings_all_that_is_missing() {
         let missing = ["git", "C compiler", "kind", "chromium", "age"].map(tool);
         let told = "`cargo xtask setup --tags base,kind`, then `sudo apt-get install chromium age`";

@@ -4,6 +4,7 @@
 mod bench;
 mod completing;
 mod machine;
+mod tools;
 
 use std::fs;
 

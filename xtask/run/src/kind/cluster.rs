@@ -11,11 +11,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Client, config::Kubeconfig};
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, process::Command, time};
-use xtask_contract::{
-    Callee, Context, Error, Progress, Repo, Result,
-    command::{self, Failure},
-    durable,
-};
+use xtask_contract::{Callee, Context, Error, Progress, Repo, Result, command, durable};
 
 use super::{
     Place, creation,
@@ -51,6 +47,7 @@ impl Cluster {
             nodes.clear();
         }
         if nodes.is_empty() {
+            super::can_be_made(place).await?;
             progress.step(&format!("making the kind cluster {}", place.cluster));
             make(repo, place, &files).await?;
             nodes = engine.of_cluster(place.cluster).await?;
@@ -192,10 +189,19 @@ pub(super) async fn kind(args: &[&str], input: Option<&str>) -> Result<String> {
         }
         child.wait_with_output().await
     };
-    match command::outcome("kind", call.await) {
-        Ok(output) => Ok(String::from_utf8_lossy(&output).into_owned()),
-        Err(missing @ Failure::Missing { .. }) => Err(Error::refused(doing(), missing.why())
-            .next("install it: https://kind.sigs.k8s.io/docs/user/quick-start/#installation")),
-        Err(failure) => Err(failure.error(doing())),
-    }
+    let output = command::outcome("kind", call.await).map_err(|failure| failure.error(doing()))?;
+    Ok(String::from_utf8_lossy(&output).into_owned())
+}
+
+/// Whether the commands are there that it takes to make a cluster: kind calls Docker's.
+pub(super) async fn tools() -> [Result<()>; 2] {
+    let kind = async { kind(&["version"], None).await.map(drop) };
+    let docker = async {
+        let mut docker = Command::from(Callee::Kind.command("docker"));
+        let asked = docker.arg("--version").stdin(Stdio::null()).output().await;
+        let said = command::outcome("docker", asked);
+        said.map(drop).map_err(|failure| failure.error("looking for the command that kind calls"))
+    };
+    let (kind, docker) = tokio::join!(kind, docker);
+    [kind, docker]
 }

@@ -3,6 +3,7 @@
 
 use std::{
     fs::{self, File},
+    net::Ipv4Addr,
     os::fd::RawFd,
     path::PathBuf,
 };
@@ -21,7 +22,7 @@ use super::{
     slot::{Ready, Slot},
     turn::Turn,
 };
-use crate::postgres_url::PostgresUrl;
+use crate::{ports, postgres_url::PostgresUrl};
 
 /// A server that takes connections, and that ends with this process.
 pub(super) struct Server {
@@ -45,6 +46,7 @@ impl Server {
             check_fit(env, &home, running, url)?;
             return Ok(None);
         }
+        check_port(env, url.port)?;
         let held = [lock.for_children(), turn.for_server()];
         let programs = Programs::of(&home, &held)?;
         prepare(&home, &programs, url, progress).await?;
@@ -53,7 +55,7 @@ impl Server {
         args.extend(settings(url.port));
         let ready = Ready::Says("database system is ready to accept connections");
         let slot = Slot::new("postgres".into(), programs.get("postgres"), args, ready, Signal::INT);
-        let running = slot.start().await.map_err(|error| error.next(if_port_is_taken(env, url)))?;
+        let running = slot.start().await.map_err(|error| error.next(says_why(&home)))?;
         Ok(Some(Self { slot, running, lock: turn.end() }))
     }
 
@@ -71,6 +73,7 @@ pub(super) async fn start_detached(
     turn: &Turn,
     progress: &dyn Progress,
 ) -> Result<()> {
+    check_port(env, url.port)?;
     let doing = "starting PostgreSQL";
     let held = [turn.for_server()];
     let programs = Programs::of(home, &held)?;
@@ -86,7 +89,7 @@ pub(super) async fn start_detached(
         let said = String::from_utf8_lossy(said.get(said_before..).unwrap_or_default());
         let said: String = said.lines().map(|line| "\n    ".to_owned() + line).collect();
         error.why.push(format!("its log {} says:{said}", log.display()));
-        error.next(if_port_is_taken(env, url))
+        error.next(says_why(home))
     })
 }
 
@@ -147,13 +150,20 @@ fn settings(port: u16) -> Vec<String> {
     settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]).collect()
 }
 
-fn if_port_is_taken(env: &EnvName, url: &PostgresUrl) -> String {
-    format!(
-        "if port {0} is taken: `ss -ltnp 'sport = :{0}'` shows by whom; free it, or choose another \
-         services.postgres.port in k8s/envs/{env}.toml and run `cargo xtask down --env {env} --data`, which deletes \
-         the deploy's data",
-        url.port
-    )
+/// Refuses if somebody else listens at the server's port: before anything is made, and in other words than the server's.
+pub(super) fn check_port(env: &EnvName, port: u16) -> Result<()> {
+    ports::free((Ipv4Addr::LOCALHOST, port).into()).map_err(|error| {
+        let doing = format!("opening port {port} for the PostgreSQL server of {env}");
+        Error::refused(doing, ports::why(&error)).next(format!(
+            "`ss -ltnp 'sport = :{port}'` shows which one: stop it; or set another services.postgres.port in \
+             k8s/envs/{env}.toml and make a new release, whose server has the same data"
+        ))
+    })
+}
+
+/// What to do about a server that does not start.
+fn says_why(home: &Home) -> String {
+    format!("correct what it says; its data are in {}", home.data().display())
 }
 
 /// Makes the data folder under a temporary name, so that a kill leaves none that is half made.

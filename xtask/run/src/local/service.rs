@@ -75,6 +75,12 @@ async fn stop(repo: &Repo, env: &EnvName, data: bool, turn: &Turn, progress: &dy
     Ok(Gone { stopped, data, ..Gone::default() })
 }
 
+/// Refuses if somebody else listens at the port that the server is to have.
+pub(super) fn check_port(repo: &Repo, env: &EnvName, port: u16) -> Result<()> {
+    // One that runs moves to another port when it is started anew.
+    if is_up(repo, env) { Ok(()) } else { postgres::check_port(env, port) }
+}
+
 /// Whether the server takes connections now.
 pub(crate) fn is_up(repo: &Repo, env: &EnvName) -> bool {
     postgres_home::known(repo, env)

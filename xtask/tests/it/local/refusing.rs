@@ -33,10 +33,22 @@ fn the_port_of_postgresql_being_taken_is_told_and_nothing_is_left() {
     let checkout = Checkout::with_database();
     let port = checkout.deploy("local").services.postgres.unwrap().port;
     let _listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-    let outcome = checkout.xtask(["run"]).run().prints("");
-    assert!(matches!(outcome.status.code(), Some(1 | 3)), "{outcome:?}");
-    outcome.says(&port.to_string()).says("next: ");
+    let words = format!(
+        "opening port {port} for the PostgreSQL server of local: another program listens there\n  next: "
+    );
+    let before = checkout.ids("local");
+    for args in [&["run"][..], &["services", "up", "postgres"], &["up"]] {
+        let refused =
+            checkout.xtask([]).args(args).run().refused(&words).says("whose server has the same data");
+        assert!(!refused.stderr.contains("--data") && !refused.stderr.contains("LOG:"), "{}", refused.stderr);
+    }
+    assert_eq!(checkout.ids("local"), before, "a release was made that cannot run");
     assert_nothing_runs(&checkout);
+
+    // All that is in the way is told at once.
+    let _other = TcpListener::bind(("127.0.0.1", checkout.port())).unwrap();
+    let both = checkout.xtask(["up"]).run().refused("looking for what local takes: 2 problems");
+    both.says(&format!("listens on port {}", checkout.port())).says(&format!("opening port {port}"));
 }
 
 #[test]

@@ -157,12 +157,14 @@ fn a_killed_runs_server_is_not_taken_for_one_that_stays() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_told_with_what_the_server_said() {
+fn a_port_that_is_taken_is_told_before_anything_is_made() {
     let checkout = Checkout::without_source().and_database();
     let port = checkout.deploy("local").services.postgres.unwrap().port;
     let listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
-    let failed = checkout.xtask(["services", "up", "postgres"]).run().exits(1).prints("");
-    failed.says("Address already in use").says("next: if port").says(&port.to_string());
+    let refused = checkout.xtask(["services", "up", "postgres"]).run();
+    refused.refused(&format!(
+        "opening port {port} for the PostgreSQL server of local: another program listens there"
+    ));
     drop(listener);
     assert_eq!(up(&checkout)["status"], "started");
 }
