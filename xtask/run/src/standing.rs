@@ -29,6 +29,9 @@ pub struct Standing {
 pub async fn standing(repo: &Repo, env: &EnvName) -> Result<Standing> {
     let ask = async {
         let (target, _) = place(repo, env)?;
+        if names_no_cluster(&target) {
+            return Ok(Standing::default());
+        }
         let Some(reach) = Reach::of(&target) else { return local::standing(repo, env).await };
         match reach.client_at_hand(repo).await? {
             Some(client) => kubernetes::standing(&reach.site(&client, env)).await,
@@ -39,6 +42,11 @@ pub async fn standing(repo: &Repo, env: &EnvName) -> Result<Standing> {
         let why = format!("it does not answer after {} s", PATIENCE.as_secs());
         Err(Error::failed(format!("asking which release {env} runs"), why))
     })
+}
+
+/// Whether this is the target of a deploy's file that is not filled in yet: nothing can have run there.
+fn names_no_cluster(target: &Target) -> bool {
+    matches!(target, Target::Kubernetes { context, .. } if context.trim().is_empty())
 }
 
 /// What a deploy says that it has run, as far as it can be asked now.

@@ -4,7 +4,10 @@ use serde::Serialize;
 use xtask_contract::{Digest, EnvName, Ledger, Progress, ReleaseId, Repo, Result, ledger::Verified};
 use xtask_release::Draft;
 
-use crate::{cli, ui::Ui};
+use crate::{
+    cli,
+    ui::{Text, Ui},
+};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -37,7 +40,7 @@ pub(super) fn warn(draft: &Draft<'_>, ui: &Ui) {
     }
 }
 
-/// Shows a release that was made.
+/// Shows a release that was made, and that nothing runs it yet.
 pub(super) fn show(repo: &Repo, made: &Verified, ui: &Ui) {
     let folder = Ledger::of(repo, &made.release.env).folder_of(made.release.id);
     let document = Document {
@@ -47,7 +50,8 @@ pub(super) fn show(repo: &Repo, made: &Verified, ui: &Ui) {
         image: made.release.image.digest,
         path: repo.relative(&folder).display().to_string(),
     };
-    ui.result(words(made), &document);
+    let next = format!("it does not run yet: `cargo xtask run --env {}` runs it", made.release.env);
+    ui.result(Text::lines([words(made), next]), &document);
 }
 
 pub(super) fn words(made: &Verified) -> String {

@@ -60,5 +60,30 @@ fn words(ran: &Ran) -> String {
     let place = ran
         .supervisor
         .map_or_else(String::new, |process| format!(" (in the run that is up, process {process})"));
-    format!("{} — {} runs release {}{since}{place}", ran.url, ran.env, ran.release)
+    // Where a service answers is not always known, and not every release has one that does.
+    let url = if ran.url.is_empty() { String::new() } else { format!("{} — ", ran.url) };
+    format!("{url}{} runs release {}{since}{place}", ran.env, ran.release)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_begins_with_the_address_if_there_is_one() {
+        let words = |url: &str| {
+            words(&Ran {
+                release: "2011-04-06-20:32:17".parse().unwrap(),
+                env: "prod".parse().unwrap(),
+                status: Status::Started,
+                url: url.into(),
+                replaced: None,
+                elapsed_ms: 1,
+                migration_ms: 0,
+                supervisor: None,
+            })
+        };
+        assert_eq!(words(""), "prod runs release 2011-04-06-20:32:17");
+        assert_eq!(words("https://a"), "https://a — prod runs release 2011-04-06-20:32:17");
+    }
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask status`: what a deploy runs, and what there is unlike its release.
 
 use chrono::SecondsFormat;
-use xtask_contract::{Digest, EnvName, Repo, Result};
+use xtask_contract::{Digest, EnvName, ReleaseId, Repo, Result};
 use xtask_run::{PodStatus, ProcessStatus, Report};
 
 use crate::{
@@ -36,7 +36,9 @@ fn words(env: &EnvName, report: &Report) -> Text {
         text.push(format!("failed: {} at {at}{cause}, run by {}", failed.release, failed.by));
         text.push(Text::paragraph(&format!("  {}: {}", failed.doing, failed.why.join("\n"))));
     }
-    if let Some(newest) = report.not_run_yet {
+    // Of one that has failed this was said above.
+    let failed = |newest: &ReleaseId| report.failed.as_ref().is_some_and(|failed| failed.release == *newest);
+    if let Some(newest) = report.not_run_yet.filter(|newest| !failed(newest)) {
         text.push(format!("released, but not running: {newest}"));
     }
     match report.drift.as_slice() {

@@ -75,7 +75,7 @@ async fn without_a_release_before<H: Hosting>(
         Ok(_) => {
             let id = run.job.verified.release.id.to_string();
             watch::pods_gone(&run.site, &id, GRACE).await;
-            "it was the first one here: nothing of it is left but its backing services".to_owned()
+            "it was the first one here: no process of it is left, only its backing services".to_owned()
         }
         Err(remove) => format!("it was the first one here, and removing it failed, too: {remove}"),
     };

@@ -218,7 +218,7 @@ impl<'a> Supervisor<'a> {
             error.why.push(unkept.to_string());
         }
         error.next(format!(
-            "{before} serves on, and nothing of {release} is left; correct what is named above and make a new release"
+            "{before} serves on, and no process of {release} is left; correct what is named above and make a new release"
         ))
     }
 

@@ -48,7 +48,9 @@ fn only_what_has_run_is_promoted() {
     assert_eq!(prod.image, local.image);
     assert_eq!(prod.config["LOG_LEVEL"], "warn", "it has its own config");
     // What was run there may be released here by the usual way, too, and brought back.
-    checkout.xtask(["release", "--env", "prod"]).run().done();
+    let made = checkout.xtask(["release", "--env", "prod"]).run().done().stdout;
+    let next = "it does not run yet: `cargo xtask run --env prod` runs it\n";
+    assert!(made.starts_with("released ") && made.ends_with(next), "{made}");
     let first = checkout.ids("prod")[0].to_string();
     checkout.xtask(["rollback", &first, "--env", "prod", "--no-run"]).run().done();
     assert_is_a_chain(&checkout.releases("prod"));

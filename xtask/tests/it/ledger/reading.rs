@@ -279,6 +279,14 @@ fn what_is_not_there_is_named() {
     checkout.xtask(["releases", "show", "2011-04-06-20:32:17"]).run().refused("there is no such release");
     checkout.xtask(["releases", "verify", "--offline", "nothing.tar"]).run().exits(1).says("nothing.tar");
     assert_eq!(checkout.xtask(["releases"]).run().done().stdout, "local has no releases yet\n");
+    // A template that nobody has filled in yet is nothing to complain of.
+    let verified = checkout.xtask(["releases", "verify"]).run().done();
+    assert_eq!(verified.stdout, "dev: no releases yet\nlocal: no releases yet\nprod: no releases yet\n");
+    assert!(
+        !verified.stderr.contains("prod has run") && !verified.stderr.contains("context"),
+        "{}",
+        verified.stderr
+    );
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn a_worker_that_exits_at_its_start() {
         .run()
         .exits(4)
         .says("starting worker.1: ended with exit code 2; it said:")
-        .says(&format!("next: {first} serves on, and nothing of {bad} is left"));
+        .says(&format!("next: {first} serves on, and no process of {bad} is left"));
     let status = checkout.xtask(["status"]).run().done();
     assert!(status.stdout.contains("worker: 1 of 1 ready\n"), "{}", status.stdout);
     run.stops().done();
@@ -67,7 +67,7 @@ fn falls_back(spoil: impl FnOnce(&Checkout), command: &[&str], why: &[&str]) {
     for why in why {
         failed = failed.says(why);
     }
-    failed.says(&format!("next: {first} serves on, and nothing of {bad} is left"));
+    failed.says(&format!("next: {first} serves on, and no process of {bad} is left"));
     load.makes(20);
     kept.makes(20);
     load.stops();
