@@ -48,7 +48,7 @@ pub(crate) use apply::Applier;
 pub(crate) use beforehand::could_run;
 pub use changes::Change;
 pub(crate) use changes::changes;
-pub(crate) use connect::{SILENCE, client as connect};
+pub(crate) use connect::{SILENCE, client as connect, read as kubeconfig};
 pub(crate) use down::{down, ended, losses, shipper};
 pub(crate) use kinds::Kinds;
 pub(crate) use logs::logs;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hyper::{Request, StatusCode};
-use kube::{Client, client::Body, config::Kubeconfig};
+use kube::{Client, client::Body};
 use tokio::time;
 use xtask_contract::{EnvName, Error, Progress, ReleaseId, Repository, Result};
 
@@ -45,10 +45,7 @@ impl Place<'_> {
                 .next("`kubectl config get-contexts` lists those that this machine knows"));
         }
         let doing = format!("connecting to the cluster of the context {}", self.context);
-        let kubeconfig = Kubeconfig::read().map_err(|error| {
-            Error::refused(doing.as_str(), xtask_contract::error::chain(&error))
-                .next("name a kubeconfig in KUBECONFIG, or put one at ~/.kube/config")
-        })?;
+        let kubeconfig = kubernetes::kubeconfig(&doing)?;
         if !kubeconfig.contexts.iter().any(|known| known.name == self.context) {
             let known: Vec<&str> = kubeconfig.contexts.iter().map(|known| known.name.as_str()).collect();
             let why = format!("the kubeconfig has no such context, but: {}", known.join(", "));

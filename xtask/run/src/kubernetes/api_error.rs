@@ -3,7 +3,7 @@
 use kube::core::Status;
 use xtask_contract::{Error, Result, error};
 
-use super::connect::ByWayOf;
+use super::connect::Unreached;
 
 /// Says what was being done when the Kubernetes API failed.
 pub(crate) trait ApiContext<T> {
@@ -14,10 +14,11 @@ pub(crate) trait ApiContext<T> {
 impl<T> ApiContext<T> for kube::Result<T> {
     fn asked<D: Into<String>>(self, doing: impl FnOnce() -> D) -> Result<T> {
         self.map_err(|error| {
-            let told = Error::failed(doing(), words(&error));
-            match ByWayOf::beneath(&error) {
-                Some(proxied) => told.next(proxied.hint.as_str()),
-                None => told,
+            let words = words(&error);
+            match Unreached::beneath(&error) {
+                Some((Some(told), hint)) => Error::failed(doing(), format!("{told}: {words}")).next(hint),
+                Some((None, hint)) => Error::failed(doing(), words).next(hint),
+                None => Error::failed(doing(), words),
             }
         })
     }

@@ -1,18 +1,24 @@
 //! A client of a cluster, by a kubeconfig.
 
 mod dial;
+mod identity;
+mod kubeconfig;
+mod tls;
+mod unreached;
 
 use std::time::Duration;
 
 use kube::{
     Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
+    client::AuthError,
+    config::{ExecConfig, KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 use url::Url;
-use xtask_contract::{Context, Result, callee};
+use xtask_contract::{Context, Error, Result, callee, error::chain};
 
 use crate::proxy::{Proxies, Proxy};
-pub(crate) use dial::ByWayOf;
+pub(crate) use kubeconfig::read;
+pub(crate) use unreached::Unreached;
 
 /// How long a cluster may take to be connected to.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -30,7 +36,17 @@ pub(crate) async fn client(
     keep_from_plugins(&mut kubeconfig, &callee::own_variables().collect::<Vec<_>>());
     let named = proxy_named_by(&kubeconfig, context);
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.doing(|| doing)?;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+    let mut config = config.map_err(|error| match error {
+        // It looks at the environment before it is known whether a proxy is needed.
+        KubeconfigError::ParseProxyUrl(_) if named.is_none() => {
+            let why = format!("HTTPS_PROXY or https_proxy is no URL: {}", chain(&error));
+            Error::refused(doing, why).next("set it to a URL such as http://HOST:PORT, or remove it")
+        }
+        error => {
+            Error::refused(doing, chain(&error)).next("`kubectl config view` shows what the kubeconfig says")
+        }
+    })?;
     config.connect_timeout = Some(CONNECT);
     config.read_timeout = Some(silence);
     config.reset_reader_on_write = true;
@@ -41,7 +57,40 @@ pub(crate) async fn client(
         Proxies::of_environment().before(&server)
     };
     let proxy = proxy.map_err(|named| named.error(doing))?;
-    dial::client(config, proxy.as_ref()).doing(|| doing)
+    let tls = tls::config(&config, doing)?;
+    let plugin = config.auth_info.exec.clone();
+    dial::client(config, tls, proxy.as_ref()).map_err(|error| of_plugin(&error, plugin.as_ref(), doing))
+}
+
+/// Why a client cannot be made: for all else there is, its parts have been looked at.
+fn of_plugin(error: &kube::Error, plugin: Option<&ExecConfig>, doing: &str) -> Error {
+    let command = plugin.and_then(|plugin| plugin.command.as_deref()).unwrap_or_default();
+    let hint = plugin.and_then(|plugin| plugin.install_hint.as_deref()).map(str::trim);
+    let kube::Error::Auth(of) = error else { return Error::failed(doing, chain(error)) };
+    match of {
+        AuthError::AuthExecStart(start) => {
+            let why = format!("the kubeconfig's user is told by the program `{command}`: {start}");
+            let usual =
+                format!("install {command}; whoever gave you the kubeconfig knows where it comes from");
+            Error::refused(doing, why).next(hint.map_or(usual, str::to_owned))
+        }
+        AuthError::AuthExecRun { out, .. } => {
+            let said = String::from_utf8_lossy(&out.stderr);
+            let last = said.lines().map(str::trim).rfind(|line| !line.is_empty());
+            let last = last.map_or_else(String::new, |line| format!(": {line}"));
+            let why =
+                format!("`{command}`, which tells the kubeconfig's user, ends with {}{last}", out.status);
+            Error::refused(doing, why)
+                .next("log in anew as that program asks for; `kubectl version` calls it, too")
+        }
+        AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed => {
+            let why = format!("`{command}`, which tells the kubeconfig's user, does not say who it is");
+            Error::refused(doing, why).next("`kubectl version` calls it, too: does that work?")
+        }
+        other => {
+            Error::refused(doing, chain(other)).next("`kubectl config view` shows what the kubeconfig says")
+        }
+    }
 }
 
 /// The `proxy-url` of the cluster that is meant.
@@ -62,16 +111,4 @@ fn keep_from_plugins(kubeconfig: &mut Kubeconfig, names: &[String]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_plugin_gets_nothing_of_the_toolchains_own() {
-        let text =
-            "users: [{ name: a, user: { exec: { command: plugin } } }, { name: b, user: { token: t } }]";
-        let mut kubeconfig: Kubeconfig = serde_saphyr::from_str(text).unwrap();
-        keep_from_plugins(&mut kubeconfig, &["XTASK_SIGNING_KEY".to_owned()]);
-        let users = kubeconfig.auth_infos.into_iter().filter_map(|named| named.auth_info?.exec?.drop_env);
-        assert_eq!(users.collect::<Vec<_>>(), [["XTASK_SIGNING_KEY"]]);
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! A connection to a cluster's API, with a proxy on the way or without one. (kube's own way asks the environment for a
 //! proxy without regard to what is to be reached without one.)
 
-use std::{error::Error as Cause, fmt};
+use std::error::Error as Cause;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use hyper::{
@@ -9,6 +9,7 @@ use hyper::{
     header::HeaderValue,
     rt::{Read, Write},
 };
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_timeout::TimeoutConnector;
 use hyper_util::{
     client::legacy::{
@@ -25,24 +26,26 @@ use kube::{
     client::{ClientBuilder, ConfigExt, retry::RetryPolicy},
 };
 use percent_encoding::percent_decode_str;
+use rustls::ClientConfig;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt, retry::RetryLayer};
 use url::Url;
 
+use super::unreached::Unreached;
 use crate::proxy::Proxy;
 
 /// A client of a cluster that is reached by way of this proxy.
-pub(super) fn client(config: Config, proxy: Option<&Proxy>) -> kube::Result<Client> {
+pub(super) fn client(config: Config, tls: ClientConfig, proxy: Option<&Proxy>) -> kube::Result<Client> {
     let mut direct = HttpConnector::new();
     direct.enforce_http(false);
-    let Some(proxy) = proxy else { return build(config, direct, None) };
+    let Some(proxy) = proxy else { return build(config, tls, direct, None) };
     match proxy.url.scheme() {
-        "http" => build(config, tunnel(proxy, direct), Some(proxy)),
+        "http" => build(config, tls, tunnel(proxy, direct), Some(proxy)),
         "https" => {
             // The cluster's own authorities say nothing of the proxy.
             let to_proxy = Config::new(address(proxy)).rustls_https_connector_with_connector(direct)?;
-            build(config, tunnel(proxy, to_proxy), Some(proxy))
+            build(config, tls, tunnel(proxy, to_proxy), Some(proxy))
         }
-        _ => build(config, socks(proxy, direct), Some(proxy)),
+        _ => build(config, tls, socks(proxy, direct), Some(proxy)),
     }
 }
 
@@ -78,23 +81,22 @@ fn user(url: &Url) -> Option<(String, String)> {
     (!url.username().is_empty()).then(|| (decoded(url.username()), decoded(password)))
 }
 
-/// What kube itself builds, above this connector. Each failure to connect names the proxy.
-fn build<C>(config: Config, connector: C, proxy: Option<&Proxy>) -> kube::Result<Client>
+/// What kube itself builds, above this connector. Each failure to connect tells what it comes from.
+fn build<C>(config: Config, tls: ClientConfig, connector: C, proxy: Option<&Proxy>) -> kube::Result<Client>
 where
     C: Service<Uri> + Clone + Send + Sync + 'static,
     C::Response: Connection + Read + Write + Send + Unpin + 'static,
     C::Future: Send + 'static,
     C::Error: Cause + Send + Sync + 'static,
 {
-    let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(connector)?);
+    let mut connector = TimeoutConnector::new(https(&config, tls, connector)?);
     connector.set_connect_timeout(config.connect_timeout);
     connector.set_read_timeout(config.read_timeout);
     connector.set_write_timeout(config.write_timeout);
     connector.set_reset_reader_on_write(config.reset_reader_on_write);
     let (proxy, server) = (proxy.cloned(), config.cluster_url.host().map(str::to_owned));
-    let named = connector.map_err(move |cause: BoxError| match &proxy {
-        Some(proxy) => ByWayOf { told: proxy.to_string(), hint: proxy.hint(server.as_deref()), cause }.into(),
-        None => cause,
+    let explained = connector.map_err(move |cause: BoxError| {
+        Unreached::explained(cause, proxy.as_ref(), server.as_deref().unwrap_or_default())
     });
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
@@ -102,41 +104,20 @@ where
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
-        .service(Http::builder(TokioExecutor::new()).build(named));
+        .service(Http::builder(TokioExecutor::new()).build(explained));
     Ok(ClientBuilder::new(service, config.default_namespace).build())
 }
 
-/// A cluster was not reached by way of a proxy.
-#[derive(Debug)]
-pub(crate) struct ByWayOf {
-    told: String,
-    /// What to look at.
-    pub(crate) hint: String,
-    cause: BoxError,
-}
-
-impl ByWayOf {
-    /// Whether this is what a failure comes from.
-    pub(crate) fn beneath(error: &kube::Error) -> Option<&Self> {
-        let mut cause = Some(error as &(dyn Cause + 'static));
-        while let Some(this) = cause {
-            if let Some(found) = this.downcast_ref() {
-                return Some(found);
-            }
-            cause = this.source();
+fn https<C>(config: &Config, tls: ClientConfig, connector: C) -> kube::Result<HttpsConnector<C>> {
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+    let builder = match &config.tls_server_name {
+        Some(name) => {
+            let name = name.clone().try_into().map_err(|error| {
+                kube::Error::RustlsTls(kube::client::RustlsTlsError::InvalidServerName(error))
+            })?;
+            builder.with_server_name_resolver(FixedServerNameResolver::new(name))
         }
-        None
-    }
-}
-
-impl fmt::Display for ByWayOf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "it is not reached by way of {}", self.told)
-    }
-}
-
-impl Cause for ByWayOf {
-    fn source(&self) -> Option<&(dyn Cause + 'static)> {
-        Some(self.cause.as_ref())
-    }
+        None => builder,
+    };
+    Ok(builder.enable_http1().wrap_connector(connector))
 }
