@@ -8,6 +8,7 @@ pub(crate) mod logging;
 pub(crate) mod nodes;
 pub(crate) mod service;
 mod settle;
+mod verification;
 mod volumes;
 
 use std::net::Ipv4Addr;
@@ -117,5 +118,8 @@ pub(crate) async fn run(job: &Job<'_>, place: &Place<'_>, engine: &impl Nodes) -
     let silence = job.options.timing.silence;
     let Cluster { client, nodes } = Cluster::ready(job.repo, place, engine, silence, job.progress).await?;
     let here = Here { place, nodes: &nodes, engine };
-    kubernetes::run(job, place.site(&client, job.env), &here).await
+    match kubernetes::run(job, place.site(&client, job.env), &here).await {
+        Ok(ran) => Ok(ran),
+        Err(error) => Err(verification::explained(error, &nodes, engine).await),
+    }
 }

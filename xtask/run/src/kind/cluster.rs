@@ -16,7 +16,7 @@ use xtask_contract::{Callee, Context, Error, Progress, Repo, Result, command, du
 use super::{
     Place, creation,
     nodes::{Node, Nodes},
-    settle,
+    settle, verification,
 };
 use crate::kubernetes::{self, SILENCE};
 
@@ -51,6 +51,7 @@ impl Cluster {
             progress.step(&format!("making the kind cluster {}", place.cluster));
             make(repo, place, &files).await?;
             nodes = engine.of_cluster(place.cluster).await?;
+            verification::turn_off(&nodes, engine).await?;
         }
         let stopped: Vec<&Node> = nodes.iter().filter(|node| !node.running).collect();
         let client = if stopped.is_empty() {
