@@ -74,6 +74,8 @@ impl Sink for LineSink<'_> {
     }
 
     fn note(&mut self, what: &str) {
+        // It is about what comes next.
+        self.pause();
         self.ui.note(what);
     }
 }

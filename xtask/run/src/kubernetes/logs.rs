@@ -2,6 +2,7 @@
 //! come meanwhile.
 
 mod follow;
+mod gap;
 mod order;
 mod place;
 mod stream;
@@ -15,7 +16,7 @@ use xtask_contract::{Error, Result};
 use super::{
     Site,
     api_error::{ApiContext, code},
-    containers::own,
+    containers::{self, own},
     seen::{has_ended, process_of, release_of},
 };
 use crate::logs::{Line, Query, Select, Sink};

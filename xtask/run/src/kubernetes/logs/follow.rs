@@ -25,16 +25,24 @@ use tokio::{
 };
 use xtask_contract::{Result, error};
 
-use super::{Site, Source, order::Order, refused_by_name, stream::Heard, tail::Tail};
+use super::{Site, Source, gap::Gap, order::Order, refused_by_name, stream::Heard, tail::Tail};
 use crate::logs::{Query, Select, Sink};
 
 /// What is heard of a pod.
 pub(super) enum Word {
     Line(Rc<Source>, Heard),
+    /// Lines of it may be missing before the next one.
+    Gap(Rc<Source>, Gap),
     /// Its log cannot be read, and why.
     Trouble(kube::Error),
     /// It may not be read at all.
     Refused(kube::Error),
+}
+
+/// What is told of a pod in its place among all.
+enum Told {
+    Line(Heard),
+    Gap(Gap),
 }
 
 /// Pods that are followed.
@@ -48,7 +56,7 @@ pub(super) struct Followed<'a> {
     tails: FuturesUnordered<LocalBoxFuture<'static, ()>>,
     tell: UnboundedSender<Word>,
     told: UnboundedReceiver<Word>,
-    order: Order<(Rc<Source>, Heard)>,
+    order: Order<(Rc<Source>, Told)>,
     /// How often in a row the cluster has not answered.
     failures: u32,
 }
@@ -85,7 +93,12 @@ impl<'a> Followed<'a> {
                 },
                 Some(()) = self.tails.next(), if !self.tails.is_empty() => {}
                 Some(word) = self.told.recv() => match word {
-                    Word::Line(pod, heard) => self.order.put(heard.time, (pod, heard), Instant::now()),
+                    Word::Line(pod, heard) => {
+                        self.order.put(heard.time, (pod, Told::Line(heard)), Instant::now());
+                    }
+                    Word::Gap(pod, gap) => {
+                        self.order.put(gap.before, (pod, Told::Gap(gap)), Instant::now());
+                    }
                     Word::Trouble(error) => self.trouble(&error, sink),
                     Word::Refused(error) => return refused_by_name(Err(error), self.site),
                 },
@@ -136,7 +149,14 @@ impl<'a> Followed<'a> {
     /// Shows what was held back for long enough, and tells whether more is wanted.
     fn show_due(&mut self, sink: &mut dyn Sink) -> bool {
         let mut shown = false;
-        while let Some((pod, heard)) = self.order.take(Instant::now()) {
+        while let Some((pod, told)) = self.order.take(Instant::now()) {
+            let heard = match told {
+                Told::Line(heard) => heard,
+                Told::Gap(gap) => {
+                    sink.note(&missing(&pod, gap));
+                    continue;
+                }
+            };
             let time = crate::logs::time(heard.time);
             let line = pod.line(&heard, &time);
             (shown, self.failures) = (true, 0);
@@ -146,6 +166,15 @@ impl<'a> Followed<'a> {
         }
         !shown || sink.pause()
     }
+}
+
+fn missing(pod: &Source, Gap { after, before }: Gap) -> String {
+    let (after, before) = (crate::logs::time(after), crate::logs::time(before));
+    format!(
+        "warning: lines of {} between {after} and {before} may be missing: its node has rotated the log faster than it \
+         gives it",
+        pod.process
+    )
 }
 
 /// The pause before a log that broke off is asked for again.

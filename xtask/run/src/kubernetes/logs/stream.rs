@@ -92,6 +92,11 @@ pub(super) fn new_lines(
     })
 }
 
+/// The lines of a log up to its end.
+pub(super) fn whole_lines(log: impl AsyncBufRead) -> impl Stream<Item = std::io::Result<Heard>> {
+    lines(log, true)
+}
+
 /// The lines of a log. Where it was cut, in the middle of a line, that one is not there yet, unless this is the end.
 fn lines(log: impl AsyncBufRead, to_its_end: bool) -> impl Stream<Item = std::io::Result<Heard>> {
     let begin = (Box::pin(log), Vec::new());

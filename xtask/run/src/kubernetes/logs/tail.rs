@@ -13,6 +13,7 @@ use tokio::{
 use super::{
     Source, code,
     follow::{PAUSE, Word},
+    gap::Gap,
     place::Place,
     stream::{new_lines, params, second},
 };
@@ -80,7 +81,7 @@ impl Tail {
         let params = LogParams { since_time: self.place.since().and_then(second), ..params };
         let error = match self.api.log_stream(&self.pod.name, &params).await {
             Ok(log) => {
-                self.lines(log, !params.follow).await;
+                self.lines(log, &params).await;
                 return End::Reached;
             }
             Err(error) => error,
@@ -100,10 +101,15 @@ impl Tail {
         }
     }
 
-    async fn lines(&mut self, log: impl AsyncBufRead, to_its_end: bool) {
-        let mut lines = pin!(new_lines(log, self.place.again(), to_its_end));
+    async fn lines(&mut self, log: impl AsyncBufRead, params: &LogParams) {
+        let mut lines = pin!(new_lines(log, self.place.again(), !params.follow));
         // Where it breaks off, it is asked for again from there.
         while let Some(Ok(heard)) = lines.next().await {
+            if let Some(last) = self.place.since().filter(|_| !params.previous)
+                && let Some(gap) = Gap::between(last, heard.time, &self.pod, &self.api).await
+            {
+                self.say(Word::Gap(self.pod.clone(), gap));
+            }
             self.place.pass(heard.time);
             self.say(Word::Line(self.pod.clone(), heard));
         }

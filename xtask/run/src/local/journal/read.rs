@@ -28,6 +28,9 @@ pub(crate) fn read(repo: &Repo, env: &EnvName, query: &Query, sink: &mut dyn Sin
     Reader { select: Select::new(query), sink }.read(&folder, watch, query).doing(doing)
 }
 
+/// Said in the place of files that were deleted before they were read.
+const MISSING: &str = "warning: lines are missing here: more was written meanwhile than is kept";
+
 struct Reader<'q> {
     select: Select<'q>,
     sink: &'q mut dyn Sink,
@@ -76,9 +79,15 @@ impl Reader<'_> {
                 return Ok(false);
             }
             let Some(next) = next else { return Ok(true) };
+            if let Some(place) = place
+                && next.number > place.number + 1
+            {
+                self.sink.note(MISSING);
+            }
             if let Some(opened) = open(&next)? {
                 *place = Some(opened);
             } else if !segments::list(folder)?.iter().any(|left| left.number == next.number) {
+                self.sink.note(MISSING);
                 *place = Some(Place::nothing(next.number));
             } // or else it was compressed just now
         }
@@ -152,5 +161,49 @@ impl Watch {
             events.next()?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All that is shown, in its order.
+    #[derive(Default)]
+    struct Shown(Vec<String>);
+
+    impl Sink for Shown {
+        fn line(&mut self, line: &Line<'_>) -> bool {
+            self.0.push(line.text.to_owned());
+            true
+        }
+
+        fn pause(&mut self) -> bool {
+            true
+        }
+
+        fn note(&mut self, what: &str) {
+            self.0.push(what.to_owned());
+        }
+    }
+
+    #[test]
+    fn what_was_deleted_before_it_was_read_is_told_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |number, text: &str| {
+            let line = format!("2011-04-06T20:32:17.000000Z 2011-04-06-20:32:17 web.1 7 {text}\n");
+            fs::write(segments::path(folder.path(), number), line).unwrap();
+        };
+        let (query, mut shown, mut place) = (Query::default(), Shown::default(), None);
+        let mut reader = Reader { select: Select::new(&query), sink: &mut shown };
+        for number in 1..=4 {
+            write(number, &number.to_string());
+            // Nobody reads while the third is the newest.
+            if number != 3 {
+                reader.reach_the_end(folder.path(), &mut place, &query).unwrap();
+            }
+            fs::remove_file(segments::path(folder.path(), number)).unwrap();
+        }
+        assert_eq!(shown.0, ["1", "2", MISSING, "4"]);
     }
 }
