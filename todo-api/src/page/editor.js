@@ -6,7 +6,10 @@ const DRAFT = "todo:edit";
 const template = document.querySelector("#editor").content;
 
 /** What is edited together: fields of the form. */
-const PARTS = [["title"], ["date", "time"]];
+const PARTS = [["title"], ["date", "time"], ["notes"]];
+
+/** How much of others' notes is shown beside what is typed. */
+const GLIMPSE = 200;
 
 export class Editor {
   /** `acts` has what the form can do: save, close. A draft is what was typed before, and of which todo that was. */
@@ -22,6 +25,8 @@ export class Editor {
     this.element.querySelector(".take").addEventListener("click", acts.close);
     this.element.addEventListener("keydown", (event) => {
       if (event.key === "Escape") acts.close();
+      // Enter alone is a new line of the notes.
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.element.requestSubmit();
     });
     this.meet(todo);
   }
@@ -45,10 +50,11 @@ export class Editor {
     if (clash) this.compare(todo);
   }
 
-  compare({ title, due_at }) {
+  compare({ title, due_at, notes }) {
     const theirs = this.element.querySelector(".theirs");
     const due = due_at ? `due ${inWords(due_at)}` : "no due date";
-    theirs.textContent = `Changed elsewhere meanwhile: “${title}”, ${due}. Yours is not saved yet.`;
+    const noted = notes ? `, with the notes “${notes.length > GLIMPSE ? `${notes.slice(0, GLIMPSE)}…` : notes}”` : "";
+    theirs.textContent = `Changed elsewhere meanwhile: “${title}”, ${due}${noted}. Yours is not saved yet.`;
     theirs.hidden = false;
     this.element.querySelector(".take").hidden = false;
     this.element.querySelector("[type=submit]").textContent = "Save mine";
@@ -68,6 +74,7 @@ export class Editor {
     if (typed.date !== was.date || typed.time !== was.time) {
       [fields.due_at, values.due_at] = [fromFields(typed.date, typed.time), this.base.due_at];
     }
+    if (typed.notes !== was.notes) [fields.notes, values.notes] = [typed.notes || null, this.base.notes];
     return { fields, base: { version: this.base.version, values } };
   }
 
@@ -83,14 +90,15 @@ export class Editor {
   }
 
   typed() {
-    const { title, date, time } = this.fields;
-    return { title: title.value.trim(), date: date.value, time: time.value };
+    const { title, date, time, notes } = this.fields;
+    return { title: title.value.trim(), date: date.value, time: time.value, notes: notes.value };
   }
 
-  fill({ title, date, time }) {
+  fill({ title, date, time, notes }) {
     Object.assign(this.fields.title, { value: title });
     Object.assign(this.fields.date, { value: date });
     Object.assign(this.fields.time, { value: time });
+    Object.assign(this.fields.notes, { value: notes ?? "" });
   }
 
   keep() {
@@ -124,10 +132,11 @@ function write(draft) {
   } catch {}
 }
 
-function seen({ version, title, due_at }) {
-  return { version, title, due_at };
+function seen({ version, title, due_at, notes }) {
+  return { version, title, due_at, notes };
 }
 
-function formOf({ title, due_at }) {
-  return { title, ...toFields(due_at) };
+/** As the form has it, which knows one kind of line ends. */
+function formOf({ title, due_at, notes }) {
+  return { title, ...toFields(due_at), notes: (notes ?? "").replace(/\r\n?/g, "\n") };
 }

@@ -17,6 +17,7 @@ export class Row {
     this.shown = part(".shown");
     this.done = part(".done");
     this.title = part(".title");
+    this.notes = part(".notes");
     this.due = part("time");
     this.state = part(".state");
     this.remove = part(".delete");
@@ -39,6 +40,7 @@ export class Row {
     this.element.classList.toggle("is-overdue", overdue);
     this.done.checked = Boolean(todo.completed_at);
     setText(this.title, todo.title);
+    setText(this.notes, todo.notes ?? "");
     setText(this.due, todo.due_at ? `${overdue ? "Overdue: " : "Due "}${inWords(todo.due_at)}` : "");
     this.due.dateTime = todo.due_at ?? "";
     setText(this.state, todo.waits ? "Not saved yet" : "");

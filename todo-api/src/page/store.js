@@ -70,7 +70,7 @@ function current() {
 
 function blank(id, fields, at) {
   const created_at = new Date(at).toISOString();
-  return { due_at: null, completed_at: null, ...fields, id, created_at, version: 0, waits: true };
+  return { notes: null, due_at: null, completed_at: null, ...fields, id, created_at, version: 0, waits: true };
 }
 
 /** Takes a todo as the service has it, unless a newer one is known. */

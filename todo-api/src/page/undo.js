@@ -79,7 +79,7 @@ function revert({ kind, todo, fields }) {
 function keydown(event) {
   const isUndo = event.key === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
   // In a field with something in it, the browser undoes typing.
-  const isTyping = event.target.matches("input:not([type=checkbox])") && event.target.value;
+  const isTyping = event.target.matches("input:not([type=checkbox]), textarea") && event.target.value;
   if (!isUndo || !steps.length || isTyping) return;
   event.preventDefault();
   undo();

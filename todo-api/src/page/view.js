@@ -47,8 +47,8 @@ const acts = {
     if (isGone || Object.keys(fields).length) say("Saved.");
   },
   remove(todo) {
-    const { version, title, due_at } = todo;
-    const { key } = push({ kind: "remove", id: todo.id, todo, base: { version, values: { title, due_at } } });
+    const { version, title, due_at, notes } = todo;
+    const { key } = push({ kind: "remove", id: todo.id, todo, base: { version, values: { title, due_at, notes } } });
     say(`Deleted: ${todo.title}. Control Z brings it back.`);
     did({ kind: "remove", key, todo });
   },

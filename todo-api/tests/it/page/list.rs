@@ -229,3 +229,44 @@ async fn a_long_list_comes_in_parts() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn notes_are_shown_and_edited() {
+    with_page(async |browser, service| {
+        let body = serde_json::json!({"title": "a", "notes": "first\r\nsecond <b>"});
+        reqwest::Client::new().post(service.url("/api/todos")).json(&body).send().await.unwrap();
+        browser
+            .until("document.querySelector('#list .notes')?.textContent === 'first\\r\\nsecond <b>'")
+            .await;
+        let (shown, typed) =
+            ("document.querySelector('#list .notes')", "document.querySelector('.editor [name=notes]')");
+
+        // What is not touched is not changed, other ends of lines included.
+        browser.click("#list .title").await;
+        assert_eq!(browser.get::<String>(&format!("{typed}.value")).await, "first\nsecond <b>");
+        browser.fill(".editor [name=title]", "b").await;
+        browser.click(".editor button[type=submit]").await;
+        browser.until_saved().await;
+        assert_eq!(
+            (&kept(service).await[0]["title"], &kept(service).await[0]["notes"]),
+            (&"b".into(), &"first\r\nsecond <b>".into())
+        );
+
+        browser.click("#list .title").await;
+        browser.fill(".editor [name=notes]", "third\nfourth").await;
+        browser.click(".editor button[type=submit]").await;
+        browser.until(&format!("{shown}.textContent === 'third\\nfourth'")).await;
+        browser.until_saved().await;
+        assert_eq!(kept(service).await[0]["notes"], "third\nfourth");
+        browser.click("#undo-last").await;
+        browser.until(&format!("{shown}.textContent === 'first\\r\\nsecond <b>'")).await;
+
+        browser.click("#list .title").await;
+        browser.fill(".editor [name=notes]", "").await;
+        browser.click(".editor button[type=submit]").await;
+        browser.until(&format!("!{shown}.checkVisibility()")).await;
+        browser.until_saved().await;
+        assert!(kept(service).await[0]["notes"].is_null());
+    })
+    .await;
+}

@@ -89,6 +89,44 @@ async fn all_text_stands_out_in_light_and_in_dark() {
 }
 
 #[tokio::test]
+async fn no_tab_moves_when_another_one_is_chosen() {
+    with_page(async |browser, _| {
+        let places = "[...document.querySelectorAll('nav a')].map((it) => it.getBoundingClientRect().x)";
+        let before: Vec<f64> = browser.get(places).await;
+        assert_eq!(before.len(), 4);
+        for tab in ["open", "done", "overdue"] {
+            browser.click(&format!("nav a[href='#{tab}']")).await;
+            browser.until(&format!("document.querySelector('nav [aria-current]').hash === '#{tab}'")).await;
+            assert_eq!(browser.get::<Vec<f64>>(places).await, before, "{tab}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_documentation_is_dark_where_the_system_is() {
+    with_page(async |browser, service| {
+        browser.driver.goto(service.url("/api/docs")).await.unwrap();
+        browser.until("document.querySelector('.opblock-summary-path')").await;
+        for (scheme, is_dark) in [("dark", true), ("light", false)] {
+            look(browser, 1000, scheme).await;
+            browser
+                .until(&format!("document.documentElement.classList.contains('dark-mode') === {is_dark}"))
+                .await;
+            let colour =
+                |of: &str, part: &str| format!("getComputedStyle(document.querySelector('{of}')).{part}");
+            let text = Colour::parse(&browser.get::<String>(&colour(".opblock-summary-path", "color")).await);
+            let paper = Colour::parse(&browser.get::<String>(&colour("html", "backgroundColor")).await);
+            let paper = paper.over(Colour::parse("rgb(255, 255, 255)"));
+            let black = Colour::parse("rgb(0, 0, 0)");
+            assert_eq!(paper.contrast(black) < 3.0, is_dark, "{scheme}: {paper:?}");
+            assert!(text.contrast(paper) >= 4.5, "{scheme}: {text:?} on {paper:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn nothing_is_wider_than_the_screen_and_everything_can_be_hit() {
     with_page(async |browser, _| {
         fill(browser).await;
