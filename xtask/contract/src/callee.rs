@@ -26,6 +26,9 @@ pub enum Callee {
     Ansible,
     /// The user's editor: their whole environment, but for the toolchain's own variables.
     Editor,
+    /// A program that says who the user is to others, as a credential helper: it may look anywhere in their environment,
+    /// but for the toolchain's own variables.
+    Credentials,
     /// Cargo when it runs a developer's checks, in the developer's environment: all of it, but for what cargo has told this
     /// program of itself, and the toolchain's own variables that are not for tests.
     Checks,
@@ -162,7 +165,7 @@ impl Callee {
             Self::Compiler => &[START, NETWORK, RUSTUP],
             Self::Kind => &[START, PERSON, NETWORK, SSH, ENGINE],
             Self::Ansible => &[START, PERSON, NETWORK, SSH, PYTHON],
-            Self::Editor => return !name.starts_with(OWN),
+            Self::Editor | Self::Credentials => return !name.starts_with(OWN),
             Self::Checks => {
                 let own = name.starts_with(OWN) && !is_in(OF_TESTS, name);
                 return !own && !is_in(OF_PACKAGE, name);
@@ -192,7 +195,7 @@ fn is_in(list: &[&str], name: &str) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [Callee; 10] = [
+    const ALL: [Callee; 11] = [
         Callee::Git,
         Callee::Downloads,
         Callee::Compiles,
@@ -200,6 +203,7 @@ mod tests {
         Callee::Kind,
         Callee::Ansible,
         Callee::Editor,
+        Callee::Credentials,
         Callee::Checks,
         Callee::Asked,
         Callee::Bare,
@@ -227,9 +231,9 @@ mod tests {
     }
 
     #[test]
-    fn only_an_editor_and_the_checks_get_what_nobody_has_thought_of() {
+    fn only_the_users_own_programs_get_what_nobody_has_thought_of() {
         for callee in ALL {
-            let all = [Callee::Editor, Callee::Checks].contains(&callee);
+            let all = [Callee::Editor, Callee::Credentials, Callee::Checks].contains(&callee);
             assert_eq!(callee.gets("SOME_VARIABLE"), all, "{callee:?}");
             assert_eq!(callee.gets("AWS_SECRET_ACCESS_KEY"), all, "{callee:?}");
         }

@@ -2,6 +2,7 @@
 //! What is there already is not sent again.
 
 mod connection;
+mod docker_config;
 mod documents;
 mod failure;
 mod login;

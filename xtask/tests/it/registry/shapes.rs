@@ -2,12 +2,16 @@
 
 use std::{
     collections::BTreeMap,
+    env,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
+use serde_json::json;
 use xtask_contract::Secret;
 use xtask_run::registry::Login;
 
@@ -151,6 +155,35 @@ fn a_password_is_exchanged_where_tokens_are_asked_for_and_a_token_that_has_ended
     let told = images.push_as(ended, &with_tokens(&tokens).repository(NAME)).unwrap_err().to_string();
     assert!(told.contains("does not let in the identity token from the test"), "{told}");
     assert!(told.contains("`docker login 127.0.0.1:") && !told.contains("canary"), "{told}");
+}
+
+#[test]
+fn a_credential_helper_is_asked_and_hears_nothing_of_the_toolchains_own() {
+    let server = Shaped::start(asks_for_password);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let helper = path("docker-credential-lab");
+    let script = "#!/bin/sh\nenv > \"$SEEN\"\ncat >> \"$SEEN\"\n\
+                  printf '{\"Username\": \"somebody\", \"Secret\": \"canary-password\"}'\n";
+    fs::write(&helper, script).unwrap();
+    fs::set_permissions(&helper, Permissions::from_mode(0o755)).unwrap();
+    fs::write(path("config.json"), json!({ "credHelpers": { &server.host: "lab" } }).to_string()).unwrap();
+    let search = format!("{}:{}", folder.path().display(), env::var("PATH").unwrap());
+    let (seen, config) = (path("seen").display().to_string(), folder.path().display().to_string());
+    let variables = [
+        ("PATH", search.as_str()),
+        ("DOCKER_CONFIG", &config),
+        ("SEEN", &seen),
+        ("XTASK_SIGNING_KEY", "canary"),
+    ];
+    let (done, told) = push_in(&server.repository(NAME).to_string(), &variables);
+    assert!(done, "{told}");
+    let seen = fs::read_to_string(&seen).unwrap();
+    assert!(seen.ends_with(&server.host) && !seen.contains("XTASK_SIGNING_KEY"), "{seen}");
+
+    fs::remove_file(helper).unwrap();
+    let (done, told) = push_in(&server.repository(NAME).to_string(), &variables);
+    assert!(!done && told.contains("the credential helper `docker-credential-lab`"), "{told}");
 }
 
 #[test]

@@ -35,6 +35,9 @@ fn another_cluster_is_reached_by_way_of_the_proxy_that_is_named_for_it() {
         assert!(head.starts_with(&format!("CONNECT {cluster} ")), "{head}");
         assert!(head.contains("Proxy-Authorization: Basic c29tZWJvZHk6Y2FuQGFyeQ=="), "{head}");
     }
+    status().env("all_proxy", format!("socks5h://127.0.0.1:{}", proxy.port)).run().done();
+    let heads = proxy.heads();
+    assert!(!heads.is_empty() && heads.iter().all(|head| *head == format!("SOCKS {cluster}")), "{heads:?}");
     let direct = status().env("http_proxy", &address).env("NO_PROXY", "example.com,.test").run().exits(1);
     assert!(!direct.stderr.contains("proxy"), "{}", direct.stderr);
     assert_eq!(proxy.heads(), [""; 0]);
