@@ -3,6 +3,8 @@
 mod config;
 #[cfg(test)]
 mod documents;
+mod exit_codes;
+mod hint;
 mod how;
 mod logs;
 mod machine;
@@ -12,6 +14,8 @@ mod shell;
 mod stages;
 
 pub(crate) use config::{Action, Config};
+pub(crate) use exit_codes::EXIT_CODES;
+pub(crate) use hint::with_hint;
 pub(crate) use how::How;
 pub(crate) use logs::Logs;
 pub(crate) use machine::{Bench, Doctor, Part, Setup, Test};

@@ -5,7 +5,7 @@ mod engine;
 mod ui;
 mod verb;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser;
 
@@ -14,7 +14,8 @@ use ui::Ui;
 use xtask_contract::{Context, Repo, Result};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let cli = Cli::try_parse_from(&words).unwrap_or_else(|error| cli::with_hint(error, &words).exit());
     let ui = Ui::new(cli.form());
     match dispatch(&cli, &ui).and_then(|end| ui.end().map(|()| end)) {
         Ok(end) => ExitCode::from(end.code()),

@@ -34,6 +34,9 @@ use xtask_lines::Line;
 /// The colours that process names take in turn.
 const COLOURS: [u8; 6] = [36, 33, 32, 35, 34, 31];
 
+/// How wide a prefix is at least.
+const PREFIX: usize = 10;
+
 /// The form in which the result is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -60,6 +63,8 @@ pub(crate) struct Ui {
 struct State {
     step: String,
     processes: Vec<String>,
+    /// How wide prefixes are: as the widest so far.
+    width: usize,
     rollout: Vec<Rollout>,
 }
 
@@ -155,7 +160,11 @@ impl Ui {
 
     /// What stands in front of a process's lines.
     fn prefix(&self, process: &str, colours: Colours) -> String {
-        colours.paint(self.colour_of(process), &format!("{:<10}|", escape(process)))
+        let process = escape(process);
+        let colour = self.colour_of(&process);
+        let width = &mut self.state.borrow_mut().width;
+        *width = (*width).max(process.chars().count() + 1).max(PREFIX);
+        colours.paint(colour, &format!("{process:<width$}|", width = *width))
     }
 
     fn colour_of(&self, process: &str) -> u8 {

@@ -164,6 +164,10 @@ fn run(mut cargo: Command, target: &str, progress: &dyn Progress) -> Result<Comp
     });
     let status = child.wait().doing(doing)?;
     if status.success() {
+        let warnings = warnings(&said);
+        if !warnings.is_empty() {
+            progress.note(&warnings);
+        }
         return compiled;
     }
     if status.code().is_none() {
@@ -173,6 +177,17 @@ fn run(mut cargo: Command, target: &str, progress: &dyn Progress) -> Result<Comp
     }
     Err(Error::failed(doing(), format!("cargo says:\n{}", said.trim_end()))
         .next("mend what cargo names and run the same command again"))
+}
+
+/// What the compiler has found in the project's own crates (cargo keeps that of others to itself), without what cargo
+/// tells of its progress.
+fn warnings(said: &str) -> String {
+    let is_progress = |line: &&str| {
+        let line = line.trim_start();
+        ["Blocking ", "Dirty ", "Finished ", "Fresh "].iter().any(|verb| line.starts_with(verb))
+    };
+    let lines: Vec<&str> = said.lines().filter(|line| !is_progress(line)).collect();
+    lines.join("\n").trim_end().to_owned()
 }
 
 /// Tells the progress, and gives back all else that was said.
@@ -189,4 +204,19 @@ fn listen(stderr: impl BufRead, progress: &dyn Progress) -> String {
         }
     }
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_compile_that_succeeds_only_warnings_are_told() {
+        let progress =
+            "    Blocking waiting for file lock on build directory\n    Finished `release` profile\n";
+        assert_eq!(warnings(progress), "");
+        let warning =
+            "warning: unused variable: `x`\n --> todo-api/src/main.rs:4:9\n  |\n4 |     let x = 1;\n";
+        assert_eq!(warnings(&format!("{warning}\n{progress}")), warning.trim_end());
+    }
 }

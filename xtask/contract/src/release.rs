@@ -55,6 +55,18 @@ pub struct Release {
     pub secrets: Option<SealedSecrets>,
 }
 
+impl Release {
+    /// Where it is reached, if that is known.
+    pub fn url(&self) -> Option<String> {
+        let here = |port: u16| format!("http://localhost:{port}");
+        match &self.target {
+            Target::Local {} => self.processes.values().find_map(|process| process.port).map(here),
+            Target::Kind { port, .. } => Some(here(*port)),
+            Target::Kubernetes { url, .. } => url.clone(),
+        }
+    }
+}
+
 /// A reference to a release that proves its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

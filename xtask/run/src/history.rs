@@ -89,6 +89,12 @@ impl History {
         }
     }
 
+    /// When a release ran last.
+    pub(crate) fn ran(&self, release: ReleaseId) -> Option<DateTime<Utc>> {
+        let ran = |event: &&Event| event.release == release && event.outcome == Outcome::Ran;
+        self.events.iter().rfind(ran).map(|event| event.at)
+    }
+
     /// The releases that one can go back to from `now`, with when they ran, the last one first: those that have run,
     /// and are not like `now` or like one that ran later.
     pub fn before(&self, now: ReleaseId, ledger: &Ledger) -> Result<Vec<(Verified, DateTime<Utc>)>> {

@@ -44,20 +44,14 @@ impl Job<'_> {
         Witness::of(&self.verified.release, self.verified.digest, before)
     }
 
-    pub(crate) fn ran(
-        &self,
-        status: Status,
-        url: String,
-        before: Option<ReleaseId>,
-        migration: Duration,
-    ) -> Ran {
+    pub(crate) fn ran(&self, status: Status, before: Option<ReleaseId>, migration: Duration) -> Ran {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let release = self.verified.release.id;
         Ran {
             release,
             env: self.env.clone(),
             status,
-            url,
+            url: self.verified.release.url().unwrap_or_default(),
             replaced: before.filter(|before| *before != release),
             elapsed_ms: millis(self.started.elapsed()),
             migration_ms: millis(migration),

@@ -60,10 +60,6 @@ impl<E: Nodes> Hosting for Here<'_, E> {
         volumes::own(site, service, self.nodes, self.engine).await
     }
 
-    fn url(&self) -> Option<String> {
-        Some(format!("http://localhost:{}", self.place.port))
-    }
-
     async fn answers(&self, _: &Site<'_>, _: &str, path: &str, release: ReleaseId) {
         http::ready_as(self.place.port, path, &release.to_string()).await;
     }

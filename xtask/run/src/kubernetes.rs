@@ -81,9 +81,6 @@ pub(crate) trait Hosting {
     /// Makes the volume of a backing service ready for it.
     fn prepare_volume(&self, site: &Site<'_>, service: &str) -> impl Future<Output = Result<()>>;
 
-    /// Where the service answers, if that is known.
-    fn url(&self) -> Option<String>;
-
     /// Waits until the service of this process type answers 200 at this path, and says that it is of this release.
     fn answers(
         &self,

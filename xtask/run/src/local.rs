@@ -329,11 +329,6 @@ fn address(deploy: &Deploy) -> Option<SocketAddr> {
     Some(SocketAddr::new(formation::address(&config), port))
 }
 
-fn url(job: &Job<'_>) -> String {
-    let port = job.verified.release.processes.values().find_map(|process: &Process| process.port);
-    port.map_or_else(String::new, |port| format!("http://localhost:{port}"))
-}
-
 fn gave_up(job: &Job<'_>) -> Error {
     let doing = format!("running {}", job.verified.release.id);
     Error::failed(

@@ -29,13 +29,12 @@ impl<'a> Reach<'a> {
             Target::Kind { cluster, namespace, port } => {
                 Some(Self::Kind(kind::Place { cluster, namespace, port: *port }))
             }
-            Target::Kubernetes { context, namespace, registry, url, plain_http, .. } => {
+            Target::Kubernetes { context, namespace, registry, plain_http, .. } => {
                 Some(Self::Remote(remote::Place {
                     context,
                     namespace: namespace.as_str(),
                     registry,
                     plain_http: *plain_http,
-                    url: url.as_deref(),
                 }))
             }
         }

@@ -28,7 +28,6 @@ pub(crate) struct Place<'a> {
     pub(crate) namespace: &'a str,
     pub(crate) registry: &'a Repository,
     pub(crate) plain_http: bool,
-    pub(crate) url: Option<&'a str>,
 }
 
 impl Place<'_> {
@@ -78,10 +77,6 @@ impl Hosting for There<'_> {
     /// Volumes of a cluster are given to the group of the pod (`fsGroup`).
     async fn prepare_volume(&self, _: &Site<'_>, _: &str) -> Result<()> {
         Ok(())
-    }
-
-    fn url(&self) -> Option<String> {
-        self.place.url.map(str::to_owned)
     }
 
     /// Asks by way of the cluster's API. Where that may not, or cannot, reach the service, as its network may not

@@ -17,6 +17,8 @@ pub struct Report {
     pub release: Option<ReleaseId>,
     /// Since when: RFC 3339.
     pub since: Option<String>,
+    /// Where it is reached, if that is known.
+    pub url: Option<String>,
     /// Its process types.
     pub processes: Vec<ProcessStatus>,
     /// What there is unlike the release, a line each.
@@ -92,6 +94,12 @@ pub async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
             None => Report::default(),
         },
     };
+    if let Some(release) = report.release {
+        report.url = found.as_ref().and_then(|found| found.release.url());
+        // What runs may have been stopped and started since it ran first.
+        let ran = standing.history.ran(release).map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
+        report.since = report.since.max(ran);
+    }
     if let Some(witness) = &standing.witness
         && let Err(error) = ledger.verify().and_then(|chain| witness.check(&ledger, &chain))
     {

@@ -33,10 +33,10 @@ pub(crate) struct Push {
 #[derive(Debug, Args)]
 pub(crate) struct Release {
     /// The deploy, as in k8s/envs/ENV.toml
-    #[arg(long)]
+    #[arg(long, default_value = "local")]
     pub(crate) env: EnvName,
 
     /// The image's digest, if not the newest build's
-    #[arg(long, value_name = "DIGEST")]
-    pub(crate) build: Option<Digest>,
+    #[arg(long, value_name = "DIGEST", alias = "build")]
+    pub(crate) image: Option<Digest>,
 }

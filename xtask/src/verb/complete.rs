@@ -74,11 +74,10 @@ impl Checkout {
             Values::Assignments => {
                 self.values(Values::Variables).into_iter().map(|name| format!("{name}=")).collect()
             }
-            Values::Processes => deploy()
-                .into_iter()
-                .flat_map(|it| it.scale.into_keys())
-                .map(|name| format!("{name}="))
-                .collect(),
+            Values::Processes => deploy().into_iter().flat_map(|it| it.scale.into_keys()).collect(),
+            Values::Numbers => {
+                self.values(Values::Processes).into_iter().map(|name| format!("{name}=")).collect()
+            }
             Values::Services => ["postgres", "logging"].map(String::from).to_vec(),
             Values::Checks => super::test::names().map(String::from).collect(),
         }
@@ -93,6 +92,7 @@ enum Values {
     Variables,
     Assignments,
     Processes,
+    Numbers,
     Services,
     Checks,
 }
@@ -104,7 +104,8 @@ impl Values {
             (_, "id" | "release" | "before" | "after") => Some(Self::Releases),
             ("get", "name") | ("unset", "names") => Some(Self::Variables),
             ("set", "assignments") => Some(Self::Assignments),
-            ("scale", "wishes") => Some(Self::Processes),
+            ("scale", "wishes") => Some(Self::Numbers),
+            ("logs", "process") => Some(Self::Processes),
             ("up" | "down" | "attach", "name") => Some(Self::Services),
             ("test", "only") => Some(Self::Checks),
             _ => None,

@@ -20,7 +20,7 @@ struct Document<'a> {
 
 pub(crate) fn release(repo: &Repo, args: &cli::Release, ui: &Ui) -> Result<()> {
     ui.step("making the release");
-    let draft = draft(repo, &args.env, args.build.as_ref(), ui)?;
+    let draft = draft(repo, &args.env, args.image.as_ref(), ui)?;
     let made = draft.publish(&super::record(repo, &args.env, ui)?)?;
     show(repo, &made, ui);
     Ok(())

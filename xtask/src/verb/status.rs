@@ -24,6 +24,9 @@ fn words(env: &EnvName, report: &Report) -> Text {
             format!("{env} runs nothing; `cargo xtask {verb} --env {env}` changes that")
         }
     });
+    if let Some(url) = &report.url {
+        text.push(format!("at {url}"));
+    }
     for process in &report.processes {
         text.push(process_words(process));
     }

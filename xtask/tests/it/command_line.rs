@@ -43,7 +43,8 @@ fn wrong_usage_is_named_as_such() {
     };
     wrong(&[], "Usage:");
     wrong(&["biuld"], "build");
-    wrong(&["release"], "--env");
+    wrong(&["admin", "check"], "cargo xtask admin -- check");
+    wrong(&["up", "dev"], "cargo xtask up --env dev");
     wrong(&["release", "--env", "../dev"], "a deploy's name is");
     wrong(&["release", "--env", "local", "--build", "sha256:abc"], "is not a digest");
     wrong(&["run", "yesterday"], "is not a release ID");
@@ -168,7 +169,7 @@ fn each_command_has_a_man_page() {
     let man = checkout.path("target/xtask/man");
     assert_eq!(outcome.text("folder"), man.display().to_string());
     let page = fs::read_to_string(man.join("man1/cargo-xtask-run.1")).unwrap();
-    for part in [".TH", "cargo xtask run", "keep\\-failed", "Example: "] {
+    for part in [".TH", "cargo xtask run", "keep\\-failed", "Example: ", "EXIT STATUS", "drifted"] {
         assert!(page.contains(part), "{part:?} is missing in {page}");
     }
     assert!(!man.join("man1/cargo-xtask-complete.1").exists(), "nobody is to type it");

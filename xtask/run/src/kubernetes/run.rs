@@ -131,7 +131,7 @@ impl<H: Hosting> Run<'_, H> {
         notes::write_witness(site, &job.witness(witness.as_ref())).await?;
         self.prune().await?;
         let status = if unchanged && mended.is_empty() { Status::Unchanged } else { Status::Started };
-        Ok(job.ran(status, self.hosting.url().unwrap_or_default(), was_on, migration))
+        Ok(job.ran(status, was_on, migration))
     }
 
     /// Makes what can be made before anything changes.
@@ -263,7 +263,7 @@ impl<H: Hosting> Run<'_, H> {
         self.job.progress.step("waiting for the service to answer");
         let answers = self.hosting.answers(&self.site, name, path, release.id);
         time::timeout_at(self.deadline.into(), answers).await.map_err(|_| {
-            let place = self.hosting.url().unwrap_or_else(|| format!("the service {name}"));
+            let place = release.url().unwrap_or_else(|| format!("the service {name}"));
             let why = format!("{place}{path} does not answer 200 as {id}, though all pods are ready");
             let env = self.site.env;
             Failure::new(Cause::NotAnswering, name, None, why).error(format!("running {id}")).next(format!(

@@ -52,18 +52,15 @@ pub(crate) async fn report(
         ..Report::default()
     };
     report.processes = deployments.iter().map(|one| process(one, &pods)).collect();
-    report.since = deployments.iter().filter_map(arrived).max();
+    report.since = deployments.iter().filter_map(made).min();
     if let Some(found) = found.filter(|_| !deployments.is_empty()) {
         (report.drift, report.next) = drift_of(site, found, values, &report.processes, run).await?;
     }
     Ok(report)
 }
 
-/// When the last rollout of a Deployment came to its end.
-fn arrived(deployment: &Deployment) -> Option<String> {
-    let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
-    let progressing = conditions.iter().find(|one| one.type_ == "Progressing")?;
-    Some(progressing.last_update_time.as_ref()?.0.to_string())
+fn made(deployment: &Deployment) -> Option<String> {
+    Some(deployment.metadata.creation_timestamp.as_ref()?.0.to_string())
 }
 
 async fn list<K>(site: &Site<'_>, what: &str) -> Result<Vec<K>>

@@ -31,7 +31,6 @@ use super::{
     running::once,
     scale,
     socket::Sockets,
-    url,
 };
 use crate::{
     Amount, Job, Ran, Receipt, Status,
@@ -117,7 +116,7 @@ impl<'a> Supervisor<'a> {
         let release = &job.verified.release;
         let before = self.formation.borrow().clone();
         if before.as_ref().is_some_and(|before| before.plan.release == release.id && before.is_ready()) {
-            return Ok(job.ran(Status::Unchanged, url(job), None, Duration::ZERO));
+            return Ok(job.ran(Status::Unchanged, None, Duration::ZERO));
         }
         job.check_witness(self.lock.witness()?.as_ref())?;
         let plan = self.plan(job, before.as_deref())?;
@@ -202,7 +201,7 @@ impl<'a> Supervisor<'a> {
             before.stop().await;
         }
         let last = running.or(witness.map(|witness| witness.id));
-        Ok(job.ran(Status::Started, url(job), last, migration))
+        Ok(job.ran(Status::Started, last, migration))
     }
 
     fn fall_back(&self, job: &Job<'_>, mut error: Error) -> Error {

@@ -30,9 +30,9 @@ impl Need {
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Build => "to build",
-            Self::Local => "target local",
-            Self::Kind => "target kind",
-            Self::Checks => "checks",
+            Self::Local => "to run here",
+            Self::Kind => "to use kind",
+            Self::Checks => "to test",
         }
     }
 }
