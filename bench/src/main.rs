@@ -30,10 +30,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make an empty database on a server
-    Create { server: String, name: String },
-    /// Fill a database with the same todos each time
-    Seed { database: String },
+    /// Make an empty database on the server of `DATABASE_URL`
+    Create { name: String },
+    /// Fill the database of `DATABASE_URL` with the same todos each time
+    Seed,
     /// Fail unless two services answer the same
     Same { ours: Address, theirs: Address },
     /// Ask a service
@@ -45,9 +45,8 @@ enum Command {
         #[arg(long)]
         rate: Option<f64>,
     },
-    /// Run the statements that the service runs
+    /// Run the statements that the service runs on the database of `DATABASE_URL`
     Bare {
-        database: String,
         #[command(flatten)]
         how: How,
     },
@@ -93,14 +92,19 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> Outcome {
     match command {
-        Command::Create { server, name } => database::create(&server, &name).await,
-        Command::Seed { database } => database::seed(&database).await,
+        Command::Create { name } => database::create(&database()?, &name).await,
+        Command::Seed => database::seed(&database()?).await,
         Command::Same { ours, theirs } => same::check(ours, theirs).await,
         Command::Load { address, how, rate } => print(&load::run(address, how, rate).await?),
-        Command::Bare { database, how } => print(&bare::run(&database, how).await?),
+        Command::Bare { how } => print(&bare::run(&database()?, how).await?),
         Command::Events { write, watch, count } => print(&events::run(write, watch, count).await?),
         Command::Reminders { address, port, count } => print(&reminders::run(address, port, count).await?),
     }
+}
+
+/// The database's URL, which has a password in it: every user of the machine sees arguments.
+fn database() -> Outcome<String> {
+    Ok(std::env::var("DATABASE_URL").map_err(|_| "DATABASE_URL names no database")?)
 }
 
 fn print(figures: &impl Serialize) -> Outcome {

@@ -4,9 +4,9 @@ use xtask_contract::Deploy;
 
 use super::Sealed;
 
-/// The longest string of an environment, `NAME=value` and the byte that ends it: MAX_ARG_STRLEN (execve(2)).
+/// The longest string of an environment, `NAME=value` and the byte that ends it: `MAX_ARG_STRLEN` (execve(2)).
 const STRING: usize = 128 << 10;
-/// The most in a ConfigMap or Secret (MaxSecretSize); half of what execve(2) takes for all strings by default.
+/// The most in a ConfigMap or Secret (`MaxSecretSize`); half of what execve(2) takes for all strings by default.
 const TOGETHER: usize = 1 << 20;
 
 /// What is too long, or cannot be in an environment at all, a line each. No value is shown.

@@ -7,6 +7,9 @@ use xtask_contract::{Context, Error, Progress, Result};
 
 use super::Bench;
 
+/// The variable that names the database.
+const DATABASE: &str = "DATABASE_URL";
+
 /// The compiled program.
 pub(super) struct Asker<'a> {
     bench: &'a Bench<'a>,
@@ -36,22 +39,33 @@ impl<'a> Asker<'a> {
 
     /// Has it do something that has no figures.
     pub(super) async fn run(&self, args: &[&str]) -> Result<()> {
-        self.call::<IgnoredAny>(self.program.as_os_str(), args).await.map(drop)
+        self.call::<IgnoredAny>(self.program.as_os_str(), args, &[]).await.map(drop)
+    }
+
+    /// The same to a database.
+    pub(super) async fn run_on(&self, database: &str, args: &[&str]) -> Result<()> {
+        let variables = [(DATABASE, database)];
+        self.call::<IgnoredAny>(self.program.as_os_str(), args, &variables).await.map(drop)
     }
 
     pub(super) async fn figures(&self, args: &[&str]) -> Result<Figures> {
-        self.call(self.program.as_os_str(), args).await.and_then(there)
+        self.call(self.program.as_os_str(), args, &[]).await.and_then(there)
     }
 
-    /// The same on one core, as what it is compared with.
-    pub(super) async fn figures_of_one_core(&self, args: &[&str]) -> Result<Figures> {
+    /// The same of a database and on one core, as what it is compared with.
+    pub(super) async fn figures_of_one_core(&self, args: &[&str], database: &str) -> Result<Figures> {
         let program = self.program.display().to_string();
         let all = [&["--cpu-list", "0", &program], args].concat();
-        self.call(OsStr::new("taskset"), &all).await.and_then(there)
+        self.call(OsStr::new("taskset"), &all, &[(DATABASE, database)]).await.and_then(there)
     }
 
-    async fn call<T: for<'de> Deserialize<'de>>(&self, program: &OsStr, args: &[&str]) -> Result<Option<T>> {
-        let output = self.bench.call(program, args).await?;
+    async fn call<T: for<'de> Deserialize<'de>>(
+        &self,
+        program: &OsStr,
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Option<T>> {
+        let output = self.bench.call_with(program, args, variables).await?;
         if output.is_empty() {
             return Ok(None);
         }

@@ -25,10 +25,22 @@ impl Bench<'_> {
 
     /// Runs a program, which must succeed, and gives back its standard output.
     pub(super) async fn call(&self, program: impl AsRef<OsStr>, args: &[&str]) -> Result<Vec<u8>> {
+        self.call_with(program, args, &[]).await
+    }
+
+    /// The same with these variables, in which there may be passwords.
+    pub(super) async fn call_with(
+        &self,
+        program: impl AsRef<OsStr>,
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Vec<u8>> {
         let program = program.as_ref();
         let name = program.to_string_lossy().rsplit('/').next().unwrap_or_default().to_owned();
         let doing = || format!("running {name} {}", args.join(" "));
-        captured(self.program(program).args(args)).await.map_err(|failure| failure.error(doing()))
+        let mut command = self.program(program);
+        command.args(args).envs(variables.iter().copied());
+        captured(&mut command).await.map_err(|failure| failure.error(doing()))
     }
 
     /// Calls this program in the throw-away checkout, as a person would, and gives back its JSON document.

@@ -86,10 +86,10 @@ async fn compare(
 
 /// The URL of a database with this name, made and filled.
 async fn filled(bench: &Bench<'_>, asker: &Asker<'_>, server: &str, name: &str) -> Result<String> {
-    asker.run(&["create", server, name]).await?;
+    asker.run_on(server, &["create", name]).await?;
     let url = database(server, name);
     service::migrate(bench, &url)?;
-    asker.run(&["seed", &url]).await?;
+    asker.run_on(&url, &["seed"]).await?;
     Ok(url)
 }
 

@@ -55,8 +55,8 @@ impl<'a> Subject<'a> {
             args.extend(rate.iter().flat_map(|rate| ["--rate", rate]));
             asker.figures(&args).await?
         } else {
-            let args = [&["bare", &self.database], &how[..], &[&connections]].concat();
-            asker.figures_of_one_core(&args).await?
+            let args = [&["bare"], &how[..], &[&connections]].concat();
+            asker.figures_of_one_core(&args, &self.database).await?
         };
         let own = match (own_before, own()?) {
             (Some(before), Some(after)) => after - before,
