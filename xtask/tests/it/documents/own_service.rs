@@ -36,8 +36,10 @@ fn another_service_takes_its_place_step_by_step() {
         }
     }
 
-    let xtask =
-        |args: &[&str]| Xtask::with(&target.join("debug/xtask"), &checkout.root, &checkout.home).args(args);
+    let xtask = |args: &[&str]| {
+        let program = Xtask::with(&target.join("debug/xtask"), &checkout.root, &checkout.home);
+        program.env("CARGO_TARGET_DIR", &target).args(args)
+    };
     let mut up = xtask(&["up", "--json"]).start();
     assert_eq!(up.announces()["url"], format!("http://localhost:{port}"));
     let answer = http::Connection::open(port).unwrap().request("GET /", "", false).unwrap();
