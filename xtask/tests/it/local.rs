@@ -1,6 +1,7 @@
 //! A deploy of this machine: from `up` to `down`, and whatever may happen in between.
 
 mod admin;
+mod changing_over;
 mod dying;
 mod falling_back;
 mod going_back;

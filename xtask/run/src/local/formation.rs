@@ -109,9 +109,28 @@ impl Plan {
         Ok(Planned { slot, kind: kind.to_owned(), number, claim })
     }
 
-    /// The port that a process opens by itself: nobody else can have it open at the same time.
-    pub(super) fn own_port(&self) -> Option<u16> {
-        self.types.values().filter(|process| !process.inherits).find_map(|process| process.port)
+    /// A port that processes of both use, and that one of them opens by itself: then no other can have it open.
+    pub(super) fn port_for_one(&self, other: &Self) -> Option<u16> {
+        let ports = |plan: &Self, own: bool| {
+            let processes = plan.types.values().filter(move |process| !own || !process.inherits);
+            processes.filter_map(|process| process.port).collect::<Vec<_>>()
+        };
+        let either = |one: &Self, two: &Self| {
+            let all = ports(two, false);
+            ports(one, true).into_iter().find(|port| all.contains(port))
+        };
+        either(self, other).or_else(|| either(other, self))
+    }
+
+    /// Refuses more than one process that opens a port by itself.
+    pub(super) fn refuse_more_than_one(&self, counts: &crate::Formation) -> Result<()> {
+        let mut own = self.types.iter().filter(|(_, process)| !process.inherits);
+        own.try_for_each(|(kind, process)| match process.port {
+            Some(port) if counts.get(kind).copied().unwrap_or(process.count) > 1 => {
+                Err(one_at_most(&self.env, kind, port))
+            }
+            _ => Ok(()),
+        })
     }
 }
 
@@ -125,6 +144,19 @@ impl Formation {
     ) -> Result<Self> {
         let members = begin(planned, nursery, progress).await?;
         Ok(Self { plan, since: Utc::now(), members: RefCell::new(members) })
+    }
+
+    /// Starts its processes again after they were stopped.
+    pub(super) async fn start_again<'a>(
+        &self,
+        counts: &crate::Formation,
+        sockets: &Sockets,
+        nursery: &Nursery<'a>,
+        progress: &'a dyn Progress,
+    ) -> Result<()> {
+        let members = begin(self.plan.all(counts, sockets)?, nursery, progress).await?;
+        self.members.replace(members);
+        Ok(())
     }
 
     /// How many processes of each type there are.
@@ -262,7 +294,10 @@ pub(super) fn cannot_listen(env: &EnvName, address: SocketAddr, error: &std::io:
 }
 
 fn one_at_most(env: &EnvName, kind: &str, port: u16) -> Error {
-    let why = format!("its image is of a time when one process alone could hold port {port}");
-    Error::refused(format!("running more than one {kind} of {env}"), why)
-        .next("build a new image: `cargo xtask up` does, and runs it")
+    let why =
+        format!("each of them listens on port {port} by itself, which one alone can do on this machine");
+    Error::refused(format!("running more than one {kind} of {env}"), why).next(format!(
+        "`cargo xtask scale --env {env} {kind}=1`; docs/your-own-service.md shows how a service lets processes share a \
+         port (`inherits`)"
+    ))
 }

@@ -119,11 +119,19 @@ impl<'a> Supervisor<'a> {
             return Ok(job.ran(Status::Unchanged, None, Duration::ZERO));
         }
         job.check_witness(self.lock.witness()?.as_ref())?;
-        let plan = self.plan(job, before.as_deref())?;
-        let planned = plan.all(&scale::read(&self.state_folder())?, &self.sockets)?;
-        drop(before);
-        self.start_server(job).await?;
-        match self.bring_up(job, plan, planned).await {
+        let plan = self.plan(job)?;
+        let counts = scale::read(&self.state_folder())?;
+        let alone = before.and_then(|before| Some((plan.port_for_one(&before.plan)?, before)));
+        let brought_up = if let Some((port, before)) = alone {
+            plan.refuse_more_than_one(&counts)?;
+            self.start_server(job).await?;
+            self.change_over(job, plan, &counts, &before, port).await
+        } else {
+            let planned = plan.all(&counts, &self.sockets)?;
+            self.start_server(job).await?;
+            self.bring_up(job, plan, planned).await
+        };
+        match brought_up {
             Ok((formation, migration)) => self.commit(job, formation, migration).await,
             Err(error) => Err(self.fall_back(job, error)),
         }
@@ -134,19 +142,13 @@ impl<'a> Supervisor<'a> {
         self.lock.witness().map(Record::Known)
     }
 
-    fn plan(&self, job: &Job<'_>, before: Option<&Formation>) -> Result<Plan> {
+    fn plan(&self, job: &Job<'_>) -> Result<Plan> {
         let release = &job.verified.release;
         job.progress.step("taking the program out of the image");
         let executable = Executable::of_image(job.layout, &release.image.digest)?;
         let held = [self.lock.for_children(), self.gate.as_raw_fd()];
         let program = Program::of_image(executable, &self.state_folder(), environment(job), &held);
-        let plan = Plan::new(release, program, job.options.start, self.gate.clone(), self.journal.clone());
-        let own_port = before.and_then(|before| before.plan.own_port()).or(plan.own_port());
-        if let Some(port) = own_port.filter(|_| before.is_some()) {
-            let why = format!("one of the two is of a time when one process alone could hold port {port}");
-            return Err(self.stop_first(Error::refused(format!("running {}", release.id), why)));
-        }
-        Ok(plan)
+        Ok(Plan::new(release, program, job.options.start, self.gate.clone(), self.journal.clone()))
     }
 
     /// Sees to it that the deploy's own server runs, if the release has one.
@@ -177,16 +179,50 @@ impl<'a> Supervisor<'a> {
         plan: Plan,
         planned: Vec<Planned>,
     ) -> Result<(Formation, Duration)> {
-        let migrating = Instant::now();
-        job.progress.step("migrating the database");
-        let mut show = |line: &str| job.progress.line("migrate", line);
-        let migrate = &job.verified.release.migrate;
-        let stream = Some(plan.journal.stream(plan.release, "migrate"));
-        once(&plan.program, "migrating the database", migrate, "", stream, &mut show).await?;
-        let migration = migrating.elapsed();
+        let migration = migrate(job, &plan).await?;
         job.progress.step("starting the processes");
         let formation = Formation::start(plan, planned, &self.processes, self.progress).await?;
         Ok((formation, migration))
+    }
+
+    /// Brings a release up whose processes and those before cannot listen on this port at the same time: those before
+    /// stop first. If that fails, they start again.
+    async fn change_over(
+        &self,
+        job: &Job<'_>,
+        plan: Plan,
+        counts: &crate::Formation,
+        before: &Formation,
+        port: u16,
+    ) -> Result<(Formation, Duration)> {
+        let migration = migrate(job, &plan).await?;
+        let (release, last) = (plan.release, before.plan.release);
+        job.progress.note(&format!(
+            "warning: {release} and {last} cannot both listen on port {port}: {last} is stopped first, and requests \
+             fail until {release} is ready (docs/your-own-service.md shows how to lose none)"
+        ));
+        let counts_before = before.counts();
+        let stopping = Instant::now();
+        job.progress.step("stopping the processes of the release before");
+        before.stop().await;
+        job.progress.step("starting the processes");
+        let started = async {
+            let planned = plan.all(counts, &self.sockets)?;
+            Formation::start(plan, planned, &self.processes, self.progress).await
+        };
+        let started = started.await;
+        if started.is_err() {
+            job.progress.step("starting the processes of the release before again");
+            if let Err(error) =
+                before.start_again(&counts_before, &self.sockets, &self.processes, self.progress).await
+            {
+                self.formation.replace(None);
+                job.progress.note(&format!("{last} did not start again, and nothing runs now: {error}"));
+            }
+        }
+        let gap = stopping.elapsed().as_secs_f64();
+        job.progress.note(&format!("nothing answered on port {port} for {gap:.1} s"));
+        Ok((started?, migration))
     }
 
     /// From here on it is the new release that runs.
@@ -263,6 +299,17 @@ impl<'a> Supervisor<'a> {
     fn state_folder(&self) -> PathBuf {
         lock::folder(self.repo, self.env)
     }
+}
+
+/// Brings the database to the schema that the release needs, and tells how long that took.
+async fn migrate(job: &Job<'_>, plan: &Plan) -> Result<Duration> {
+    let began = Instant::now();
+    job.progress.step("migrating the database");
+    let mut show = |line: &str| job.progress.line("migrate", line);
+    let stream = Some(plan.journal.stream(plan.release, "migrate"));
+    let args = &job.verified.release.migrate;
+    once(&plan.program, "migrating the database", args, "", stream, &mut show).await?;
+    Ok(began.elapsed())
 }
 
 /// The right to change the deploy.

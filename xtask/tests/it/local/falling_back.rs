@@ -96,7 +96,7 @@ pub(crate) fn never_becomes_ready(checkout: &Checkout) {
 }
 
 /// Makes another image of the newest one, in which the service describes itself otherwise.
-pub(crate) fn describe(checkout: &Checkout, place: &str, value: &str) {
+pub(crate) fn describe(checkout: &Checkout, place: &str, value: impl Into<Value>) {
     relabel(checkout, |labels| {
         let label = &mut labels[image::SERVICE];
         let mut service: Value = serde_json::from_str(label.as_str().unwrap()).unwrap();
