@@ -12,7 +12,7 @@ mod text;
 use colours::Colours;
 pub(crate) use console::Streams;
 pub(crate) use diff::unified;
-use events::Event;
+use events::{Event, Failure};
 pub(crate) use lines::{LineForm, LineSink};
 use output::Output;
 pub(crate) use output::when_closed;
@@ -33,6 +33,12 @@ use xtask_lines::Line;
 
 /// The colours that process names take in turn.
 const COLOURS: [u8; 6] = [36, 33, 32, 35, 34, 31];
+
+/// The document of a command that failed.
+#[derive(Serialize)]
+struct FailureDocument<'a> {
+    error: Failure<'a>,
+}
 
 /// How wide a prefix is at least.
 const PREFIX: usize = 10;
@@ -126,7 +132,16 @@ impl Ui {
     /// Shows why a command failed.
     pub(crate) fn error(&self, error: &Error) {
         self.finish_step();
-        self.event(&Event::failed(error));
+        let failure = Failure::of(error);
+        match self.form {
+            Form::Words => {}
+            Form::Events => self.event(&Event::Failed(failure)),
+            // A command may have shown what it is that failed: that is its document.
+            Form::Document if self.output.is_empty() => {
+                self.output.line(&json(&FailureDocument { error: failure }))
+            }
+            Form::Document => {}
+        }
         self.print(&Text::of_error(error).shown(self.colours));
     }
 

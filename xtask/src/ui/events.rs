@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use xtask_contract::{Error, progress::Rollout};
+use xtask_contract::{Error, Exit, progress::Rollout};
 
 /// Something that has happened. The last one is `done` or `failed`.
 #[derive(Debug, Serialize)]
@@ -20,20 +20,27 @@ pub(super) enum Event<'a> {
     /// It is done.
     Done { result: Value },
     /// It is not.
-    Failed {
-        exit: u8,
-        /// `image_unavailable`, `exit_at_start`, …
-        cause: Option<&'a str>,
-        doing: &'a str,
-        why: &'a [String],
-        next: Option<&'a str>,
-    },
+    Failed(Failure<'a>),
 }
 
-impl<'a> Event<'a> {
-    pub(super) fn failed(error: &'a Error) -> Self {
+/// Why a command failed.
+#[derive(Debug, Serialize)]
+pub(super) struct Failure<'a> {
+    exit: u8,
+    /// `failed`, `usage`, `refused` or `fell_back`: what the exit code stands for.
+    kind: Exit,
+    /// `image_unavailable`, `exit_at_start`, …
+    cause: Option<&'a str>,
+    doing: &'a str,
+    why: &'a [String],
+    next: Option<&'a str>,
+}
+
+impl<'a> Failure<'a> {
+    pub(super) fn of(error: &'a Error) -> Self {
         let Error { exit, cause, doing, why, next } = error;
-        Self::Failed { exit: *exit as u8, cause: cause.as_deref(), doing, why, next: next.as_deref() }
+        let (code, kind) = (*exit as u8, *exit);
+        Self { exit: code, kind, cause: cause.as_deref(), doing, why, next: next.as_deref() }
     }
 }
 
@@ -45,10 +52,10 @@ mod tests {
     fn a_failure_bears_the_name_of_its_cause() {
         let mut error = Error::failed("rolling out web", "it ended").next("mend it");
         error.cause = Some("exit_at_start".into());
-        let line = serde_json::to_string(&Event::failed(&error)).unwrap();
+        let line = serde_json::to_string(&Event::Failed(Failure::of(&error))).unwrap();
         assert_eq!(
             line,
-            r#"{"event":"failed","exit":1,"cause":"exit_at_start","doing":"rolling out web","why":["it ended"],"next":"mend it"}"#
+            r#"{"event":"failed","exit":1,"kind":"failed","cause":"exit_at_start","doing":"rolling out web","why":["it ended"],"next":"mend it"}"#
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Standard output, which may be a pipe that its reader closes, or a file on a disk that is full.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io::{self, ErrorKind, Write},
     thread,
 };
@@ -12,21 +12,31 @@ use xtask_contract::{Context, Result};
 
 /// Standard output, and why something could not be written to it.
 #[derive(Default)]
-pub(super) struct Output(RefCell<Option<io::Error>>);
+pub(super) struct Output {
+    failure: RefCell<Option<io::Error>>,
+    lines: Cell<u64>,
+}
 
 impl Output {
     /// Writes a line, unless one could not be written before.
     pub(super) fn line(&self, text: &str) {
-        let mut failure = self.0.borrow_mut();
+        let mut failure = self.failure.borrow_mut();
         if failure.is_none() {
             let mut stdout = io::stdout();
             *failure = writeln!(stdout, "{text}").and_then(|()| stdout.flush()).err();
+            self.lines.update(|lines| lines + 1);
         }
+    }
+
+    /// Whether nothing was written yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.get() == 0
     }
 
     /// Fails if something could not be written.
     pub(super) fn end(&self) -> Result<()> {
-        unless_closed(self.0.take().map_or(Ok(()), Err)).doing(|| "writing the result to standard output")
+        unless_closed(self.failure.take().map_or(Ok(()), Err))
+            .doing(|| "writing the result to standard output")
     }
 }
 

@@ -75,6 +75,6 @@ fn ctrl_c_leaves_nothing_behind() {
     let mut bench = bench(&checkout, &["release", "--runs", "100"]).start();
     bench.says("measuring release");
     bench.signal(Signal::INT);
-    bench.ends_within(LONG_PATIENCE).exits(1).says("it was stopped by SIGINT").prints("");
+    bench.ends_within(LONG_PATIENCE).exits(1).says("it was stopped by SIGINT").prints_no_result();
     nothing_is_left(&temporary(&checkout));
 }

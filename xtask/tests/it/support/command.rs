@@ -140,7 +140,14 @@ impl Outcome {
     /// It must have refused, and said this.
     #[track_caller]
     pub(crate) fn refused(self, words: &str) -> Self {
-        self.exits(3).says(words).prints("")
+        self.exits(3).says(words).prints_no_result()
+    }
+
+    /// Its standard output must be empty; or, with `--json`, tell why it failed.
+    #[track_caller]
+    pub(crate) fn prints_no_result(self) -> Self {
+        assert!(self.stdout.is_empty() || self.json()["error"].is_object(), "{self:#?}");
+        self
     }
 
     /// It must have ended with this exit code.
