@@ -134,13 +134,12 @@ impl Ui {
         self.finish_step();
         let failure = Failure::of(error);
         match self.form {
-            Form::Words => {}
             Form::Events => self.event(&Event::Failed(failure)),
             // A command may have shown what it is that failed: that is its document.
             Form::Document if self.output.is_empty() => {
-                self.output.line(&json(&FailureDocument { error: failure }))
+                self.output.line(&json(&FailureDocument { error: failure }));
             }
-            Form::Document => {}
+            Form::Words | Form::Document => {}
         }
         self.print(&Text::of_error(error).shown(self.colours));
     }
