@@ -109,6 +109,16 @@ impl Display for Shape {
     }
 }
 
+/// What stands for itself in a URL must be escaped in the user's name and password: `#` and `/` above all.
+const POSTGRES_URL: &str = concat!(
+    "postgres(ql)?://",
+    "([^/?#@:\\s]*(:[^/?#@\\s]*)?@)?",
+    r"([0-9A-Za-z._-]*|\[[0-9A-Fa-f:.]+\])",
+    "(:0*([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?",
+    "(/[^?#\\s]*)?",
+    "(\\?[^#\\s]*)?",
+);
+
 /// The URL of a PostgreSQL database.
 pub(crate) struct PostgresUrl;
 
@@ -122,7 +132,7 @@ impl Kind for PostgresUrl {
 
     fn shape(&self) -> Shape {
         Shape::Url {
-            pattern: "postgres(ql)?://.+",
+            pattern: POSTGRES_URL,
             expected: "a URL such as postgres://user:password@host:5432/database",
         }
     }
@@ -262,9 +272,23 @@ impl Kind for HostNames {
 }
 
 fn host_name(text: &str) -> Option<String> {
-    let authority: Authority = text.parse().ok()?;
-    (authority.host() == text && !text.ends_with('.')).then(|| text.to_ascii_lowercase())
+    let consists_of = |text: &str, fits: fn(u8) -> bool| !text.is_empty() && text.bytes().all(fits);
+    let is_fit = match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        Some(address) => consists_of(address, |byte| byte.is_ascii_hexdigit() || b":.".contains(&byte)),
+        None => consists_of(text, |byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)),
+    };
+    (is_fit && !text.ends_with('.')).then(|| text.to_ascii_lowercase())
 }
+
+/// What `http::Uri` takes.
+const WEBHOOK_URL: &str = concat!(
+    "[Hh][Tt][Tt][Pp][Ss]?://",
+    r"([!$-.0-;=A-Z_a-z~]+@)?",
+    r"([!$&-.0-9;=A-Z_a-z~]+|\[[0-9A-Fa-f:.]+\])",
+    "(:0*([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?",
+    r#"(/[!"$-;=@-_a-~]*)?"#,
+    r"(\?[!$-;=?-~]*)?(#.*)?",
+);
 
 /// Where events are sent.
 pub(crate) struct WebhookUrl;
@@ -278,14 +302,17 @@ impl Kind for WebhookUrl {
 
     fn parse(&self, text: &str) -> Option<Uri> {
         let url: Uri = text.parse().ok()?;
-        (matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some()).then_some(url)
+        // A port that is none is no error to the parser, and would be left out.
+        let has_port = |authority: &Authority| {
+            let after_user = authority.as_str().rsplit('@').next();
+            after_user == Some(authority.host()) || authority.port().is_some()
+        };
+        let is_whole = url.authority().is_some_and(has_port);
+        (matches!(url.scheme_str(), Some("http" | "https")) && is_whole).then_some(url)
     }
 
     fn shape(&self) -> Shape {
-        Shape::Url {
-            pattern: r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,4})?([/?][!$-;=@-Z_a-z~-]*)?",
-            expected: "a URL such as https://example.org/webhook",
-        }
+        Shape::Url { pattern: WEBHOOK_URL, expected: "a URL such as https://example.org/webhook" }
     }
 }
 
@@ -310,6 +337,7 @@ impl Kind for WebhookSecret {
 #[cfg(test)]
 mod tests {
     use proptest::{string::string_regex, test_runner::TestRunner};
+    use regex::Regex;
 
     use super::*;
 
@@ -322,6 +350,49 @@ mod tests {
             Ok(())
         };
         TestRunner::default().run(&texts, takes).unwrap();
+    }
+
+    /// What the process takes, the description promises.
+    fn describes_what_it_takes<K: Kind>(kind: &K, texts: &str) {
+        let (Shape::String { pattern, .. } | Shape::Url { pattern, .. }) = kind.shape() else { panic!() };
+        let whole = Regex::new(&format!(r"\A(?:{pattern})\z")).unwrap();
+        let fits = |text: String| {
+            assert!(kind.parse(&text).is_none() || whole.is_match(&text), "{text:?} is taken");
+            Ok(())
+        };
+        TestRunner::default().run(&string_regex(texts).unwrap(), fits).unwrap();
+    }
+
+    #[test]
+    fn whatever_is_taken_fits_the_described_form() {
+        describes_what_it_takes(&Word, "[ -\u{7f}é]{1,130}");
+        describes_what_it_takes(&Origins, r"https?://[a-cA:.\[\]/ @-]{1,6}(,[ ]?(https?://)?[a-c.]{0,3})?");
+        describes_what_it_takes(&HostNames, r"[0-9A-Za-c._:\[\]@/-]{1,6}(,[ a-c.:]{0,3})?");
+        describes_what_it_takes(&WebhookUrl, "(https?|HTTPS)://[a-c._-]{1,3}(:[0-9]{1,5})?[!-~]{0,6}");
+        describes_what_it_takes(&WebhookSecret, "whsec_[A-Za-z0-9+/]{30,90}={0,3}");
+    }
+
+    #[test]
+    fn a_password_that_is_not_escaped_fits_no_url() {
+        let whole = Regex::new(&format!(r"\A(?:{POSTGRES_URL})\z")).unwrap();
+        for text in [
+            "postgres://h/d",
+            "postgresql://u:p%23w@db.example.com:65535/d?sslmode=require",
+            "postgres://u@[::1]:5432/d",
+            "postgres:///d?host=/run/postgresql",
+            "postgres://u:pä$w!@10.0.0.1",
+        ] {
+            assert!(whole.is_match(text) && PostgresUrl.parse(text).is_some(), "{text}");
+        }
+        for text in [
+            "postgres://u:p#w@h/d",
+            "postgres://u:p/w@h/d",
+            "postgres://u:p?w@h/d",
+            "postgres://h:65536/d",
+            "mysql://h/d",
+        ] {
+            assert!(!whole.is_match(text) && PostgresUrl.parse(text).is_none(), "{text}");
+        }
     }
 
     #[test]

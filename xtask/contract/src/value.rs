@@ -88,9 +88,14 @@ impl Value {
 impl Form {
     fn fits(&self, text: &str) -> Result<bool, String> {
         let Some(pattern) = &self.pattern else { return Ok(true) };
-        let whole = Regex::new(&format!(r"\A(?:{pattern})\z"));
-        whole.map(|whole| whole.is_match(text)).map_err(|_| {
-            format!("of the form {pattern}, which the image asks for but is no regular expression")
+        // By itself first: what is one there cannot end the group that it is put into.
+        let whole = Regex::new(pattern).and_then(|_| Regex::new(&format!(r"\A(?:{pattern})\z")));
+        whole.map(|whole| whole.is_match(text)).map_err(|error| {
+            let why = match error {
+                regex::Error::CompiledTooBig(_) => "too large a regular expression",
+                _ => "no regular expression for a whole text",
+            };
+            format!("of the form that the image asks for, which is {why}: {pattern:.80}")
         })
     }
 }
@@ -110,7 +115,7 @@ fn milliseconds(text: &str) -> Option<u64> {
 
 fn is_url(text: &str) -> bool {
     text.split_once("://").is_some_and(|(scheme, rest)| {
-        scheme.starts_with(|c: char| c.is_ascii_lowercase())
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme.bytes().all(|c| c.is_ascii_alphanumeric() || b"+-.".contains(&c))
             && !rest.is_empty()
             && !text.contains(char::is_whitespace)
@@ -163,6 +168,12 @@ mod tests {
         assert_eq!(Value::Url(form).check("http://x"), Err("an address of https".into()));
         let broken = Value::String(Form { pattern: Some("(".into()), expected: None });
         assert!(broken.check("x").unwrap_err().contains("no regular expression"));
+        for (pattern, why) in
+            [("a)|(?:.*", "no regular"), ("(?x)a # b", "no regular"), (r"\w{1,250}", "too large")]
+        {
+            let form = Form { pattern: Some(pattern.into()), expected: None };
+            assert!(Value::String(form).check("x").unwrap_err().contains(why), "{pattern}");
+        }
     }
 
     #[test]

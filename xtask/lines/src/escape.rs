@@ -8,8 +8,17 @@ fn is_harmful(c: char) -> bool {
     match c {
         '\t' | ' '..='~' => false,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
-        c => c.is_control(),
+        c => c.is_control() || is_invisible(c),
     }
+}
+
+/// Whether a character takes no place of its own, so that two texts which differ in it look the same (Unicode's
+/// `Default_Ignorable_Code_Point`, but for joiners and variation selectors, which words and emoji are written with).
+pub fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}' | '\u{200b}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e00ff}')
 }
 
 /// The text on one line, with nothing in it that is more than shown.
@@ -19,9 +28,10 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 
 /// A JSON document, which means the same, with nothing in it that is more than shown.
 pub fn escape_json(document: &str) -> Cow<'_, str> {
-    // All of them are of the first plane, so each is one escape.
     replaced(document, |clean, c| {
-        let _ = write!(clean, "\\u{:04x}", u32::from(c));
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let _ = write!(clean, "\\u{unit:04x}");
+        }
     })
 }
 
@@ -53,6 +63,7 @@ mod tests {
             ("a\u{85}b\u{2028}c\u{2029}", "a\\u{85}b\\u{2028}c\\u{2029}"),
             ("abc\u{202e}txt\u{2066}\u{200f}\u{61c}", "abc\\u{202e}txt\\u{2066}\\u{200f}\\u{61c}"),
             ("👩\u{200d}🔧", "👩\u{200d}🔧"),
+            ("de\u{200b}bug\u{feff}\u{e0041}", "de\\u{200b}bug\\u{feff}\\u{e0041}"),
         ] {
             assert_eq!(escape(text), shown);
             assert_eq!(escape(&escape(text)), shown);
@@ -61,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_document_means_what_it_did() {
-        let text = "\u{1b}[2J\u{9b}1m\u{7f}\n\u{202e}\u{2028}ü\"\\";
+        let text = "\u{1b}[2J\u{9b}1m\u{7f}\n\u{202e}\u{2028}\u{200b}\u{e0041}ü\"\\";
         let document = serde_json::to_string(text).unwrap();
         let escaped = escape_json(&document);
         assert!(!escaped.contains(is_harmful), "{escaped}");

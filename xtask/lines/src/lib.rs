@@ -7,7 +7,7 @@ mod escape;
 mod line;
 mod readable;
 
-pub use escape::{escape, escape_json};
+pub use escape::{escape, escape_json, is_invisible};
 pub use line::{Line, now, time};
 
 /// A text in one of a terminal's colours, by its number, if it is to be in colour.

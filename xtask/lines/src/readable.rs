@@ -88,10 +88,16 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '=' | '\\'))
 }
 
+fn is_of_a_time(byte: u8) -> bool {
+    byte.is_ascii_digit() || b"-:.TZ".contains(&byte)
+}
+
 /// A time without what is the same in all lines: a date, and a time of the day to the millisecond, in UTC.
 fn moment(time: &str) -> String {
     match (time.get(..10), time.get(11..23)) {
-        (Some(date), Some(day)) if time.ends_with('Z') => format!("{date} {day}"),
+        (Some(date), Some(day)) if time.ends_with('Z') && time.bytes().all(is_of_a_time) => {
+            format!("{date} {day}")
+        }
         _ => escape(time).into_owned(),
     }
 }
@@ -129,6 +135,20 @@ mod tests {
     fn a_level_that_matters_is_in_colour() {
         let error = seen(r#"{"level":"ERROR","message":"no"}"#, true);
         assert_eq!(error, "\u{1b}[2m2011-04-06 20:32:17.123\u{1b}[0m \u{1b}[31mERROR\u{1b}[0m no");
+    }
+
+    #[test]
+    fn what_a_line_gives_for_its_time_is_shown_like_any_text() {
+        for (time, shown) in [
+            (r"\u001b[2J\u001b[H--X\u001b]0;hackedZ", r"\u{1b}[2J\u{1b}[H--X\u{1b}]0;hackedZ"),
+            (r"\nerror: xY\nnext: rm -rfZZ", r"\nerror: xY\nnext: rm -rfZZ"),
+            ("2011-04-06 20:32", "2011-04-06 20:32"),
+        ] {
+            assert_eq!(
+                seen(&format!(r#"{{"timestamp":"{time}","message":"x"}}"#), false),
+                format!("{shown}       x")
+            );
+        }
     }
 
     #[test]

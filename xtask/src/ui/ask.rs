@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use xtask_contract::{Context, Error, Progress, Result, Secret};
-use xtask_lines::escape;
+use xtask_lines::{escape, is_invisible};
 
 use super::Ui;
 
@@ -78,8 +78,9 @@ fn unseen(value: &str) -> Option<String> {
     if [first, last].into_iter().flatten().any(|end| matches!(end, ' ' | '\t' | '\u{a0}')) {
         found.push("it begins or ends with a space");
     }
-    let is_invisible = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}');
-    if value.chars().any(is_invisible) || value.chars().skip(1).any(|c| c == '\u{feff}') {
+    let joins_or_turns = |c: char| matches!(c, '\u{200c}'..='\u{200f}' | '\u{2028}'..='\u{202e}');
+    let after_mark = value.strip_prefix('\u{feff}').unwrap_or(value);
+    if after_mark.chars().any(|c| is_invisible(c) || joins_or_turns(c)) {
         found.push("it has characters that no font shows");
     }
     (!found.is_empty()).then(|| found.join("; "))

@@ -45,9 +45,12 @@ fn choose(repo: &Repo, args: &cli::Rollback, ui: &Ui) -> Result<ReleaseId> {
     let Standing { witness, running, history } = runtime()?.block_on(xtask_run::standing(repo, env))?;
     let doing = || format!("rolling {env} back");
     let ledger = Ledger::of(repo, env);
-    let now = running.or(witness.map(|witness| witness.id)).ok_or_else(|| {
+    // Where nothing runs it is the newest release that did not stay: it may be one that has failed.
+    let newest = ledger.ids()?.last().copied();
+    let now = running.or(newest).filter(|_| witness.is_some()).ok_or_else(|| {
+        let verb = if newest.is_some() { "run" } else { "up" };
         Error::refused(doing(), "none of its releases has run here")
-            .next(format!("`cargo xtask run --env {env}` runs the newest one"))
+            .next(format!("`cargo xtask {verb} --env {env}` runs the newest one"))
     })?;
     let mut earlier = history.before(now, &ledger)?;
     earlier.truncate(CHOICE);

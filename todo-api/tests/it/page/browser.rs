@@ -42,6 +42,24 @@ pub(crate) struct Browser {
     _profile: TempDir,
 }
 
+/// Starts chromedriver, and says at which port. It takes a free one for one version of IP and then the same for the
+/// other, where it may be taken: then it ends, and another one is started.
+async fn chromedriver() -> (Child, u16) {
+    for _ in 0..10 {
+        let mut command = Command::new("chromedriver");
+        let mut program = command.arg("--port=0").stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if let Some((_, port)) = line.split_once("successfully on port ") {
+                // Goes on reading, so that the program can go on writing.
+                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+                return (program, port.trim_end_matches('.').parse().unwrap());
+            }
+        }
+    }
+    panic!("chromedriver should say its port");
+}
+
 /// Runs a test in a browser that shows the page of a service on a database of its own.
 pub(crate) async fn with_page(test: impl AsyncFnOnce(&Browser, &Service)) {
     with_browser(async |browser| {
@@ -71,21 +89,7 @@ impl Browser {
             return None;
         }
         let profile = tempfile::tempdir().unwrap();
-        let mut program = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
-        let port: u16 = loop {
-            let line = lines.next_line().await.unwrap().expect("chromedriver should say its port");
-            if let Some((_, port)) = line.split_once("successfully on port ") {
-                break port.trim_end_matches('.').parse().unwrap();
-            }
-        };
-        // Goes on reading, so that the program can go on writing.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let (program, port) = chromedriver().await;
 
         let mut wanted = DesiredCapabilities::chrome();
         for argument in ARGUMENTS {

@@ -85,13 +85,18 @@ async fn describe_needs_nothing_and_tells_everything() {
     assert!(variables.iter().any(|variable| variable["name"] == contract["connections"]));
     let named = |name: &str| variables.iter().find(|variable| variable["name"] == name).unwrap().clone();
     let mut url = named("DATABASE_URL");
-    assert!(!url["help"].take().as_str().unwrap().is_empty());
+    for words in ["help", "pattern", "expected"] {
+        assert!(!url[words].take().as_str().unwrap().is_empty());
+    }
     let expected = serde_json::json!(
-        {"name": "DATABASE_URL", "type": "url", "required": true, "secret": true, "help": null}
+        {"name": "DATABASE_URL", "type": "url", "pattern": null, "expected": null, "required": true, "secret": true,
+         "help": null}
     );
     assert_eq!(url, expected);
     assert_eq!((&named("PORT")["min"], &named("PORT")["max"]), (&0.into(), &65535.into()));
     assert_eq!(named("LOG_LEVEL")["choices"], serde_json::json!(["error", "warn", "info", "debug", "trace"]));
     assert_eq!(named("DATABASE_STATEMENT_TIMEOUT")["default"], "1s");
+    assert_eq!(named("WEBHOOK_URL")["needs"], serde_json::json!(["WEBHOOK_SECRET"]));
+    assert_eq!(named("DRAIN_DELAY")["max"], "1440m");
     assert_eq!(variables.len(), 25);
 }

@@ -28,6 +28,8 @@ const PROBES: [Kind; 3] = [
         timing: [("periodSeconds", 10), ("timeoutSeconds", 5), ("failureThreshold", 3)],
     },
 ];
+/// To start a process in a container takes seconds where a node is busy.
+const EXEC_TIMEOUT: u8 = 10;
 const HANDLERS: [&str; 4] = ["httpGet", "exec", "tcpSocket", "grpc"];
 
 /// Gives the container the probes that the description names. Without any that says whether the process is up, it has to
@@ -36,7 +38,7 @@ pub(super) fn put(spec: &mut Value, place: usize, process: &Process) {
     let container = &mut spec["template"]["spec"]["containers"][place];
     for Kind { name, word, timing } in PROBES {
         let Some((handler, what)) = asks(process, word, &container[name]) else { continue };
-        let mut whole = container[name].as_object().cloned().unwrap_or_else(|| defaults(timing));
+        let mut whole = container[name].as_object().cloned().unwrap_or_else(|| defaults(timing, handler));
         whole.retain(|key, _| !HANDLERS.contains(&key.as_str()));
         whole.insert(handler.to_owned(), what);
         container[name] = Value::Object(whole);
@@ -47,8 +49,13 @@ pub(super) fn put(spec: &mut Value, place: usize, process: &Process) {
     }
 }
 
-fn defaults(timing: [(&str, u8); 3]) -> Map<String, Value> {
-    timing.into_iter().map(|(key, number)| (key.to_owned(), json!(number))).collect()
+fn defaults(timing: [(&str, u8); 3], handler: &str) -> Map<String, Value> {
+    let mut all: Map<String, Value> =
+        timing.into_iter().map(|(key, number)| (key.to_owned(), json!(number))).collect();
+    if handler == "exec" {
+        all.insert("timeoutSeconds".to_owned(), json!(EXEC_TIMEOUT));
+    }
+    all
 }
 
 /// What a probe does by the description: a kind of handler and its fields.

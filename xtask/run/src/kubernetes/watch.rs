@@ -99,8 +99,8 @@ pub(crate) async fn job(
                 left.inspect(|left| progress.note(left));
                 return Ok(());
             }
-            // The pod that failed may not have been told of yet.
-            Verdict::Failed(Failure { pod: None, .. }) if !listed => {
+            // The pod that failed, or how its container ended, may not have been told of yet.
+            Verdict::Failed(Failure { container: None, .. }) if !listed => {
                 listed = true;
                 for pod in pods_of_job(&pods, name).await {
                     seen.pods.insert(pod.name_any(), pod);

@@ -244,14 +244,23 @@ impl<'a> Supervisor<'a> {
         if let Err(unkept) = self.lock.note(job.verified.release.id, Outcome::Failed) {
             error.why.push(unkept.to_string());
         }
-        let Some(before) = self.formation.borrow().as_ref().map(|before| before.plan.release) else {
-            return error;
-        };
+        let before = self.formation.borrow().as_ref().map(|before| before.plan.release);
         let release = job.verified.release.id;
-        let mut error = Error { exit: Exit::FellBack, ..error };
-        if let Err(unkept) = Receipt::of(release, &error, Some(before)).keep(&self.state_folder()) {
+        let exit = if before.is_some() { Exit::FellBack } else { error.exit };
+        let mut error = Error { exit, ..error };
+        if let Err(unkept) = Receipt::of(release, &error, before).keep(&self.state_folder()) {
             error.why.push(unkept.to_string());
         }
+        let Some(before) = before else {
+            let env = self.env;
+            if error.next.is_some() {
+                return error;
+            }
+            return error.next(format!(
+                "nothing of {env} runs now; correct what is named above and make a new release, or go back with \
+                 `cargo xtask rollback --env {env}` if another one has run before"
+            ));
+        };
         error.next(format!(
             "{before} serves on, and no process of {release} is left; correct what is named above and make a new release"
         ))

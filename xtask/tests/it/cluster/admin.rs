@@ -18,7 +18,7 @@ impl Story {
     fn a_one_off_process_ends_as_its_command_does_and_nothing_of_it_stays(&self) {
         let check = self.xtask(["admin", "--env", "dev", "--", "check"]).run().done();
         let checks: Vec<&str> = check.stdout.lines().collect();
-        assert_eq!(checks.len(), 5, "each line once, from the first on: {check:?}");
+        assert_eq!(checks.len(), 6, "each line once, from the first on: {check:?}");
         assert!(checks[0].contains("\"check\":\"config\""), "{check:?}");
         self.xtask(["admin", "--env", "dev", "--", "purge"]).run().exits(2);
         nothing_stays();
@@ -48,7 +48,7 @@ impl Story {
         let check = self.xtask(["admin", "--env", "dev", "--", "check"]).start_at(&terminal);
         let (status, seen) = terminal.sees_end_of(check);
         assert!(status.success(), "{seen}");
-        for about in ["config", "database", "schema", "clock", "connections"] {
+        for about in ["config", "database", "session", "schema", "clock", "connections"] {
             assert_eq!(seen.matches(&format!("\"check\":\"{about}\"")).count(), 1, "{seen}");
         }
         nothing_stays();

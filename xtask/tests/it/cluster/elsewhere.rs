@@ -142,7 +142,7 @@ impl Story {
     fn down_leaves_the_other_deploy_alone(&self) {
         let before = release_of_pods();
         let down = self.prod(["down", "--data", "--yes", "--json"]).run().done();
-        assert_eq!(down.json(), json!({ "env": "prod", "stopped": true, "data": "deleted" }));
+        assert_eq!(down.json(), json!({ "env": "prod", "stopped": true, "data": "none" }));
         for kind in ["deployments", "services", "secrets", "jobs", "networkpolicies"] {
             let left =
                 in_prod(&["get", kind, "--selector=app.kubernetes.io/managed-by=xtask", "--output=name"]);

@@ -50,3 +50,24 @@ fn a_rollback_takes_what_ran_last_and_makes_no_release_where_that_cannot_be() {
     assert!(!shown.contains(&first), "{shown}");
     run.stops().done();
 }
+
+#[test]
+fn where_nothing_runs_it_goes_back_from_the_release_that_failed_and_no_further() {
+    let checkout = Checkout::with_database();
+    let run = up(&checkout);
+    checkout.configure("local", "LOG_LEVEL", "warn");
+    let second = release(&checkout);
+    checkout.xtask(["run"]).run().done();
+    describe(&checkout, "/processes/0/args/0", "no-such-command");
+    let bad = release(&checkout);
+    run.stops().done();
+
+    let failed = checkout.xtask(["run"]).run().exits(1);
+    failed.says("nothing of local runs now").says("cargo xtask rollback --env local");
+    let status = checkout.xtask(["status"]).run().done().stdout;
+    assert!(status.contains(&format!("failed: {bad} at ")), "{status}");
+    let mut back = checkout.xtask(["rollback", "--json"]).start();
+    back.says(&format!("going back to {second}"));
+    back.announces();
+    back.stops().done();
+}
