@@ -89,26 +89,35 @@ impl Connection<'_> {
         if answered.status == StatusCode::NOT_FOUND {
             return Ok(false);
         }
-        let said = answered.yes()?.headers.remove("docker-content-digest");
-        if let Some(said) = said {
-            return Ok(said.to_str().is_ok_and(|said| said == digest.to_string()));
+        if let Some(is_it) = answered.yes()?.names(digest) {
+            return Ok(is_it);
         }
-        let whole = self.ask(Ask::new(Method::GET, at()).accepting(MANIFESTS)).await?.yes()?;
-        Ok(Digest::of(&whole.body) == *digest)
+        let whole = self.ask(Ask::new(Method::GET, at()).accepting(MANIFESTS)).await?;
+        Ok(whole.status != StatusCode::NOT_FOUND && Digest::of(&whole.yes()?.body) == *digest)
     }
 
-    /// Whether a blob is there. Whoever keeps it for the registry may not answer this question; then it is sent.
-    async fn has_blob(&self, digest: &Digest) -> Answer<bool> {
-        let answered = self.ask(Ask::new(Method::HEAD, self.at(&format!("blobs/{digest}")))).await?;
-        if answered.status == StatusCode::NOT_FOUND || answered.is_elsewhere(self) {
-            return Ok(answered.status.is_success());
+    /// Whether a blob is there, which an answer of the right digest or length shows: the page of a gateway in front of
+    /// the registry answers, too. Another host may not answer this question at all. In doubt, the blob is sent.
+    async fn has_blob(&self, blob: &Descriptor) -> Answer<bool> {
+        let at = self.at(&format!("blobs/{}", blob.digest));
+        let answered = self.ask(Ask::new(Method::HEAD, at)).await?;
+        if answered.status == StatusCode::NOT_FOUND
+            || (answered.is_elsewhere(self) && !answered.status.is_success())
+        {
+            return Ok(false);
         }
-        answered.yes().map(|_| true)
+        let answered = answered.yes()?;
+        Ok(answered.names(&blob.digest).unwrap_or_else(|| answered.length() == Some(blob.size)))
     }
 
     async fn put_manifest(&self, reference: &str, kind: &'static str, bytes: Vec<u8>) -> Answer<()> {
+        let digest = Digest::of(&bytes);
         let at = self.at(&format!("manifests/{reference}"));
-        self.ask(Ask::new(Method::PUT, at).bytes(kind, bytes)).await?.yes().map(drop)
+        let answered = self.ask(Ask::new(Method::PUT, at).bytes(kind, bytes)).await?.yes()?;
+        if answered.is_kept(&digest) || self.has_manifest(&digest).await? {
+            return Ok(());
+        }
+        Err(answered.not_kept("the manifest"))
     }
 
     async fn put_blob(&self, layout: &Layout, blob: &Descriptor) -> Answer<()> {
@@ -116,7 +125,11 @@ impl Connection<'_> {
         let mut at = begun.location()?;
         at.query_pairs_mut().append_pair("digest", &blob.digest.to_string());
         let put = Ask::new(Method::PUT, at).file(layout.blob_path(&blob.digest), blob.size);
-        self.ask(put).await?.yes().map(drop)
+        let answered = self.ask(put).await?.yes()?;
+        if answered.is_kept(&blob.digest) || self.has_blob(blob).await? {
+            return Ok(());
+        }
+        Err(answered.not_kept("a blob"))
     }
 }
 
@@ -150,7 +163,7 @@ impl Push<'_> {
     }
 
     async fn blob(&mut self, blob: &Descriptor) -> Answer<()> {
-        if self.to.has_blob(&blob.digest).await? {
+        if self.to.has_blob(blob).await? {
             self.pushed.there += 1;
             return Ok(());
         }

@@ -13,7 +13,7 @@ use reqwest::{Body, Client, Method, RequestBuilder, StatusCode, redirect};
 use tokio::fs::File;
 use tokio_util::io::ReaderStream;
 use url::Url;
-use xtask_contract::{Context, Error, Result, error::chain, target::plain_http_objection};
+use xtask_contract::{Context, Digest, Error, Result, error::chain, target::plain_http_objection};
 
 use super::{
     Registry,
@@ -123,6 +123,28 @@ impl Answered {
         !connection.is_own(&self.url)
     }
 
+    /// Whether the digest that it names is this one; nothing if it names none.
+    pub(super) fn names(&self, digest: &Digest) -> Option<bool> {
+        let said = self.headers.get("docker-content-digest")?;
+        Some(said.to_str().is_ok_and(|said| said == digest.to_string()))
+    }
+
+    /// How long it says that what was asked for is.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    }
+
+    /// Whether it shows that what was sent is kept. A mere 200 does not: a login page has one for everything.
+    pub(super) fn is_kept(&self, digest: &Digest) -> bool {
+        self.names(digest).unwrap_or(self.status == StatusCode::CREATED)
+    }
+
+    /// That what was sent has not arrived, whatever was answered.
+    pub(super) fn not_kept(&self, what: &str) -> Failure {
+        let (host, status) = (&self.server.host, self.status.as_u16());
+        Failure::Nonsense(format!("{host} answers {status} to {what}, which is not there afterwards"))
+    }
+
     /// Where it says that it goes on.
     pub(super) fn location(&self) -> Answer<Url> {
         let said = self.headers.get(LOCATION).and_then(|value| value.to_str().ok());
@@ -207,7 +229,12 @@ impl<'a> Connection<'a> {
             let answered = self.ask_once(&ask, true).await?;
             match answered.status.as_u16() {
                 301 | 302 | 307 | 308 => {}
-                303 => (ask.method, ask.content) = (Method::GET, Content::Nothing),
+                303 if ask.method.is_safe() => {}
+                // It would be followed with a GET (RFC 9110, 15.4.4), and what is sent would arrive nowhere.
+                303 => {
+                    let method = &ask.method;
+                    return Err(Failure::Nonsense(format!("it answers 303 to a {method}, which does not arrive so")));
+                }
                 _ => return Ok(answered),
             }
             ask.url = answered.location()?;

@@ -95,6 +95,70 @@ fn a_registry_that_sends_on_for_ever_is_left() {
     assert!(told.contains("sent us on 10 times"), "{told}");
 }
 
+/// A gateway's page, which answers 200 to whatever it is asked.
+fn login_page() -> Shaped {
+    Shaped::start(|_| Some(reply(200, &["content-type: text/html"], "<html>log in</html>")))
+}
+
+#[test]
+fn a_login_page_in_the_place_of_the_registry_keeps_nothing() {
+    let page = login_page();
+    let elsewhere = format!("http://{}/login", page.host);
+    for status in [301, 302, 303, 307, 308] {
+        for (what, to) in ["", "PUT /v2/uploads/", "PUT /v2/team/todo-api/manifests/"]
+            .into_iter()
+            .flat_map(|what| [(what, elsewhere.clone()), (what, "/login".to_owned())])
+        {
+            let (case, to) = (format!("{status} {what:?} {to}"), format!("location: {to}"));
+            let server = Shaped::start(move |asked| {
+                if asked.line.ends_with("/login") {
+                    return Some(reply(200, &[], "<html>log in</html>"));
+                }
+                asked.line.starts_with(what).then(|| reply(status, &[&to], ""))
+            });
+            let pushed = Images::new().push_as(Login::Anonymous, &server.repository(NAME));
+            let told = pushed.expect_err(&case).to_string();
+            assert!(told.contains("is it a container registry that is spoken to?"), "{told}");
+        }
+    }
+    assert!(page.asked_to("GET").iter().all(|asked| asked.line.contains("/login")), "no PUT becomes a GET");
+}
+
+#[test]
+fn what_only_a_login_page_says_is_there_is_sent() {
+    let page = login_page();
+    let to = format!("location: http://{}/login", page.host);
+    let server = Shaped::start(move |asked| asked.line.starts_with("HEAD").then(|| reply(302, &[&to], "")));
+    let pushed = Images::new().push_as(Login::Anonymous, &server.repository(NAME)).unwrap();
+    assert_eq!((pushed.sent, pushed.there), (4, 0));
+}
+
+#[test]
+fn another_host_may_keep_the_blobs_and_a_plain_200_counts_if_what_was_sent_is_there() {
+    let named = |asked: &Asked| {
+        let digest = asked.line.rsplit_once('/').unwrap().1;
+        reply(200, &[&format!("docker-content-digest: {digest}")], "")
+    };
+    let blobs = Shaped::start(move |asked| Some(named(asked)));
+    let (host, put) = (blobs.host.clone(), AtomicUsize::new(0));
+    let server = Shaped::start(move |asked| {
+        let (method, path) = asked.line.split_once(' ').unwrap();
+        match method {
+            "HEAD" if path.contains("/blobs/") => {
+                Some(reply(307, &[&format!("location: http://{host}{path}")], ""))
+            }
+            "PUT" => {
+                put.fetch_add(1, Ordering::Relaxed);
+                Some(reply(200, &[], ""))
+            }
+            "HEAD" if put.load(Ordering::Relaxed) > 0 => Some(named(asked)),
+            _ => None,
+        }
+    });
+    let pushed = Images::new().push_as(Login::Anonymous, &server.repository(NAME)).unwrap();
+    assert_eq!((pushed.sent, pushed.there), (1, 3));
+}
+
 /// A server that gives out tokens, each another one, to whoever is answered none here.
 fn gives_tokens(name: &'static str, refuses: impl Fn(&Asked) -> bool + Send + Sync + 'static) -> Shaped {
     let given = AtomicUsize::new(0);
