@@ -76,14 +76,18 @@ impl fmt::Display for Target {
 pub fn plain_http_objection(registry: &Repository) -> Option<String> {
     let host = registry.host();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let private = match name.parse() {
+    (!may_lack_tls(name)).then(|| {
+        format!("{host} is spoken to with TLS only, being neither this machine nor a private address")
+    })
+}
+
+/// Whether a host, named without its port, is this machine or a private one.
+pub fn may_lack_tls(name: &str) -> bool {
+    match name.trim_start_matches('[').trim_end_matches(']').parse() {
         Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private() || address.is_link_local(),
         Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
         Err(_) => name.rsplit('.').next().is_some_and(|last| ["localhost", "test"].contains(&last)),
-    };
-    (!private).then(|| {
-        format!("{host} is spoken to with TLS only, being neither this machine nor a private address")
-    })
+    }
 }
 
 #[cfg(test)]
@@ -99,5 +103,6 @@ mod tests {
         for bad in ["registry.example.com", "8.8.8.8:5000", "localhost.example.com", "172.32.0.1"] {
             assert!(objection(bad).unwrap().contains(bad), "{bad}");
         }
+        assert!(may_lack_tls("[::1]") && may_lack_tls("[fd12::1]") && !may_lack_tls("[2001:db8::1]"));
     }
 }

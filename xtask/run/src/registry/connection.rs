@@ -13,7 +13,7 @@ use reqwest::{Body, Client, Method, RequestBuilder, StatusCode, redirect};
 use tokio::fs::File;
 use tokio_util::io::ReaderStream;
 use url::Url;
-use xtask_contract::{Context, Digest, Error, Result, error::chain, target::plain_http_objection};
+use xtask_contract::{Context, Digest, Error, Result, error::chain, target::{may_lack_tls, plain_http_objection}};
 
 use super::{
     Registry,
@@ -266,7 +266,8 @@ impl<'a> Connection<'a> {
     fn server(&self, url: &Url) -> Answer<Server> {
         let host = url.host_str().unwrap_or_default();
         let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        if url.scheme() != "https" && !(self.registry.plain_http && url.scheme() == "http") {
+        let is_open = self.registry.plain_http && url.scheme() == "http";
+        if url.scheme() != "https" && !(is_open && url.host_str().is_some_and(may_lack_tls)) {
             return Err(Failure::Open(format!("{}://{host}", url.scheme())));
         }
         let proxy = self.proxies.before(url)?.map(Box::new);
@@ -328,6 +329,21 @@ mod tests {
         let told = connection.explain("pushing".into(), failure).to_string();
         assert!(told.contains("goes on at http://registry.acme.com without"), "{told}");
         assert!(!told.contains("canary"), "{told}");
+    }
+
+    #[test]
+    fn a_registry_without_tls_is_not_followed_over_the_open_network() {
+        let repository = "127.0.0.1:5000/todo-api".parse().unwrap();
+        let registry = Registry { repository: &repository, plain_http: true, login: Login::Anonymous };
+        let connection = Connection::open(&registry, Access::Push, || "pushing".into()).unwrap();
+        let server = |url: &str| connection.server(&Url::parse(url).unwrap());
+        for good in ["http://10.1.2.3/token", "http://[::1]:5001/x", "https://auth.acme.com/token"] {
+            assert!(server(good).is_ok(), "{good}");
+        }
+        for bad in ["http://collector.acme.com/token", "http://8.8.8.8/", "ftp://127.0.0.1/"] {
+            let told = connection.explain("pushing".into(), server(bad).unwrap_err()).to_string();
+            assert!(told.contains("without TLS") && told.contains("its keeper"), "{told}");
+        }
     }
 
     #[test]

@@ -95,6 +95,24 @@ fn a_registry_that_sends_on_for_ever_is_left() {
     assert!(told.contains("sent us on 10 times"), "{told}");
 }
 
+#[test]
+fn a_password_is_not_sent_over_the_open_network_where_a_test_registry_says_so() {
+    let collector = Shaped::start(|_| Some(reply(200, &[], r#"{"token": "t"}"#)));
+    let server = Shaped::start(|_| {
+        let challenge = "www-authenticate: Bearer realm=\"http://collector.acme.com/token\"";
+        Some(reply(401, &[challenge], ""))
+    });
+    let by_way = format!("http://{}", collector.host);
+    let variables = [
+        ("http_proxy", by_way.as_str()),
+        ("XTASK_REGISTRY_USER", "somebody"),
+        ("XTASK_REGISTRY_PASSWORD", PASSWORD),
+    ];
+    let (done, told) = push_in(&server.repository(NAME).to_string(), &variables);
+    assert!(!done && told.contains("goes on at http://collector.acme.com without TLS"), "{told}");
+    assert_eq!(collector.asked().len(), 0);
+}
+
 /// A gateway's page, which answers 200 to whatever it is asked.
 fn login_page() -> Shaped {
     Shaped::start(|_| Some(reply(200, &["content-type: text/html"], "<html>log in</html>")))
