@@ -4,6 +4,7 @@ mod dial;
 mod identity;
 mod kubeconfig;
 mod tls;
+mod token;
 mod unreached;
 
 use std::time::Duration;
@@ -11,10 +12,11 @@ use std::time::Duration;
 use kube::{
     Client, Config,
     client::AuthError,
-    config::{ExecConfig, KubeConfigOptions, Kubeconfig, KubeconfigError},
+    config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
+use rustls::pki_types::ServerName;
 use url::Url;
-use xtask_contract::{Context, Error, Result, callee, error::chain};
+use xtask_contract::{Error, Result, callee, error::chain};
 
 use crate::proxy::{Proxies, Proxy};
 pub(crate) use kubeconfig::read;
@@ -50,23 +52,51 @@ pub(crate) async fn client(
     config.connect_timeout = Some(CONNECT);
     config.read_timeout = Some(silence);
     config.reset_reader_on_write = true;
+    config.tls_server_name = config.tls_server_name.filter(|name| !name.is_empty());
+    let server = server(&config, doing)?;
+    let token = token::prepare(&mut config.auth_info, doing)?;
     let proxy = if let Some(named) = named {
         Proxy::of_kubeconfig(&named).map(Some)
     } else {
-        let server = Url::parse(&config.cluster_url.to_string()).doing(|| doing)?;
         Proxies::of_environment().before(&server)
     };
     let proxy = proxy.map_err(|named| named.error(doing))?;
     let tls = tls::config(&config, doing)?;
-    let plugin = config.auth_info.exec.clone();
-    dial::client(config, tls, proxy.as_ref()).map_err(|error| of_plugin(&error, plugin.as_ref(), doing))
+    let user = config.auth_info.clone();
+    dial::client(config, tls, proxy.as_ref(), token).map_err(|error| of_user(&error, &user, doing))
+}
+
+/// The address of the cluster, and whether the name that its certificate is to have can be one.
+fn server(config: &Config, doing: &str) -> Result<Url> {
+    let refused = |why: String, next: String| Err(Error::refused(doing, why).next(next));
+    if let Some(name) = &config.tls_server_name
+        && ServerName::try_from(name.as_str()).is_err()
+    {
+        return refused(
+            format!("tls-server-name of the kubeconfig's cluster is no name of a server: {name:?}"),
+            "`kubectl config set-cluster NAME --tls-server-name=` takes it out".to_owned(),
+        );
+    }
+    let named = config.cluster_url.to_string();
+    match Url::parse(&named) {
+        Ok(url) if ["http", "https"].contains(&url.scheme()) => Ok(url),
+        _ => refused(
+            format!("server of the kubeconfig's cluster is no URL: {named:?}"),
+            "`kubectl config set-cluster NAME --server=https://HOST:PORT` mends it".to_owned(),
+        ),
+    }
 }
 
 /// Why a client cannot be made: for all else there is, its parts have been looked at.
-fn of_plugin(error: &kube::Error, plugin: Option<&ExecConfig>, doing: &str) -> Error {
-    let command = plugin.and_then(|plugin| plugin.command.as_deref()).unwrap_or_default();
+fn of_user(error: &kube::Error, user: &AuthInfo, doing: &str) -> Error {
+    const VIEW: &str = "`kubectl config view` shows what the kubeconfig says";
+    let plugin = user.exec.as_ref();
+    let provider = user.auth_provider.as_ref();
+    let named = plugin.and_then(|plugin| plugin.command.as_deref());
+    let named = named.or_else(|| provider?.config.get("cmd-path").map(String::as_str));
+    let command = named.unwrap_or_default();
     let hint = plugin.and_then(|plugin| plugin.install_hint.as_deref()).map(str::trim);
-    let kube::Error::Auth(of) = error else { return Error::failed(doing, chain(error)) };
+    let kube::Error::Auth(of) = error else { return Error::failed(doing, chain(error)).next(VIEW) };
     match of {
         AuthError::AuthExecStart(start) => {
             let why = format!("the kubeconfig's user is told by the program `{command}`: {start}");
@@ -87,9 +117,15 @@ fn of_plugin(error: &kube::Error, plugin: Option<&ExecConfig>, doing: &str) -> E
             let why = format!("`{command}`, which tells the kubeconfig's user, does not say who it is");
             Error::refused(doing, why).next("`kubectl version` calls it, too: does that work?")
         }
-        other => {
-            Error::refused(doing, chain(other)).next("`kubectl config view` shows what the kubeconfig says")
+        AuthError::AuthExec(_) if provider.is_some() => {
+            let name = provider.map(|provider| provider.name.as_str()).unwrap_or_default();
+            let by = named.map_or_else(String::new, |command| format!(" by the program `{command}`"));
+            let why = format!("the kubeconfig's user is not told by the auth-provider {name}{by}");
+            Error::refused(doing, why).next(
+                "does that program run? kubectl itself has only `oidc` left: an `exec` plugin takes the others' place",
+            )
         }
+        other => Error::refused(doing, chain(other)).next(VIEW),
     }
 }
 

@@ -27,25 +27,30 @@ use kube::{
 };
 use percent_encoding::percent_decode_str;
 use rustls::ClientConfig;
-use tower::{BoxError, Service, ServiceBuilder, ServiceExt, retry::RetryLayer};
+use tower::{BoxError, Service, ServiceBuilder, ServiceExt, retry::RetryLayer, util::MapRequestLayer};
 use url::Url;
 
-use super::unreached::Unreached;
+use super::{token::TokenFile, unreached::Unreached};
 use crate::proxy::Proxy;
 
 /// A client of a cluster that is reached by way of this proxy.
-pub(super) fn client(config: Config, tls: ClientConfig, proxy: Option<&Proxy>) -> kube::Result<Client> {
+pub(super) fn client(
+    config: Config,
+    tls: ClientConfig,
+    proxy: Option<&Proxy>,
+    token: Option<TokenFile>,
+) -> kube::Result<Client> {
     let mut direct = HttpConnector::new();
     direct.enforce_http(false);
-    let Some(proxy) = proxy else { return build(config, tls, direct, None) };
+    let Some(proxy) = proxy else { return build(config, tls, direct, None, token) };
     match proxy.url.scheme() {
-        "http" => build(config, tls, tunnel(proxy, direct), Some(proxy)),
+        "http" => build(config, tls, tunnel(proxy, direct), Some(proxy), token),
         "https" => {
             // The cluster's own authorities say nothing of the proxy.
             let to_proxy = Config::new(address(proxy)).rustls_https_connector_with_connector(direct)?;
-            build(config, tls, tunnel(proxy, to_proxy), Some(proxy))
+            build(config, tls, tunnel(proxy, to_proxy), Some(proxy), token)
         }
-        _ => build(config, tls, socks(proxy, direct), Some(proxy)),
+        _ => build(config, tls, socks(proxy, direct), Some(proxy), token),
     }
 }
 
@@ -82,7 +87,13 @@ fn user(url: &Url) -> Option<(String, String)> {
 }
 
 /// What kube itself builds, above this connector. Each failure to connect tells what it comes from.
-fn build<C>(config: Config, tls: ClientConfig, connector: C, proxy: Option<&Proxy>) -> kube::Result<Client>
+fn build<C>(
+    config: Config,
+    tls: ClientConfig,
+    connector: C,
+    proxy: Option<&Proxy>,
+    token: Option<TokenFile>,
+) -> kube::Result<Client>
 where
     C: Service<Uri> + Clone + Send + Sync + 'static,
     C::Response: Connection + Read + Write + Send + Unpin + 'static,
@@ -102,6 +113,7 @@ where
         .layer(config.base_uri_layer())
         .layer(RetryLayer::new(RetryPolicy::server_retry()))
         .option_layer(config.auth_layer()?)
+        .option_layer(token.map(|token| MapRequestLayer::new(move |request| token.add_to(request))))
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
         .service(Http::builder(TokioExecutor::new()).build(explained));

@@ -184,6 +184,40 @@ fn a_plugin_that_is_missing_or_fails_is_named_with_what_to_do() {
 }
 
 #[test]
+fn the_file_of_a_token_may_end_with_a_newline() {
+    let folder = certificates(&[("own", "IP:127.0.0.1")]);
+    let folder = folder.path();
+    let (port, path) = (serve(folder, "own", false), folder.join("token"));
+    fs::write(&path, "canary\r\n").unwrap();
+    ask(folder, port, "own", &format!("{{ tokenFile: '{}' }}", path.display())).unwrap();
+}
+
+#[test]
+fn what_a_kubeconfig_says_wrongly_is_told_with_what_to_do() {
+    let told = |cluster: &str, user: &str| {
+        let text = format!(
+            "current-context: c\ncontexts: [{{ name: c, context: {{ cluster: c, user: u }} }}]\n\
+             clusters: [{{ name: c, cluster: {{ {cluster} }} }}]\nusers: [{{ name: u, user: {{ {user} }} }}]\n"
+        );
+        let kubeconfig: Kubeconfig = serde_saphyr::from_str(&text).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let made = runtime.block_on(client(kubeconfig, None, SILENCE, "connecting"));
+        made.map(drop).map_err(|error| error.to_string())
+    };
+    let here = "server: 'http://127.0.0.1:9'";
+    told(here, r#"token: "abc\n""#).unwrap();
+    told(&format!("{here}, tls-server-name: ''"), "").unwrap();
+    for server in ["127.0.0.1:9", "localhost:9", "acme.com"] {
+        let told = told(&format!("server: '{server}'"), "").unwrap_err();
+        assert!(told.contains("is no URL") && told.contains("--server=https://"), "{told}");
+    }
+    let misnamed = told(&format!("{here}, tls-server-name: 'a b'"), "").unwrap_err();
+    assert!(misnamed.contains("tls-server-name") && misnamed.contains("takes it out"), "{misnamed}");
+    let gone = told(here, "auth-provider: { name: gcp, config: { cmd-path: /no/such } }").unwrap_err();
+    assert!(gone.contains("auth-provider gcp by the program `/no/such`") && !gone.contains("Os {"), "{gone}");
+}
+
+#[test]
 fn a_plugin_gets_nothing_of_the_toolchains_own() {
     let text = "users: [{ name: a, user: { exec: { command: plugin } } }, { name: b, user: { token: t } }]";
     let mut kubeconfig: Kubeconfig = serde_saphyr::from_str(text).unwrap();
