@@ -12,7 +12,7 @@ use std::time::Duration;
 use kube::{
     Client, Config,
     client::AuthError,
-    config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError},
+    config::{AuthInfo, KubeConfigOptions, Kubeconfig},
 };
 use rustls::pki_types::ServerName;
 use url::Url;
@@ -36,19 +36,13 @@ pub(crate) async fn client(
     doing: &str,
 ) -> Result<Client> {
     keep_from_plugins(&mut kubeconfig, &callee::own_variables().collect::<Vec<_>>());
-    let named = proxy_named_by(&kubeconfig, context);
+    let named = take_proxy(&mut kubeconfig, context);
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
     let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-    let mut config = config.map_err(|error| match error {
-        // It looks at the environment before it is known whether a proxy is needed.
-        KubeconfigError::ParseProxyUrl(_) if named.is_none() => {
-            let why = format!("HTTPS_PROXY or https_proxy is no URL: {}", chain(&error));
-            Error::refused(doing, why).next("set it to a URL such as http://HOST:PORT, or remove it")
-        }
-        error => {
-            Error::refused(doing, chain(&error)).next("`kubectl config view` shows what the kubeconfig says")
-        }
+    let mut config = config.map_err(|error| {
+        Error::refused(doing, chain(&error)).next("`kubectl config view` shows what the kubeconfig says")
     })?;
+    config.proxy_url = None;
     config.connect_timeout = Some(CONNECT);
     config.read_timeout = Some(silence);
     config.reset_reader_on_write = true;
@@ -129,12 +123,14 @@ fn of_user(error: &kube::Error, user: &AuthInfo, doing: &str) -> Error {
     }
 }
 
-/// The `proxy-url` of the cluster that is meant.
-fn proxy_named_by(kubeconfig: &Kubeconfig, context: Option<&str>) -> Option<String> {
+/// Takes the `proxy-url` of the cluster that is meant. In its place is one that is never asked: without one, kube would
+/// look for one in the environment, and it takes fewer passwords for part of a URL than others do.
+fn take_proxy(kubeconfig: &mut Kubeconfig, context: Option<&str>) -> Option<String> {
     let context = context.or(kubeconfig.current_context.as_deref())?;
     let context = kubeconfig.contexts.iter().find(|known| known.name == context)?.context.as_ref()?;
-    let cluster = kubeconfig.clusters.iter().find(|known| known.name == context.cluster)?.cluster.as_ref()?;
-    cluster.proxy_url.clone().filter(|url| !url.is_empty())
+    let cluster = kubeconfig.clusters.iter_mut().find(|known| known.name == context.cluster)?;
+    let named = cluster.cluster.as_mut()?.proxy_url.replace("http://proxy.invalid".to_owned());
+    named.filter(|url| !url.is_empty())
 }
 
 /// Keeps variables from the programs that a kubeconfig names to say who the caller is: such a program needs the

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+
 use super::Deploy;
 use crate::support::{ports, proxy::Proxy};
 
@@ -12,7 +14,8 @@ const ALL: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"
 fn a_cluster_and_a_registry_of_this_machine_are_reached_without_a_proxy() {
     let deploy = Deploy::new();
     let release = deploy.release();
-    let nobody = format!("http://127.0.0.1:{}", ports::free());
+    // Nobody asks either whether a password is escaped in it as a URL wants it.
+    let nobody = format!("http://u:p^{{w }}ä@127.0.0.1:{}", ports::free());
     let run = deploy.xtask(["run"]);
     ALL.into_iter().fold(run, |run, name| run.env(name, &nobody)).run().done();
     deploy.is_on(release);
@@ -31,6 +34,10 @@ fn another_cluster_is_reached_by_way_of_the_proxy_that_is_named_for_it() {
     status().env("http_proxy", &address).run().done();
     let heads = proxy.heads();
     assert!(!heads.is_empty());
+    let bare = format!("http://u:p^w{{ }}ä@127.0.0.1:{}/", proxy.port);
+    status().env("all_proxy", &bare).env("HTTPS_PROXY", &bare).env("http_proxy", &bare).run().done();
+    let encoded = BASE64_STANDARD.encode("u:p^w{ }ä");
+    assert!(proxy.heads().iter().all(|head| head.contains(&format!("Basic {encoded}"))));
     for head in heads {
         assert!(head.starts_with(&format!("CONNECT {cluster} ")), "{head}");
         assert!(head.contains("Proxy-Authorization: Basic c29tZWJvZHk6Y2FuQGFyeQ=="), "{head}");

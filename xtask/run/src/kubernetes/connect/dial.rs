@@ -77,6 +77,10 @@ fn address(proxy: &Proxy) -> Uri {
     let mut url = proxy.url.clone();
     let _ = url.set_username("");
     let _ = url.set_password(None);
+    // A proxy has no path; what a URL may have in one, kube's addresses may not.
+    url.set_path("");
+    url.set_query(None);
+    url.set_fragment(None);
     url.as_str().parse().unwrap_or_default()
 }
 
