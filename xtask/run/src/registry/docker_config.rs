@@ -14,6 +14,7 @@ use base64::{
     engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeConfig},
 };
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use xtask_contract::{Callee, Secret};
 
 use super::Login;
@@ -67,20 +68,35 @@ pub(super) fn login(host: &str) -> Result<Login, String> {
 type Helper<'a> = dyn Fn(&str, &str) -> Result<Login, String> + 'a;
 
 fn of(text: &str, host: &str, helper: &Helper<'_>) -> Result<Login, String> {
-    let config: Config = serde_json::from_str(text).map_err(|error| {
+    let mut read: Value = serde_json::from_str(text).map_err(|error| {
         format!("it is not understood at line {}, column {}", error.line(), error.column())
     })?;
+    leave_out_nulls(&mut read);
+    let config: Config = serde_json::from_value(read)
+        .map_err(|_| "it is not understood: it is JSON, and not what `docker login` writes".to_owned())?;
     let server = if host == "docker.io" { HUB } else { host };
-    if let Some(name) = config.cred_helpers.get(server).filter(|name| !name.is_empty()) {
-        return helper(name, server);
+    // Where a helper keeps logins, one that is left over in the file does not count.
+    match config.cred_helpers.get(server).unwrap_or(&config.creds_store).as_str() {
+        "" => {}
+        name => return helper(name, server),
     }
     let entry = config.auths.get(server);
     let entry =
         entry.or_else(|| config.auths.iter().find(|(key, _)| is_of(key, host)).map(|(_, entry)| entry));
-    if let Some(login) = entry.map(Entry::login).transpose()?.flatten() {
-        return Ok(login);
+    let login = entry.map(Entry::login).transpose()?.flatten();
+    Ok(login.unwrap_or(Login::Anonymous))
+}
+
+/// To Docker, `null` is what is not there.
+fn leave_out_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(leave_out_nulls);
+        }
+        Value::Null => *value = Value::Object(Map::new()),
+        _ => {}
     }
-    if config.creds_store.is_empty() { Ok(Login::Anonymous) } else { helper(&config.creds_store, server) }
 }
 
 /// Whether a key of the file, which may be an address, is of this host.
@@ -103,8 +119,10 @@ impl Entry {
         if self.auth.is_empty() {
             return Ok(if self.username.is_empty() { None } else { user(&self.username, &self.password) });
         }
+        // As Go does.
+        let bare = self.auth.replace(['\r', '\n'], "");
         let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-        let decoded = GeneralPurpose::new(&alphabet::STANDARD, config).decode(&self.auth);
+        let decoded = GeneralPurpose::new(&alphabet::STANDARD, config).decode(bare);
         let pair = decoded.ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let pair = pair.as_deref().and_then(|pair| pair.split_once(':'));
         let (name, password) = pair.ok_or("an `auth` in it is no base64 of USER:PASSWORD")?;
@@ -184,6 +202,17 @@ mod tests {
             (r#"{"auths": {"h": {"auth": "MDAwMDA6", "identitytoken": "canary"}}}"#, "h", "a token"),
             (r#"{"auths": {"h": {"auth": "c29tZWJvZHk6Y2FuYXJ5", "identitytoken": ""}}}"#, "h", "somebody"),
             (r#"{"auths": {"h": {}}, "credsStore": "pass"}"#, "h", "pass h"),
+            (r#"{"auths": {"h": {"auth": "aHViOmNhbmFyeQ=="}}, "credsStore": "pass"}"#, "h", "pass h"),
+            (r#"{"auths": null, "credsStore": "pass"}"#, "h", "pass h"),
+            (r#"{"credHelpers": null, "credsStore": null, "auths": {"h": {"auth": null}}}"#, "h", "nobody"),
+            (
+                r#"{"auths": {"other": null, "h": {"auth": "c29tZWJvZHk6\nY2FuYXJ5\r\n"}}}"#,
+                "h",
+                "somebody",
+            ),
+            (r#"{"credHelpers": {"h": null}, "auths": {"h": {"auth": "aHViOmNhbmFyeQ=="}}}"#, "h", "hub"),
+            (r#"{"credHelpers": {"h": ""}, "credsStore": "pass"}"#, "h", "nobody"),
+            ("null", "h", "nobody"),
             (r#"{"credHelpers": {"h": "ecr-login"}, "credsStore": "pass"}"#, "h", "ecr-login h"),
             (r#"{"credsStore": "pass"}"#, "docker.io", "pass https://index.docker.io/v1/"),
             (r#"{"auths": {"other": {"auth": "aHViOmNhbmFyeQ=="}}, "currentContext": "x"}"#, "h", "nobody"),
