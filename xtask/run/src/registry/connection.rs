@@ -17,7 +17,7 @@ use xtask_contract::{Context, Digest, Error, Result, error::chain, target::{may_
 
 use super::{
     Registry,
-    failure::{self, Failure, Refusal, Server},
+    failure::{self, Failure, Refusal, Server, beginning},
     silence::{self, Moved},
     token,
 };
@@ -266,6 +266,7 @@ impl<'a> Connection<'a> {
     fn server(&self, url: &Url) -> Answer<Server> {
         let host = url.host_str().unwrap_or_default();
         let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let host = beginning(&host);
         let is_open = self.registry.plain_http && url.scheme() == "http";
         if url.scheme() != "https" && !(is_open && url.host_str().is_some_and(may_lack_tls)) {
             return Err(Failure::Open(format!("{}://{host}", url.scheme())));

@@ -8,6 +8,9 @@ use xtask_contract::{Error, error::chain};
 use super::{Login, Registry};
 use crate::proxy::{NoProxy, Proxy};
 
+/// How many characters of what a registry says are shown.
+const SHOWN: usize = 300;
+
 /// Why a registry did not do what it was asked for. No password, token or address of an upload is in it.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -75,14 +78,15 @@ impl Refusal {
         let errors = errors.as_ref().and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let text = |error: &Value, key: &str| error[key].as_str().unwrap_or_default().to_owned();
         let words = match errors {
-            [] => String::from_utf8_lossy(body).trim().chars().take(300).collect(),
+            [] => String::from_utf8_lossy(body).into_owned(),
             errors => {
                 let each =
                     errors.iter().map(|error| format!("{} {}", text(error, "code"), text(error, "message")));
                 each.collect::<Vec<_>>().join(", ")
             }
         };
-        Self { status, codes: errors.iter().map(|error| text(error, "code")).collect(), words }
+        let codes = errors.iter().map(|error| text(error, "code")).collect();
+        Self { status, codes, words: beginning(&words) }
     }
 
     fn kind(&self) -> Kind {
@@ -98,6 +102,15 @@ impl Refusal {
             404 => Kind::Unknown,
             _ => Kind::Other,
         })
+    }
+}
+
+/// As much of another's words as an error shows.
+pub(super) fn beginning(words: &str) -> String {
+    let words = words.trim();
+    match words.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words.to_owned(),
     }
 }
 
@@ -193,6 +206,7 @@ mod tests {
             let server = Server { host: "registry.acme.com".into(), proxy: None };
             Failure::Answered(server, Refusal::of(status, body.as_bytes()))
         };
+        let long = "ä".repeat(100_000);
         let denied = r#"{"errors": [{"code": "DENIED", "message": "m"}]}"#;
         for (failure, why, next) in [
             (answered(401, ""), "does not let in the user somebody from the environment", "docker login"),
@@ -201,11 +215,18 @@ mod tests {
             (answered(404, "canary"), "has no repository todo-api", "make it there"),
             (answered(503, "m\n"), "it answers 503: m", "try again later"),
             (answered(400, r#"{"errors": [{"code": "SIZE_INVALID"}]}"#), "400: SIZE_INVALID", "try again"),
+            (
+                answered(500, &format!(r#"{{"errors": [{{"code": "{long}", "message": "{long}canary"}}]}}"#)),
+                "ää…",
+                "try again",
+            ),
+            (answered(500, &format!("{long}canary")), "ää…", "try again"),
             (answered(500, "[]"), "it answers 500: []", "try again"),
             (Failure::Open("http://registry.acme.com".into()), "without", "relativeurls"),
         ] {
             let told = explain("pushing".into(), &registry, failure).to_string();
             assert!(told.contains(why) && told.contains(next) && !told.contains("canary"), "{told}");
+            assert!(told.chars().count() < 1000, "{}", told.len());
         }
     }
 }
