@@ -17,6 +17,8 @@ const USUAL: &str = "unix:///var/run/docker.sock";
 pub(super) struct Host {
     pub(super) address: String,
     pub(super) named_by: String,
+    /// The command after which another one is spoken to: a variable goes before Docker's config file.
+    way_out: &'static str,
 }
 
 impl Host {
@@ -29,15 +31,19 @@ impl Host {
     fn of(variable: impl Fn(&str) -> Option<String>, folder: &Path, doing: &str) -> Result<Self> {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let host = if let Some(address) = set("DOCKER_HOST") {
-            Self { address, named_by: "DOCKER_HOST".to_owned() }
+            Self { address, named_by: "DOCKER_HOST".to_owned(), way_out: "unset DOCKER_HOST" }
         } else {
-            let context = match set("DOCKER_CONTEXT") {
-                Some(context) => Some(context),
-                None => current_context(folder, doing)?,
+            let (context, way_out) = match set("DOCKER_CONTEXT") {
+                Some(context) => (Some(context), "unset DOCKER_CONTEXT"),
+                None => (current_context(folder, doing)?, "docker context use default"),
             };
             match context.filter(|context| context != "default") {
-                Some(context) => Self::of_context(&context, folder, doing)?,
-                None => Self { address: USUAL.to_owned(), named_by: "Docker's default".to_owned() },
+                Some(context) => Self::of_context(&context, way_out, folder, doing)?,
+                None => Self {
+                    address: USUAL.to_owned(),
+                    named_by: "Docker's default".to_owned(),
+                    way_out: "docker context use default",
+                },
             }
         };
         host.of_this_machine_alone(doing)
@@ -49,12 +55,11 @@ impl Host {
     }
 
     /// What `docker context create` has written. Its folder is named by the digest of the context's name.
-    fn of_context(context: &str, folder: &Path, doing: &str) -> Result<Self> {
+    fn of_context(context: &str, way_out: &'static str, folder: &Path, doing: &str) -> Result<Self> {
         let path = folder.join("contexts/meta").join(Digest::of(context).hex()).join("meta.json");
         let refused = |why: String| {
-            Err(Error::refused(doing, why).next(
-                "`docker context ls` lists those that there are; `docker context use default` goes back",
-            ))
+            Err(Error::refused(doing, why)
+                .next(format!("`docker context ls` lists those that there are; `{way_out}` goes back")))
         };
         let Ok(text) = fs::read_to_string(&path) else {
             return refused(format!("Docker has no context {context}: there is no {}", path.display()));
@@ -62,7 +67,8 @@ impl Host {
         let meta: Value = serde_json::from_str(&text).doing(|| format!("reading {}", path.display()))?;
         match meta["Endpoints"]["docker"]["Host"].as_str() {
             Some(host) if !host.is_empty() => {
-                Ok(Self { address: host.to_owned(), named_by: format!("the Docker context {context}") })
+                let named_by = format!("the Docker context {context}");
+                Ok(Self { address: host.to_owned(), named_by, way_out })
             }
             _ => refused(format!("the Docker context {context} names no engine")),
         }
@@ -71,7 +77,7 @@ impl Host {
     /// A kind cluster's ports are at 127.0.0.1 of the machine that its engine is on: from another one they are not
     /// reached.
     fn of_this_machine_alone(self, doing: &str) -> Result<Self> {
-        let Self { address, named_by } = &self;
+        let Self { address, named_by, way_out } = &self;
         let kind = address.split_once("://").map_or("", |(kind, _)| kind);
         if kind == "unix" {
             return Ok(self);
@@ -80,8 +86,7 @@ impl Host {
             "{named_by} names an engine by {address:?}; understood is a socket of this machine, unix://…, since a kind \
              cluster's ports are at the engine's own 127.0.0.1"
         );
-        let next = if named_by == "DOCKER_HOST" { "unset DOCKER_HOST" } else { "docker context use default" };
-        Err(Error::refused(doing, why).next(format!("`{next}`, or work on the engine's machine")))
+        Err(Error::refused(doing, why).next(format!("`{way_out}`, or work on the engine's machine")))
     }
 }
 
@@ -152,11 +157,16 @@ mod tests {
                 "unset DOCKER_HOST",
             ),
             (&[("DOCKER_HOST", "ssh://far")], "ssh://far", "unset DOCKER_HOST"),
-            (&[("DOCKER_CONTEXT", "far")], "the Docker context far names", "docker context use default"),
+            (&[("DOCKER_CONTEXT", "far")], "the Docker context far names", "`unset DOCKER_CONTEXT`"),
             (&[("DOCKER_CONTEXT", "gone")], "no context gone", "docker context ls"),
+            (&[("DOCKER_CONTEXT", "gone")], "no context gone", "`unset DOCKER_CONTEXT`"),
         ] {
             let told = of("{}", variables).unwrap_err();
             assert!(told.contains(why) && told.contains(next), "{told}");
+        }
+        for current in ["far", "gone"] {
+            let told = of(&format!(r#"{{"currentContext": "{current}"}}"#), &[]).unwrap_err();
+            assert!(told.contains("`docker context use default`"), "{told}");
         }
         assert!(of("{", &[]).unwrap_err().contains("config.json"));
     }
