@@ -147,7 +147,7 @@ enum Exception {
     /// A domain with all that is below it.
     Domain(String, Option<u16>),
     /// Addresses that begin with so many bits of this one.
-    Addresses(IpAddr, u32),
+    Addresses(IpAddr, u32, Option<u16>),
 }
 
 impl Exception {
@@ -162,12 +162,12 @@ impl Exception {
         }
         let bare = |text: &str| text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
         if let Some(address) = bare(entry) {
-            return Self::Addresses(address, u32::MAX);
+            return Self::Addresses(address, u32::MAX, None);
         }
         if let Some((address, bits)) = entry.split_once('/')
             && let (Some(address), Ok(bits)) = (bare(address), bits.parse())
         {
-            return Self::Addresses(address, bits);
+            return Self::Addresses(address, bits, None);
         }
         let (name, port) = match entry.rsplit_once(':') {
             Some((name, port)) if port.parse::<u16>().is_ok() => (name, port.parse().ok()),
@@ -175,7 +175,7 @@ impl Exception {
         };
         let name = name.trim_start_matches("*.").trim_matches('.').to_ascii_lowercase();
         match bare(&name) {
-            Some(address) => Self::Addresses(address, u32::MAX),
+            Some(address) => Self::Addresses(address, u32::MAX, port),
             None => Self::Domain(name, port),
         }
     }
@@ -186,14 +186,17 @@ impl Exception {
             Host::Ipv4(address) => Some(IpAddr::V4(*address)),
             Host::Ipv6(address) => Some(IpAddr::V6(*address)),
         };
+        let is_of = |of: Option<u16>| of.is_none() || of == port;
         match (self, host, address) {
             (Self::All, ..) => true,
             (Self::Domain(domain, of), Host::Domain(name), _) => {
                 let below = name.strip_suffix(domain.as_str());
                 let is_in = below.is_some_and(|below| below.is_empty() || below.ends_with('.'));
-                is_in && !domain.is_empty() && (of.is_none() || *of == port)
+                is_in && !domain.is_empty() && is_of(*of)
             }
-            (Self::Addresses(network, bits), _, Some(address)) => is_within(address, *network, *bits),
+            (Self::Addresses(network, bits, of), _, Some(address)) => {
+                is_within(address, *network, *bits) && is_of(*of)
+            }
             _ => false,
         }
     }
@@ -281,6 +284,11 @@ mod tests {
             ("10.0.0.0/8", "https://10.1.2.3", true),
             ("10.0.0.0/8", "https://11.1.2.3", false),
             ("10.1.2.3", "https://10.1.2.3:6443", true),
+            ("10.1.2.3:6443", "https://10.1.2.3:6443", true),
+            ("10.1.2.3:6443", "https://10.1.2.3", false),
+            ("[fd12::1]:6443", "https://[fd12::1]:6443", true),
+            ("[fd12::1]:6443", "https://[fd12::1]", false),
+            ("10.1.2.3:443", "https://10.1.2.3", true),
             ("10.1.2", "https://10.1.2.3", false),
             ("0.0.0.0/0", "https://10.1.2.3", true),
             ("10.0.0.0/8", "https://acme.com", false),
