@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use kube::{
     Client, Config,
-    client::AuthError,
+    client::{AuthError, ConfigExt},
     config::{AuthInfo, KubeConfigOptions, Kubeconfig},
 };
 use rustls::pki_types::ServerName;
@@ -19,6 +19,7 @@ use url::Url;
 use xtask_contract::{Error, Result, callee, error::chain};
 
 use crate::proxy::{Proxies, Proxy};
+use dial::Credentials;
 pub(crate) use kubeconfig::read;
 pub(crate) use unreached::Unreached;
 
@@ -55,9 +56,15 @@ pub(crate) async fn client(
         Proxies::of_environment().before(&server)
     };
     let proxy = proxy.map_err(|named| named.error(doing))?;
-    let tls = tls::config(&config, doing)?;
     let user = config.auth_info.clone();
-    dial::client(config, tls, proxy.as_ref(), token).map_err(|error| of_user(&error, &user, doing))
+    let told = |error: kube::Error| of_user(&error, &user, doing);
+    let auth = config.auth_layer().map_err(told)?;
+    if auth.is_some() {
+        // Who has told a token is not asked for a certificate, too: a one-time password is good for one answer.
+        (config.auth_info.exec, config.auth_info.auth_provider) = (None, None);
+    }
+    let tls = tls::config(&config, doing)?;
+    dial::client(config, tls, proxy.as_ref(), Credentials { auth, token }).map_err(told)
 }
 
 /// The address of the cluster, and whether the name that its certificate is to have can be one.

@@ -13,7 +13,11 @@ use reqwest::{Body, Client, Method, RequestBuilder, StatusCode, redirect};
 use tokio::fs::File;
 use tokio_util::io::ReaderStream;
 use url::Url;
-use xtask_contract::{Context, Digest, Error, Result, error::chain, target::{may_lack_tls, plain_http_objection}};
+use xtask_contract::{
+    Context, Digest, Error, Result,
+    error::chain,
+    target::{may_lack_tls, plain_http_objection},
+};
 
 use super::{
     Registry,
@@ -233,7 +237,9 @@ impl<'a> Connection<'a> {
                 // It would be followed with a GET (RFC 9110, 15.4.4), and what is sent would arrive nowhere.
                 303 => {
                     let method = &ask.method;
-                    return Err(Failure::Nonsense(format!("it answers 303 to a {method}, which does not arrive so")));
+                    return Err(Failure::Nonsense(format!(
+                        "it answers 303 to a {method}, which does not arrive so"
+                    )));
                 }
                 _ => return Ok(answered),
             }

@@ -205,11 +205,7 @@ mod tests {
             (r#"{"auths": {"h": {"auth": "aHViOmNhbmFyeQ=="}}, "credsStore": "pass"}"#, "h", "pass h"),
             (r#"{"auths": null, "credsStore": "pass"}"#, "h", "pass h"),
             (r#"{"credHelpers": null, "credsStore": null, "auths": {"h": {"auth": null}}}"#, "h", "nobody"),
-            (
-                r#"{"auths": {"other": null, "h": {"auth": "c29tZWJvZHk6\nY2FuYXJ5\r\n"}}}"#,
-                "h",
-                "somebody",
-            ),
+            (r#"{"auths": {"other": null, "h": {"auth": "c29tZWJvZHk6\nY2FuYXJ5\r\n"}}}"#, "h", "somebody"),
             (r#"{"credHelpers": {"h": null}, "auths": {"h": {"auth": "aHViOmNhbmFyeQ=="}}}"#, "h", "hub"),
             (r#"{"credHelpers": {"h": ""}, "credsStore": "pass"}"#, "h", "nobody"),
             ("null", "h", "nobody"),

@@ -145,7 +145,9 @@ pub(super) fn explain(doing: String, registry: &Registry<'_>, failure: Failure) 
             .next("is it a container registry that is spoken to? Its keeper may know more"),
         Failure::Open(address) if registry.plain_http => Error::failed(
             doing,
-            format!("{host} goes on at {address} without TLS, which is neither this machine nor a private address"),
+            format!(
+                "{host} goes on at {address} without TLS, which is neither this machine nor a private address"
+            ),
         )
         .next("ask its keeper: its tokens and uploads need an address of its own network, or https"),
         Failure::Open(address) => Error::failed(

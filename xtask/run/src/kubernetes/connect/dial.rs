@@ -23,7 +23,7 @@ use hyper_util::{
 };
 use kube::{
     Client, Config,
-    client::{ClientBuilder, ConfigExt, retry::RetryPolicy},
+    client::{ClientBuilder, ConfigExt, middleware::AuthLayer, retry::RetryPolicy},
 };
 use percent_encoding::percent_decode_str;
 use rustls::ClientConfig;
@@ -33,24 +33,30 @@ use url::Url;
 use super::{token::TokenFile, unreached::Unreached};
 use crate::proxy::Proxy;
 
+/// What each request says of who asks.
+pub(super) struct Credentials {
+    pub(super) auth: Option<AuthLayer>,
+    pub(super) token: Option<TokenFile>,
+}
+
 /// A client of a cluster that is reached by way of this proxy.
 pub(super) fn client(
     config: Config,
     tls: ClientConfig,
     proxy: Option<&Proxy>,
-    token: Option<TokenFile>,
+    credentials: Credentials,
 ) -> kube::Result<Client> {
     let mut direct = HttpConnector::new();
     direct.enforce_http(false);
-    let Some(proxy) = proxy else { return build(config, tls, direct, None, token) };
+    let Some(proxy) = proxy else { return build(config, tls, direct, None, credentials) };
     match proxy.url.scheme() {
-        "http" => build(config, tls, tunnel(proxy, direct), Some(proxy), token),
+        "http" => build(config, tls, tunnel(proxy, direct), Some(proxy), credentials),
         "https" => {
             // The cluster's own authorities say nothing of the proxy.
             let to_proxy = Config::new(address(proxy)).rustls_https_connector_with_connector(direct)?;
-            build(config, tls, tunnel(proxy, to_proxy), Some(proxy), token)
+            build(config, tls, tunnel(proxy, to_proxy), Some(proxy), credentials)
         }
-        _ => build(config, tls, socks(proxy, direct), Some(proxy), token),
+        _ => build(config, tls, socks(proxy, direct), Some(proxy), credentials),
     }
 }
 
@@ -96,7 +102,7 @@ fn build<C>(
     tls: ClientConfig,
     connector: C,
     proxy: Option<&Proxy>,
-    token: Option<TokenFile>,
+    credentials: Credentials,
 ) -> kube::Result<Client>
 where
     C: Service<Uri> + Clone + Send + Sync + 'static,
@@ -116,8 +122,10 @@ where
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .layer(RetryLayer::new(RetryPolicy::server_retry()))
-        .option_layer(config.auth_layer()?)
-        .option_layer(token.map(|token| MapRequestLayer::new(move |request| token.add_to(request))))
+        .option_layer(credentials.auth)
+        .option_layer(
+            credentials.token.map(|token| MapRequestLayer::new(move |request| token.add_to(request))),
+        )
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
         .service(Http::builder(TokioExecutor::new()).build(explained));

@@ -218,6 +218,20 @@ fn what_a_kubeconfig_says_wrongly_is_told_with_what_to_do() {
 }
 
 #[test]
+fn a_plugin_that_tells_a_token_is_called_once() {
+    let folder = certificates(&[("own", "IP:127.0.0.1")]);
+    let folder = folder.path();
+    let api = "client.authentication.k8s.io/v1";
+    let credential =
+        format!(r#"{{"apiVersion": "{api}", "kind": "ExecCredential", "status": {{"token": "canary"}}}}"#);
+    fs::write(folder.join("credential"), credential).unwrap();
+    let script = format!("cd {} && echo called >> calls && cat credential", folder.display());
+    let exec = format!("apiVersion: {api}, interactiveMode: Never, command: sh, args: ['-c', '{script}']");
+    ask(folder, serve(folder, "own", false), "own", &format!("{{ exec: {{ {exec} }} }}")).unwrap();
+    assert_eq!(fs::read_to_string(folder.join("calls")).unwrap(), "called\n");
+}
+
+#[test]
 fn a_plugin_gets_nothing_of_the_toolchains_own() {
     let text = "users: [{ name: a, user: { exec: { command: plugin } } }, { name: b, user: { token: t } }]";
     let mut kubeconfig: Kubeconfig = serde_saphyr::from_str(text).unwrap();

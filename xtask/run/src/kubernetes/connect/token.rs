@@ -71,8 +71,11 @@ fn header(token: &str) -> Option<HeaderValue> {
 }
 
 fn no_token(named: &str, doing: &str) -> Error {
-    Error::refused(doing, format!("{named} of the kubeconfig's user is no token: it is empty, or not one line"))
-        .next("log in anew; `kubectl config view --raw` shows what the kubeconfig says")
+    Error::refused(
+        doing,
+        format!("{named} of the kubeconfig's user is no token: it is empty, or not one line"),
+    )
+    .next("log in anew; `kubectl config view --raw` shows what the kubeconfig says")
 }
 
 #[cfg(test)]
