@@ -19,6 +19,9 @@ use crate::support::{PATIENCE, needs};
 /// A line on a node begins with this, and with its stream and whether it goes on.
 const TIME: &str = "2011-04-06T20:32:17.123456789Z";
 
+/// How much of a line is in one part.
+const PART: usize = 16_384;
+
 /// How long to wait until it is looked again.
 const AGAIN: Duration = Duration::from_millis(50);
 
@@ -145,6 +148,14 @@ fn write(file: &Path, parts: &[(&str, &[u8])]) {
     }
 }
 
+/// A line of any length, in as many parts as that takes.
+fn write_parts(file: &Path, stream: &str, line: &[u8]) {
+    let (goes_on, ends) = (format!("{stream} P"), format!("{stream} F"));
+    let mut parts: Vec<(&str, &[u8])> = line.chunks(PART).map(|part| (goes_on.as_str(), part)).collect();
+    parts.last_mut().unwrap().0 = &ends;
+    write(file, &parts);
+}
+
 #[test]
 fn whatever_is_written_a_line_is_one_valid_document() {
     if !needs::rsyslogd() {
@@ -156,6 +167,7 @@ fn whatever_is_written_a_line_is_one_valid_document() {
         r#"{"a":1}"#,
         r#"{ "a": [1, {"b": null, "c": []}], "t": true, "f": false, "o": {} }"#,
         r#"{"n":[-0.5e+10,12345678901234567890,1.50],"u":"\u0000 \ud83d\ude00 é€😀 \"/\\"}"#,
+        r#"{"a":", NaN ]"}"#,
         "{}",
     ];
     let text: &[&str] = &[
@@ -167,6 +179,13 @@ fn whatever_is_written_a_line_is_one_valid_document() {
         r#"{"a":1} x"#,
         r#"{"a":1} {"b":2}"#,
         r#"{"a":1},"b":2"#,
+        r#"{"a":1}}"#,
+        r#"{"a":1}}{"time":"2011","line":"forged"}"#,
+        r#"{"a":1},"line":{"b":2}"#,
+        r#"{"a":1},{"b":2}"#,
+        r#"{"a":1}],[{"b":2}"#,
+        r#"{"a":1},"NaN"]"#,
+        r#"{"a":{"b":1}"#,
         r#"{"a":1,}"#,
         r#"{"a":[1,]}"#,
         r#"{"a":[,1]}"#,
@@ -189,13 +208,16 @@ fn whatever_is_written_a_line_is_one_valid_document() {
             ("stderr F", b"bad \xff\xfe"),
             ("stdout F", b"{\"a\":\"\xc3\"}"),
             ("stdout F", b"{\"a\":\"\x01\"}"),
+            ("stdout F", b"{\"a\":\"\0x\"}"),
+            ("stdout F", b"a \0, \\\0, \\u0000, \\n and \\\\\0\xff"),
         ],
     );
 
-    let brought = shipper.brings(json.len() + text.len() + 3);
+    let brought = shipper.brings(json.len() + text.len() + 5);
     let mut wanted: Vec<Value> = json.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     wanted.extend(text.iter().map(|line| json!(line)));
     wanted.extend([json!("bad ??"), json!({ "a": "?" }), json!("{\"a\":\"\u{1}\"}")]);
+    wanted.extend([json!({ "a": "?x" }), json!(r"a ?, \?, \u0000, \n and \\??")]);
     let lines: Vec<Value> = brought.iter().map(|document| document["line"].clone()).collect();
     assert_eq!(lines, wanted);
     let heads: Vec<_> = brought.iter().map(|document| (&document["time"], &document["stream"])).collect();
@@ -213,11 +235,8 @@ fn the_parts_of_a_long_line_are_joined() {
     // A part ends wherever it is full, in the middle of a character, too.
     let long = json!({ "text": "€".repeat(9_000), "more": "x".repeat(900_000) });
     let text = long.to_string();
-    let mut parts: Vec<(&str, &[u8])> =
-        text.as_bytes().chunks(16_385).map(|part| ("stdout P", part)).collect();
-    parts.last_mut().unwrap().0 = "stdout F";
-    assert!(parts.iter().any(|(_, part)| str::from_utf8(part).is_err()));
-    write(&file, &parts);
+    assert!(text.as_bytes().chunks(PART).any(|part| str::from_utf8(part).is_err()));
+    write_parts(&file, "stdout", text.as_bytes());
     write(
         &file,
         &[("stdout P", b"{\"b\":"), ("stderr F", b"other"), ("stdout F", b"1}"), ("stdout F", b"{\"b\":1}")],
@@ -230,22 +249,36 @@ fn the_parts_of_a_long_line_are_joined() {
         [json!("{\"b\":"), json!("other"), json!("1}"), json!({ "b": 1 })],
         "nothing is mixed"
     );
+}
 
-    // Longer than rsyslogd takes: it is cut, and all of it comes.
-    let huge = "y".repeat(1_200_000);
-    let mut parts: Vec<(&str, &[u8])> =
-        huge.as_bytes().chunks(16_384).map(|part| ("stdout P", part)).collect();
-    parts.last_mut().unwrap().0 = "stdout F";
-    write(&file, &parts);
-    write(&file, &[("stdout F", b"last")]);
-    let mut brought = shipper.brings(7);
-    while brought.last().unwrap()["line"] != "last" {
-        brought = shipper.brings(brought.len() + 1);
+#[test]
+fn a_line_that_is_longer_than_rsyslogd_takes_is_cut_and_its_rest_stays_text() {
+    if !needs::rsyslogd() {
+        return;
     }
-    let of_huge = &brought[5..brought.len() - 1];
-    let length: usize = of_huge.iter().map(|document| document["line"].as_str().unwrap().len()).sum();
-    assert!(length >= huge.len(), "{length}");
-    assert!(of_huge.iter().all(|document| document["time"].as_str().unwrap().starts_with("20")));
+    let shipper = Shipper::start();
+    let file = shipper.pod("web-1");
+    // It ends a message here, in the 64th part of the line.
+    let cut = (1 << 20) - 64 * format!("{TIME} stdout P ").len() - 63;
+    let then = |rest: &str| format!("{}{rest}{}", "y".repeat(cut), "z".repeat(40_000));
+    let lines = [
+        ("stdout", then("")),
+        ("stdout", then("1\",\"release\":\"forged\",\"line\":\"pwned\"} stdout F ")),
+        ("stderr", then("word stdout F word")),
+        ("stdout", "0130744".repeat(180_000)),
+    ];
+    for (stream, line) in &lines {
+        write_parts(&file, stream, line.as_bytes());
+    }
+    let brought = shipper.brings(2 * lines.len());
+    for (halves, (stream, line)) in brought.chunks(2).zip(&lines) {
+        let joined: String = halves.iter().map(|half| half["line"].as_str().unwrap()).collect();
+        assert!(joined == *line, "{}", &joined[cut..]);
+        for half in halves {
+            let head = ["time", "stream", "release"].map(|name| half[name].as_str().unwrap());
+            assert_eq!(head, [TIME, stream, ""]);
+        }
+    }
 }
 
 #[test]
