@@ -29,7 +29,7 @@ macro_rules! files {
     };
 }
 
-static FILES: [File; 17] = files! {
+static FILES: [File; 18] = files! {
     "/": HTML = "index.html",
     "/page/icon.svg": PICTURE = "icon.svg",
     "/page/base.css": STYLE = "base.css",
@@ -45,6 +45,7 @@ static FILES: [File; 17] = files! {
     "/page/row.js": SCRIPT = "row.js",
     "/page/speak.js": SCRIPT = "speak.js",
     "/page/store.js": SCRIPT = "store.js",
+    "/page/text.js": SCRIPT = "text.js",
     "/page/undo.js": SCRIPT = "undo.js",
     "/page/view.js": SCRIPT = "view.js",
 };

@@ -3,6 +3,7 @@
 import { fromFields } from "./due.js";
 import { push } from "./outbox.js";
 import { say } from "./speak.js";
+import { excess, trim } from "./text.js";
 
 const DRAFT = "todo:draft";
 const form = document.querySelector("#add");
@@ -31,9 +32,10 @@ export function giveBack(text, why) {
 
 function submit(event) {
   event.preventDefault();
-  const text = title.value.trim();
-  if (!text) {
-    complain("Write down what is to be done.");
+  const text = trim(title.value);
+  const why = text ? excess({ title: text })?.words : "Write down what is to be done.";
+  if (why) {
+    complain(why);
     title.focus();
     return;
   }

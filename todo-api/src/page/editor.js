@@ -1,6 +1,7 @@
 // The form in which one todo is edited. What others change meanwhile is shown beside what is typed.
 
 import { fromFields, inWords, toFields } from "./due.js";
+import { excess, glimpse, trim } from "./text.js";
 
 const DRAFT = "todo:edit";
 const template = document.querySelector("#editor").content;
@@ -43,7 +44,7 @@ export class Editor {
     for (const part of PARTS) {
       const differ = (one, other) => part.some((name) => one[name] !== other[name]);
       if (!differ(theirs, was)) continue;
-      if (!differ(typed, was)) part.forEach((name) => (this.fields[name].value = theirs[name]));
+      if (!differ(typed, was)) part.forEach((name) => this.put(name, theirs[name]));
       else clash ||= differ(typed, theirs);
     }
     this.base = seen(todo);
@@ -53,21 +54,18 @@ export class Editor {
   compare({ title, due_at, notes }) {
     const theirs = this.element.querySelector(".theirs");
     const due = due_at ? `due ${inWords(due_at)}` : "no due date";
-    const noted = notes ? `, with the notes “${notes.length > GLIMPSE ? `${notes.slice(0, GLIMPSE)}…` : notes}”` : "";
+    const noted = notes ? `, with the notes “${glimpse(notes, GLIMPSE)}”` : "";
     theirs.textContent = `Changed elsewhere meanwhile: “${title}”, ${due}${noted}. Yours is not saved yet.`;
     theirs.hidden = false;
     this.element.querySelector(".take").hidden = false;
     this.element.querySelector("[type=submit]").textContent = "Save mine";
   }
 
-  /** What is to change, and what that was; nothing where a title is missing, which is said. */
+  /** What is to change, and what that was; nothing where that cannot be saved, which is said. */
   changes() {
     const [typed, was] = [this.typed(), formOf(this.base)];
     if (!typed.title) {
-      this.complain("A title is needed. To delete it, cancel and press Delete.");
-      this.fields.title.setAttribute("aria-invalid", "true");
-      this.fields.title.focus();
-      return null;
+      return this.refuse("title", "A title is needed. To delete it, cancel and press Delete.");
     }
     const [fields, values] = [{}, {}];
     if (typed.title !== was.title) [fields.title, values.title] = [typed.title, this.base.title];
@@ -75,7 +73,16 @@ export class Editor {
       [fields.due_at, values.due_at] = [fromFields(typed.date, typed.time), this.base.due_at];
     }
     if (typed.notes !== was.notes) [fields.notes, values.notes] = [typed.notes || null, this.base.notes];
+    const tooLong = excess(fields);
+    if (tooLong) return this.refuse(tooLong.name, tooLong.words);
     return { fields, base: { version: this.base.version, values } };
+  }
+
+  refuse(name, why) {
+    this.complain(why);
+    this.fields[name].setAttribute("aria-invalid", "true");
+    this.fields[name].focus();
+    return null;
   }
 
   complain(text) {
@@ -91,21 +98,28 @@ export class Editor {
 
   typed() {
     const { title, date, time, notes } = this.fields;
-    return { title: title.value.trim(), date: date.value, time: time.value, notes: notes.value };
+    return { title: trim(title.value), date: date.value, time: time.value, notes: notes.value };
   }
 
   fill({ title, date, time, notes }) {
-    Object.assign(this.fields.title, { value: title });
-    Object.assign(this.fields.date, { value: date });
-    Object.assign(this.fields.time, { value: time });
-    Object.assign(this.fields.notes, { value: notes ?? "" });
+    for (const [name, value] of Object.entries({ title, date, time, notes: notes ?? "" })) this.put(name, value);
+  }
+
+  put(name, value) {
+    const field = this.fields[name];
+    field.value = value;
+    if (name !== "date" || !value) return;
+    // What a todo has can stay, though few would choose it.
+    if (value < field.min) field.min = value;
+    if (value > field.max) field.max = value;
   }
 
   keep() {
-    const { title } = this.fields;
-    if (title.hasAttribute("aria-invalid")) this.complain("");
-    title.removeAttribute("aria-invalid");
-    write({ id: this.id, ...this.typed(), title: title.value, base: this.base });
+    for (const field of this.element.querySelectorAll("[aria-invalid]")) {
+      this.complain("");
+      field.removeAttribute("aria-invalid");
+    }
+    write({ id: this.id, ...this.typed(), title: this.fields.title.value, base: this.base });
   }
 }
 

@@ -1,6 +1,7 @@
 //! What people do with the list.
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use thirtyfour::Key;
 
 use super::{
     browser::{Browser, with_page},
@@ -72,6 +73,53 @@ async fn an_empty_title_is_neither_added_nor_saved() {
 }
 
 #[tokio::test]
+async fn what_the_api_takes_can_be_edited_and_stays_where_it_is_not() {
+    with_page(async |browser, service| {
+        let save = async || browser.click(".editor button[type=submit]").await;
+        // A title that JavaScript would trim, a date that few would choose, and characters of two units.
+        let body = json!({
+            "title": format!("\u{feff}{}\u{feff}", "\u{1f600}".repeat(198)),
+            "due_at": "0900-06-01T12:00:00Z",
+            "notes": "\u{1f600}".repeat(10_000),
+        });
+        reqwest::Client::new().post(service.url("/api/todos")).json(&body).send().await.unwrap();
+        browser.until("document.querySelector('#list .title')").await;
+        browser.click("#list .title").await;
+        let end = "(() => { const notes = document.querySelector('.editor [name=notes]'); notes.focus(); \
+                   notes.setSelectionRange(20000, 20000); return true; })()";
+        browser.get::<bool>(end).await;
+        browser.press(Key::Backspace).await;
+        save().await;
+        browser.until("!document.querySelector('.editor')").await;
+        browser.until_saved().await;
+        let kept = kept(service).await.pop().unwrap();
+        assert_eq!((&kept["title"], &kept["due_at"]), (&body["title"], &body["due_at"]));
+        assert!(kept["notes"] == "\u{1f600}".repeat(9_999));
+
+        browser.click("#list .title").await;
+        for (name, most) in [("title", 200), ("notes", 10_000)] {
+            let field = format!("document.querySelector('.editor [name={name}]')");
+            let fill = |count| format!("Boolean({field}.value = 'u'.repeat({count}))");
+            browser.get::<bool>(&fill(most + 1)).await;
+            save().await;
+            browser.until(&format!("{field}.matches('[aria-invalid]:focus')")).await;
+            let told: String = browser.get("document.querySelector('.editor .problem').textContent").await;
+            assert!(told.contains(&format!("most {most} characters")), "{told}");
+            browser.get::<bool>(&fill(most)).await;
+        }
+        save().await;
+        browser.until_titles(&[&"u".repeat(200)]).await;
+        browser.until_saved().await;
+
+        browser.add(&"u".repeat(201)).await;
+        browser.until("document.querySelector('#add-problem').textContent.includes('200')").await;
+        browser.add(&format!("\u{85}{}\u{a0}", "v".repeat(200))).await;
+        browser.until_titles(&[&"v".repeat(200), &"u".repeat(200)]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn due_dates_are_set_changed_and_removed() {
     with_page(async |browser, service| {
         browser.fill("#add-title", "a").await;
@@ -109,7 +157,7 @@ async fn due_dates_are_set_changed_and_removed() {
 async fn filters_show_their_part_and_are_addresses() {
     with_page(async |browser, service| {
         for (title, due) in [("late", "2001-01-01T00:00:00Z"), ("later", "9001-01-01T00:00:00Z")] {
-            let body = serde_json::json!({"title": title, "due_at": due});
+            let body = json!({"title": title, "due_at": due});
             reqwest::Client::new().post(service.url("/api/todos")).json(&body).send().await.unwrap();
         }
         browser.until_titles(&["later", "late"]).await;
@@ -214,7 +262,7 @@ async fn a_long_list_comes_in_parts() {
     with_page(async |browser, service| {
         let client = reqwest::Client::new();
         for number in 0..130 {
-            let body = serde_json::json!({"title": format!("{number}")});
+            let body = json!({"title": format!("{number}")});
             client.post(service.url("/api/todos")).json(&body).send().await.unwrap();
         }
         browser.driver.refresh().await.unwrap();
@@ -233,7 +281,7 @@ async fn a_long_list_comes_in_parts() {
 #[tokio::test]
 async fn notes_are_shown_and_edited() {
     with_page(async |browser, service| {
-        let body = serde_json::json!({"title": "a", "notes": "first\r\nsecond <b>"});
+        let body = json!({"title": "a", "notes": "first\r\nsecond <b>"});
         reqwest::Client::new().post(service.url("/api/todos")).json(&body).send().await.unwrap();
         browser
             .until("document.querySelector('#list .notes')?.textContent === 'first\\r\\nsecond <b>'")
