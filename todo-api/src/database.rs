@@ -67,7 +67,7 @@ pub(crate) async fn connect(config: DatabaseConfig) -> Result<(PgConnection, PgC
             Ok(Err(error)) if may_pass(&error) && Instant::now() + AGAIN < until => sleep(AGAIN).await,
             Ok(Ok(connection)) => return Ok((connection, options)),
             Ok(Err(error)) if session::refuses_settings(&error) => {
-                let why = format!("{} ({})", session::POOLED, Reason(&error));
+                let why = format!("{} ({})", session::UNSET, Reason(&error));
                 return Err(format!("cannot connect to the database: {why}. {}", session::UNPOOLED));
             }
             Ok(Err(error)) => return Err(format!("cannot connect to the database: {}", Reason(&error))),

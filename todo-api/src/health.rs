@@ -108,18 +108,18 @@ async fn ask(database: &Database) -> Result<(), &'static str> {
     let missing = database.run(async |connection| {
         const MISSING: &str = "SELECT count(*) FROM unnest($1) AS needed WHERE NOT EXISTS \
              (SELECT FROM _sqlx_migrations WHERE version = needed AND success)";
-        if !session::lasts(connection).await? {
+        if !session::is_set(connection).await? {
             return Ok(None);
         }
         let missing = sqlx::query_scalar::<_, i64>(MISSING).bind(migrate::versions());
         missing.fetch_one(connection).await.map(Some)
     });
     match missing.await {
-        Ok(None) => Err(session::POOLED),
+        Ok(None) => Err(session::UNSET),
         Ok(Some(0)) => Ok(()),
         Ok(Some(_)) => Err(NOT_MIGRATED),
         Err(error) if error.is_schema_missing() => Err(NOT_MIGRATED),
-        Err(DatabaseError::Unavailable(reason)) if reason == session::POOLED => Err(session::POOLED),
+        Err(DatabaseError::Unavailable(reason)) if reason == session::UNSET => Err(session::UNSET),
         Err(error) => {
             tracing::debug!(reason = %error, "not ready");
             Err("the database does not answer")

@@ -35,8 +35,8 @@ pub(crate) async fn run(config: DatabaseConfig, to: Option<i64>) -> Outcome {
     // Without a statement time-out: migrations take as long as they take.
     let (mut connection, options) = database::connect(config).await?;
     // Without one, the lock below keeps nobody out, and the service that is to come does not work.
-    if !session::proves(&mut connection, &options).await.map_err(|error| asked(&error))? {
-        return Err(format!("cannot migrate: {}. {}", session::POOLED, session::UNPOOLED).into());
+    if let Some(fault) = session::fault(&mut connection, &options).await.map_err(|error| asked(&error))? {
+        return Err(format!("cannot migrate: {fault}. {}", session::UNPOOLED).into());
     }
     // Waits for whoever else is migrating. The lock goes with the connection at the latest.
     connection.lock().await.map_err(|error| noted(&error))?;

@@ -20,7 +20,7 @@ use crate::{
     config::{DatabaseConfig, Reader},
     database::{
         self,
-        session::{POOLED, UNPOOLED},
+        session::{UNPOOLED, UNSET},
     },
 };
 
@@ -58,7 +58,7 @@ async fn attached(config: DatabaseConfig) -> Vec<Finding> {
     };
     let (mut connection, options) = match database::connect(config).await {
         Ok(connected) => connected,
-        Err(why) if why.contains(POOLED) => return without(POOLED, UNPOOLED),
+        Err(why) if why.contains(UNSET) => return without(UNSET, UNPOOLED),
         Err(why) => return without(&why, server::REACH_IT),
     };
     match timeout(PATIENCE, through(&mut connection, &options, wanted)).await {

@@ -75,7 +75,7 @@ impl Connections {
         match timeout(self.acquire_timeout, self.pool.get()).await {
             Ok(Ok(held)) => Ok(held),
             Ok(Err(PoolError::Backend(error))) if session::refuses_settings(&error) => {
-                Err(session::POOLED.into())
+                Err(session::UNSET.into())
             }
             Ok(Err(PoolError::Backend(error))) => Err(Reason(&error).to_string()),
             Ok(Err(error)) => Err(error.to_string()),

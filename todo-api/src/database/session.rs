@@ -13,10 +13,14 @@ use tokio::time::timeout;
 pub(super) const MARK: (&str, &str) = ("todo_api.session", "lasts");
 
 /// What is wrong with a connection that is none.
-pub(crate) const POOLED: &str = "DATABASE_URL leads to a pooler that shares PostgreSQL's connections between its clients, \
+pub(crate) const SHARED: &str = "DATABASE_URL leads to a pooler that shares PostgreSQL's connections between its clients, \
      such as PgBouncer in transaction mode, and no session lasts there";
 
-/// What to do about that.
+/// What is wrong with one without its settings, whether it lasts or not.
+pub(crate) const UNSET: &str = "DATABASE_URL leads to a pooler, such as PgBouncer, that does not pass on a connection's \
+     settings, which the service needs";
+
+/// What to do about either.
 pub(crate) const UNPOOLED: &str = "let DATABASE_URL name PostgreSQL itself; each process has a pool of its own, bounded by \
      DATABASE_MAX_CONNECTIONS";
 
@@ -24,23 +28,27 @@ pub(crate) const UNPOOLED: &str = "let DATABASE_URL name PostgreSQL itself; each
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether the settings that came with this connection hold.
-pub(crate) async fn lasts(connection: &mut PgConnection) -> sqlx::Result<bool> {
-    look(connection).await.map(|(lasts, _)| lasts)
+pub(crate) async fn is_set(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    look(connection).await.map(|(is_set, _)| is_set)
 }
 
-/// Proves it with another connection: no two sessions have the same process of the server.
-pub(crate) async fn proves(connection: &mut PgConnection, options: &PgConnectOptions) -> sqlx::Result<bool> {
+/// What is wrong with this connection, if anything is: it is tried with another one, as no two sessions have the same
+/// process of the server.
+pub(crate) async fn fault(
+    connection: &mut PgConnection,
+    options: &PgConnectOptions,
+) -> sqlx::Result<Option<&'static str>> {
     let proof = async {
-        let (lasts, process) = look(connection).await?;
-        if !lasts {
-            return Ok(false);
+        let (is_set, process) = look(connection).await?;
+        if !is_set {
+            return Ok(Some(UNSET));
         }
         let mut other = options.connect().await?;
         // A pooler lends it a process for as long as the transaction takes: ours, or the next one that we get is another.
         other.execute("BEGIN").await?;
         let alone = look(&mut other).await?.1 != process && look(connection).await?.1 == process;
         other.close().await?;
-        Ok(alone)
+        Ok((!alone).then_some(SHARED))
     };
     timeout(PATIENCE, proof).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }

@@ -9,9 +9,8 @@ pub(super) async fn look(
     connection: &mut PgConnection,
     options: &PgConnectOptions,
 ) -> Result<String, Trouble> {
-    if session::proves(connection, options).await? {
-        Ok("each connection is a session of its own, which lasts".into())
-    } else {
-        Err(Trouble::new(session::POOLED, session::UNPOOLED))
+    match session::fault(connection, options).await? {
+        None => Ok("each connection is a session of its own, which lasts".into()),
+        Some(fault) => Err(Trouble::new(fault, session::UNPOOLED)),
     }
 }

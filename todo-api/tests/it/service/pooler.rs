@@ -1,4 +1,4 @@
-//! Behind a pooler no session lasts, or its settings are lost: that is told, and nothing is done there.
+//! Behind a pooler no session lasts, or its settings are lost: which of them is told, and nothing is done there.
 
 use serde_json::Value;
 
@@ -18,6 +18,14 @@ const DROPPING: [Manner; 3] = [
 /// It knows what the service sets, and still has no sessions.
 const KNOWING: Manner = Manner { begins: "SET todo_api.session TO lasts", ..DROPPING[0] };
 
+/// In session mode a session lasts, and in any mode one without its settings is no good.
+fn tells_which(told: &str, manner: Manner) {
+    let knows = manner.begins == KNOWING.begins;
+    assert!(told.contains("pooler"), "{told}");
+    assert_eq!(told.contains("no session lasts"), knows, "{told}");
+    assert_eq!(told.contains("settings"), !knows, "{told}");
+}
+
 #[tokio::test]
 async fn nothing_is_migrated_by_way_of_a_pooler() {
     for manner in DROPPING.into_iter().chain([KNOWING]) {
@@ -29,6 +37,7 @@ async fn nothing_is_migrated_by_way_of_a_pooler() {
         for words in ["pooler", "PgBouncer", "let DATABASE_URL name PostgreSQL itself"] {
             assert!(told.contains(words), "{told}");
         }
+        tells_which(&told, manner);
         let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
             .fetch_one(&mut database.connect().await)
             .await
@@ -48,7 +57,7 @@ async fn a_check_names_the_pooler_and_what_to_do() {
         let wrong: Vec<&Value> =
             lines.iter().filter(|line| line["level"] == "ERROR" && line["check"].is_string()).collect();
         assert_eq!(wrong.len(), 1, "{wrong:#?}");
-        assert!(wrong[0]["message"].as_str().unwrap().contains("pooler"), "{wrong:#?}");
+        tells_which(wrong[0]["message"].as_str().unwrap(), manner);
         assert!(wrong[0]["next"].as_str().unwrap().contains("PostgreSQL itself"), "{wrong:#?}");
     }
 }
@@ -62,6 +71,6 @@ async fn no_process_is_ready_behind_a_pooler() {
         let response = service.get("/readyz").await;
         assert_eq!(response.status(), 503);
         let problem: Value = response.json().await.unwrap();
-        assert!(problem["detail"].as_str().unwrap().contains("pooler"), "{problem}");
+        tells_which(problem["detail"].as_str().unwrap(), manner);
     }
 }
