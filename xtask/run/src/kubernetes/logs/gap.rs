@@ -27,15 +27,17 @@ pub(super) struct Gap {
 }
 
 impl Gap {
-    /// Between this line and the next one, if the log that has the next one begins later than this one.
+    /// Between this line and the next one, if the log that has the next one begins later than this one. So does a log that
+    /// was rotated once while nothing was written: then the next line was waited for as long as that took.
     pub(super) async fn between(
         after: DateTime<Utc>,
         before: DateTime<Utc>,
+        waited: Duration,
         pod: &Source,
         api: &Api<Pod>,
     ) -> Option<Self> {
         let silence = (before - after).to_std().unwrap_or_default();
-        if silence < SILENCE || first(api, pod).await? <= after {
+        if silence.saturating_sub(waited) < SILENCE || first(api, pod).await? <= after {
             return None;
         }
         // A log begins with its container.
@@ -86,6 +88,11 @@ mod tests {
 
     /// What is missing between these two, where the log begins like this now.
     async fn gap(after: &str, before: &str, log: &'static str) -> Option<Gap> {
+        gap_after(Duration::ZERO, after, before, log).await
+    }
+
+    /// The same, where the next line was waited for so long.
+    async fn gap_after(waited: Duration, after: &str, before: &str, log: &'static str) -> Option<Gap> {
         let service = service_fn(move |request: Request<Body>| {
             let is_log = request.uri().path().ends_with("/log");
             let text = if is_log { log.to_owned() } else { pod().to_string() };
@@ -93,11 +100,24 @@ mod tests {
         });
         let api = Api::namespaced(Client::new(service, "todo"), "todo");
         let source = Source::of(&from_value(pod()).unwrap()).unwrap();
-        Gap::between(time(after), time(before), &source, &api).await
+        Gap::between(time(after), time(before), waited, &source, &api).await
     }
 
     fn time(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_log_that_was_rotated_while_nothing_was_written_lacks_nothing() {
+        let (after, before) = ("2011-04-06T20:32:17.5Z", "2011-04-06T20:32:40Z");
+        let log = "2011-04-06T20:32:40Z and so on\n";
+        let prompt = Duration::from_millis(22_100);
+        assert_eq!(gap_after(prompt, after, before, log).await, None);
+        let late = Duration::from_secs(5);
+        assert!(
+            gap_after(late, after, before, log).await.is_some(),
+            "what came so soon was written long after"
+        );
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -1,6 +1,6 @@
 //! The log of one pod, read to its end as it comes.
 
-use std::{pin::pin, rc::Rc};
+use std::{pin::pin, rc::Rc, time::Instant};
 
 use futures_util::{AsyncBufRead, StreamExt};
 use k8s_openapi::api::core::v1::Pod;
@@ -103,15 +103,19 @@ impl Tail {
 
     async fn lines(&mut self, log: impl AsyncBufRead, params: &LogParams) {
         let mut lines = pin!(new_lines(log, self.place.again(), !params.follow));
+        let mut waits_since: Option<Instant> = None;
         // Where it breaks off, it is asked for again from there.
         while let Some(Ok(heard)) = lines.next().await {
+            // What was missed before this connection, no waiting accounts for.
+            let waited = waits_since.map(|since| since.elapsed()).unwrap_or_default();
             if let Some(last) = self.place.since().filter(|_| !params.previous)
-                && let Some(gap) = Gap::between(last, heard.time, &self.pod, &self.api).await
+                && let Some(gap) = Gap::between(last, heard.time, waited, &self.pod, &self.api).await
             {
                 self.say(Word::Gap(self.pod.clone(), gap));
             }
             self.place.pass(heard.time);
             self.say(Word::Line(self.pod.clone(), heard));
+            waits_since = Some(Instant::now());
         }
     }
 
