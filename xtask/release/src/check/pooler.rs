@@ -21,8 +21,8 @@ pub(crate) fn warnings(sealed: &Sealed) -> Vec<String> {
 fn words(name: &str, sign: &str) -> String {
     format!(
         "{name} seems to lead to a pooler ({sign}): if that shares PostgreSQL's connections between its clients, as \
-         PgBouncer does in transaction mode, no session lasts there, and a service that needs one is refused before \
-         anything is changed; then let {name} name PostgreSQL itself"
+         PgBouncer does in transaction mode, or does not pass on a connection's settings, a service that needs sessions \
+         is refused before anything is changed; then let {name} name PostgreSQL itself"
     )
 }
 
