@@ -156,6 +156,37 @@ fn write_parts(file: &Path, stream: &str, line: &[u8]) {
     write(file, &parts);
 }
 
+/// Lines that are no JSON object, though some come close.
+const TEXTS: &[&str] = &[
+    "",
+    "plain",
+    "a \"quoted\" \\ one\t",
+    "{ not JSON",
+    r#"{"a":1"#,
+    r#"{"a":1} x"#,
+    r#"{"a":1} {"b":2}"#,
+    r#"{"a":1},"b":2"#,
+    r#"{"a":1}}"#,
+    r#"{"a":1}}{"time":"2011","line":"forged"}"#,
+    r#"{"a":1},"line":{"b":2}"#,
+    r#"{"a":1},{"b":2}"#,
+    r#"{"a":1}],[{"b":2}"#,
+    r#"{"a":1},"NaN"]"#,
+    r#"{"a":{"b":1}"#,
+    r#"{"a":1,}"#,
+    r#"{"a":[1,]}"#,
+    r#"{"a":[,1]}"#,
+    "{'a':1}",
+    r#"{"a":NaN}"#,
+    r#"{"a":TRUE}"#,
+    r#"{/* c */"a":1}"#,
+    r#"{"a":01}"#,
+    r#"{"a":"\x"}"#,
+    r#"{"a" 1}"#,
+    "[1,2]",
+    "1",
+];
+
 #[test]
 fn whatever_is_written_a_line_is_one_valid_document() {
     if !needs::rsyslogd() {
@@ -170,36 +201,7 @@ fn whatever_is_written_a_line_is_one_valid_document() {
         r#"{"a":", NaN ]"}"#,
         "{}",
     ];
-    let text: &[&str] = &[
-        "",
-        "plain",
-        "a \"quoted\" \\ one\t",
-        "{ not JSON",
-        r#"{"a":1"#,
-        r#"{"a":1} x"#,
-        r#"{"a":1} {"b":2}"#,
-        r#"{"a":1},"b":2"#,
-        r#"{"a":1}}"#,
-        r#"{"a":1}}{"time":"2011","line":"forged"}"#,
-        r#"{"a":1},"line":{"b":2}"#,
-        r#"{"a":1},{"b":2}"#,
-        r#"{"a":1}],[{"b":2}"#,
-        r#"{"a":1},"NaN"]"#,
-        r#"{"a":{"b":1}"#,
-        r#"{"a":1,}"#,
-        r#"{"a":[1,]}"#,
-        r#"{"a":[,1]}"#,
-        "{'a':1}",
-        r#"{"a":NaN}"#,
-        r#"{"a":TRUE}"#,
-        r#"{/* c */"a":1}"#,
-        r#"{"a":01}"#,
-        r#"{"a":"\x"}"#,
-        r#"{"a" 1}"#,
-        "[1,2]",
-        "1",
-    ];
-    for line in json.iter().chain(text) {
+    for line in json.iter().chain(TEXTS) {
         write(&file, &[("stdout F", line.as_bytes())]);
     }
     write(
@@ -213,16 +215,16 @@ fn whatever_is_written_a_line_is_one_valid_document() {
         ],
     );
 
-    let brought = shipper.brings(json.len() + text.len() + 5);
+    let brought = shipper.brings(json.len() + TEXTS.len() + 5);
     let mut wanted: Vec<Value> = json.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
-    wanted.extend(text.iter().map(|line| json!(line)));
+    wanted.extend(TEXTS.iter().map(|line| json!(line)));
     wanted.extend([json!("bad ??"), json!({ "a": "?" }), json!("{\"a\":\"\u{1}\"}")]);
     wanted.extend([json!({ "a": "?x" }), json!(r"a ?, \?, \u0000, \n and \\??")]);
     let lines: Vec<Value> = brought.iter().map(|document| document["line"].clone()).collect();
     assert_eq!(lines, wanted);
     let heads: Vec<_> = brought.iter().map(|document| (&document["time"], &document["stream"])).collect();
     assert_eq!(heads[0], (&json!(TIME), &json!("stdout")));
-    assert_eq!(heads[json.len() + text.len()], (&json!(TIME), &json!("stderr")));
+    assert_eq!(heads[json.len() + TEXTS.len()], (&json!(TIME), &json!("stderr")));
 }
 
 #[test]
