@@ -30,13 +30,13 @@ pub struct SetAside {
     pub folder: PathBuf,
 }
 
-/// Sets a release aside, and all that follow it. None of them may have run, by the deploy's own record, or be running.
+/// Sets a release aside, and all that follow it. None of them may have run, by the deploy's own record, or be running:
+/// wherever it may be, told a place each.
 pub fn set_aside(
     repo: &Repo,
     env: &EnvName,
     id: ReleaseId,
-    record: &Record,
-    running: Option<ReleaseId>,
+    told: &[(Record, Option<ReleaseId>)],
 ) -> Result<SetAside> {
     let ledger = Ledger::of(repo, env);
     let doing = || format!("setting the release {id} of {env} aside");
@@ -48,7 +48,8 @@ pub fn set_aside(
     }
     let says: Says = ids.iter().filter_map(|id| Some((*id, ledger.said_to_follow(*id).ok()?))).collect();
     let releases = followers(&says, id);
-    if let Some(why) = objection(&says, &releases, record, running) {
+    let objects = |(record, running): &(_, _)| objection(&says, &releases, record, *running);
+    if let Some(why) = told.iter().find_map(objects) {
         return Err(Error::refused(doing(), why).next(format!(
             "what has run stays in the ledger: restore releases/{env} as it was; `cargo xtask status --env {env}` shows \
              what runs"

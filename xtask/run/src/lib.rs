@@ -56,7 +56,7 @@ use reach::Reach;
 pub use receipt::Receipt;
 pub use scale::{Amount, Formation, Wish, formation, in_words, resolve, scale};
 use signals::interrupted;
-pub use standing::{Standing, standing};
+pub use standing::{Standing, standing, standings};
 pub use status::{PodStatus, ProcessStatus, Report, status};
 use wanted::Wanted;
 

@@ -27,12 +27,41 @@ pub struct Standing {
 /// Asks where a deploy stands: this machine for `local`, its cluster otherwise. A cluster that this machine has
 /// never talked to has no releases of this checkout.
 pub async fn standing(repo: &Repo, env: &EnvName) -> Result<Standing> {
+    let (target, _) = place(repo, env)?;
+    standing_at(repo, env, &target).await
+}
+
+/// Asks wherever a release, or one after it, may have run: at the target of each of them, of the one before and of the
+/// deploy's file, and on this machine. A ledger that somebody has altered is not to say by itself where to ask.
+pub async fn standings(repo: &Repo, env: &EnvName, since: ReleaseId) -> Result<Vec<Standing>> {
+    let mut standings = Vec::new();
+    for target in places(repo, env, since)? {
+        standings.push(standing_at(repo, env, &target).await?);
+    }
+    Ok(standings)
+}
+
+fn places(repo: &Repo, env: &EnvName, since: ReleaseId) -> Result<Vec<Target>> {
+    let ledger = Ledger::of(repo, env);
+    let ids = ledger.ids()?;
+    let before = ids.partition_point(|id| *id < since).saturating_sub(1);
+    let mut places = vec![Target::Local {}, Deploy::read(repo, env)?.target];
+    // One that cannot be read does not tell where it ran; those beside it and the deploy's file do.
+    for found in ids.iter().skip(before).filter_map(|id| ledger.look(*id).ok()) {
+        if !places.contains(&found.release.target) {
+            places.push(found.release.target);
+        }
+    }
+    places.dedup();
+    Ok(places)
+}
+
+async fn standing_at(repo: &Repo, env: &EnvName, target: &Target) -> Result<Standing> {
     let ask = async {
-        let (target, _) = place(repo, env)?;
-        if names_no_cluster(&target) {
+        if names_no_cluster(target) {
             return Ok(Standing::default());
         }
-        let Some(reach) = Reach::of(&target) else { return local::standing(repo, env).await };
+        let Some(reach) = Reach::of(target) else { return local::standing(repo, env).await };
         match reach.client_at_hand(repo).await? {
             Some(client) => kubernetes::standing(&reach.site(&client, env)).await,
             None => Ok(Standing::default()),

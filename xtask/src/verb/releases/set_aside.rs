@@ -16,9 +16,10 @@ struct Document<'a> {
 pub(super) fn set_aside(repo: &Repo, env: &EnvName, id: ReleaseId, ui: &Ui) -> Result<()> {
     ui.step(&format!("asking what {env} has run"));
     // Unlike a release that is made, this is not looked at again by `run`: so it must be known.
-    let standing = runtime()?.block_on(xtask_run::standing(repo, env))?;
-    let record = Record::Known(standing.witness);
-    let SetAside { releases, folder } = xtask_release::set_aside(repo, env, id, &record, standing.running)?;
+    let standings = runtime()?.block_on(xtask_run::standings(repo, env, id))?;
+    let told = standings.into_iter().map(|standing| (Record::Known(standing.witness), standing.running));
+    let told: Vec<_> = told.collect();
+    let SetAside { releases, folder } = xtask_release::set_aside(repo, env, id, &told)?;
     let ids: Vec<String> = releases.iter().map(ToString::to_string).collect();
     let path = repo.relative(&folder).display().to_string();
     let words = format!("set aside {} of {env}, to {path}", ids.join(", "));

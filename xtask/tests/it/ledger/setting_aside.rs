@@ -3,7 +3,9 @@
 use std::{fs, path::Path};
 
 use chrono::TimeDelta;
-use xtask_contract::{Ledger, Release, ReleaseId, ledger::Verified, release::Link, witness::Witness};
+use xtask_contract::{
+    Ledger, Release, ReleaseId, deploy::Target, ledger::Verified, release::Link, witness::Witness,
+};
 
 use super::{RELEASE, assert_is_a_chain, names, writable};
 use crate::support::{
@@ -112,4 +114,27 @@ fn of_two_branches_that_were_merged_one_is_set_aside_before_anything_follows() {
     deploy.set_aside(deploy.first.release.id).run().refused("has run");
     deploy.checkout.xtask(RELEASE).run().done();
     assert_is_a_chain(&deploy.checkout.releases("local"));
+}
+
+#[test]
+fn what_has_run_stays_wherever_the_releases_after_it_say_that_they_run() {
+    let deploy = Deploy::new();
+    let first = deploy.first.link();
+    let image = deploy.first.release.image.digest;
+    let witness = Witness { id: first.id, sequence: 1, digest: first.digest, images: vec![image] };
+    let path = deploy.checkout.path(".xtask/local");
+    fs::create_dir_all(&path).unwrap();
+    fs::write(path.join("witness.toml"), toml::to_string(&witness).unwrap()).unwrap();
+    let cluster = "nope".to_owned();
+    let target = Target::Kind { cluster, namespace: "todo".parse().unwrap(), port: 8080 };
+    let id = ReleaseId::at(first.id.time() + TimeDelta::seconds(1));
+    let elsewhere =
+        Release { id, sequence: 2, previous: Some(first), target, ..deploy.first.release.clone() };
+    forge(&Ledger::of(&deploy.checkout.repo(), &name("local")), &elsewhere, None);
+
+    deploy.set_aside(first.id).run().refused("has run");
+    fs::remove_file(deploy.folder(id).join(Release::CHECKSUMS)).unwrap();
+    deploy.set_aside(first.id).run().refused("has run");
+    deploy.set_aside(id).run().done();
+    deploy.set_aside(first.id).run().refused("has run");
 }
