@@ -270,14 +270,10 @@ impl Ledger {
     /// The refusal of a release whose files are not what they were.
     fn altered(&self, id: ReleaseId, doubt: &Doubt) -> Error {
         match doubt {
-            Doubt::Added(name) => {
-                let folder = format!("releases/{}/{id}", self.env);
-                let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-                // A name may be made to be typed.
-                let which = if name.chars().all(is_plain) && !name.starts_with('-') { name } else { "FILE" };
-                self.unfit(id, &doubt.to_string()).next(format!(
-                    "take it out, which is all that is wrong: `chmod u+w {folder} && rm -r {folder}/{which}`"
-                ))
+            Doubt::Added(names) => {
+                let take_out = Doubt::take_out(names, &format!("releases/{}/{id}", self.env));
+                self.unfit(id, &doubt.to_string())
+                    .next(format!("take that out, which is all that is wrong: `{take_out}`"))
             }
             Doubt::Other(why) => self.broken(id, why),
         }

@@ -30,8 +30,8 @@ pub(super) struct Files {
 /// What is not right with a release's files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Doubt {
-    /// There is another file, and that is all.
-    Added(String),
+    /// There are other files, of which these are some, and that is all.
+    Added(Vec<String>),
     /// One of its own files is not what it was.
     Other(String),
 }
@@ -39,8 +39,31 @@ pub(super) enum Doubt {
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Added(name) => write!(f, "{name} was added to it"),
+            Self::Added(names) => match names.as_slice() {
+                [name] => write!(f, "{name} was added to it"),
+                names => {
+                    let first = names.first().map_or("a file", String::as_str);
+                    write!(f, "{first} and other files were added to it")
+                }
+            },
             Self::Other(why) => f.write_str(why),
+        }
+    }
+}
+
+impl Doubt {
+    /// The command that takes out of a release's folder what was added.
+    pub(super) fn take_out(names: &[String], folder: &str) -> String {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        match names {
+            // A name may be made to be typed.
+            [name] if name.chars().all(is_plain) && !name.starts_with('-') => {
+                format!("chmod u+w {folder} && rm -r {folder}/{name}")
+            }
+            _ => {
+                let but: String = KNOWN.iter().map(|(known, _)| format!(" ! -name {known}")).collect();
+                format!("chmod u+w {folder} && find {folder} -mindepth 1 -maxdepth 1{but} -exec rm -r {{}} +")
+            }
         }
     }
 }
@@ -56,15 +79,18 @@ impl Files {
             }
             Ok(folder) => folder,
         };
-        let (mut files, mut wrong, mut added) = (BTreeMap::new(), None, None);
-        for name in folder.names()? {
-            let known = KNOWN.iter().find(|(known, _)| *known == name);
-            match known.map(|(_, most)| folder.read(&name, *most)) {
-                Some(Ok(content)) => drop(files.insert(name, content)),
-                Some(Err(why)) => wrong = wrong.or(Some(format!("{name}: {why}"))),
-                None => added = added.or(Some(Doubt::Added(name))),
+        let (mut files, mut wrong) = (BTreeMap::new(), None);
+        // Its own files by their names: among very many others, a list of some names might lack them.
+        for (name, most) in KNOWN {
+            match folder.read(name, most) {
+                Ok(content) => drop(files.insert(name.to_owned(), content)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(why) => wrong = wrong.or(Some(format!("{name}: {why}"))),
             }
         }
+        let mut names = folder.names()?;
+        names.retain(|name| KNOWN.iter().all(|(known, _)| known != name));
+        let added = (!names.is_empty()).then_some(Doubt::Added(names));
         Ok(Self::of(files, wrong, added))
     }
 
@@ -90,5 +116,36 @@ impl Files {
     /// The release's digest, as far as its list of checksums is what it was.
     pub(super) fn digest(&self) -> Digest {
         Digest::of(&self.sums)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, process::Command};
+
+    use super::*;
+
+    #[test]
+    fn very_many_files_that_were_added_hide_none_of_a_releases_own_and_are_taken_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap();
+        let sums =
+            crate::checksums::checksums(&BTreeMap::from([(Release::FILE.to_owned(), b"text".to_vec())]));
+        let added = |count: usize| {
+            (0..count).for_each(|number| fs::write(folder.path().join(format!(".a a{number}")), "").unwrap());
+            // Any of its own may be the last one in the folder's order.
+            fs::write(folder.path().join(Release::CHECKSUMS), &sums).unwrap();
+            fs::write(folder.path().join(Release::FILE), "text").unwrap();
+            Files::read(folder.path()).unwrap()
+        };
+        assert_eq!(added(0).doubt, None);
+        assert_eq!(added(1).doubt.unwrap().to_string(), ".a a0 was added to it");
+        let found = added(200);
+        assert_eq!((found.manifest.as_str(), &found.sums), ("text", &sums));
+        let Some(doubt @ Doubt::Added(names)) = &found.doubt else { panic!("{:?}", found.doubt) };
+        assert!(doubt.to_string().ends_with(" and other files were added to it"), "{doubt}");
+        let take_out = Doubt::take_out(names, path);
+        assert!(Command::new("sh").args(["-c", &take_out]).status().unwrap().success());
+        assert_eq!(Files::read(folder.path()).unwrap().doubt, None);
     }
 }
