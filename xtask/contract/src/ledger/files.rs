@@ -61,7 +61,7 @@ impl Doubt {
                 format!("chmod u+w {folder} && rm -r {folder}/{name}")
             }
             _ => {
-                let but: String = KNOWN.iter().map(|(known, _)| format!(" ! -name {known}")).collect();
+                let but = KNOWN.map(|(known, _)| format!(" ! -name {known}")).concat();
                 format!("chmod u+w {folder} && find {folder} -mindepth 1 -maxdepth 1{but} -exec rm -r {{}} +")
             }
         }
