@@ -1,9 +1,13 @@
 //! The Kubernetes objects that a deploy may have: `release` renders no others, and `run` applies no others, whatever a
 //! release holds. Who can write to a ledger is not thereby to rule the cluster.
 
+mod pod;
+
 use std::iter::once;
 
-use crate::logging::Logging;
+use serde_json::Value;
+
+use crate::{kubernetes_name::is_dns_name, logging::Logging};
 
 /// The names of the `ConfigMaps` in which `run` keeps what a deploy has run. They are `run`'s own.
 pub const RECORDS: [&str; 3] = ["release-witness", "release-history", "failed-releases"];
@@ -33,7 +37,10 @@ const OF_SHIPPERS: [(&str, &str); 6] = [
     ("rbac.authorization.k8s.io", "RoleBinding"),
 ];
 
-/// What is looked at of an object.
+/// The label that keeps a namespace's pods to a Pod Security profile.
+const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
+
+/// What tells which object this is.
 #[derive(Debug, Clone, Copy)]
 pub struct Object<'a> {
     /// `apps/v1`.
@@ -51,21 +58,38 @@ pub struct Object<'a> {
 pub struct Allowed {
     kinds: &'static [(&'static str, &'static str)],
     namespaces: Vec<String>,
+    /// Whether what they hold comes from a ledger.
+    of_release: bool,
 }
 
 impl Allowed {
     /// The objects of a release, which are all in the deploy's namespace.
     pub fn in_release(namespace: &str) -> Self {
-        Self { kinds: &OF_RELEASES, namespaces: vec![namespace.to_owned()] }
+        Self { kinds: &OF_RELEASES, namespaces: vec![namespace.to_owned()], of_release: true }
     }
 
     /// The objects of a deploy's log shipper: in a namespace of its own, but for what lets it ask about the deploy's.
     pub fn in_shipper(namespace: &str) -> Self {
         let namespaces = once(namespace.to_owned()).chain(once(Logging::namespace(namespace)));
-        Self { kinds: &OF_SHIPPERS, namespaces: namespaces.collect() }
+        Self { kinds: &OF_SHIPPERS, namespaces: namespaces.collect(), of_release: false }
     }
 
-    /// Why there may be no such object, if there may not.
+    /// Why this object, whole, may not be applied, if it may not.
+    pub fn objection_to(&self, object: &Value) -> Option<String> {
+        let text = |path| object.pointer(path).and_then(Value::as_str);
+        let [version, kind, name] =
+            ["/apiVersion", "/kind", "/metadata/name"].map(|path| text(path).unwrap_or_default());
+        let namespace = text("/metadata/namespace");
+        let placed = self.objection(&Object { version, kind, name, namespace });
+        placed.or_else(|| {
+            let found = if self.of_release { forbidden(kind, object) } else { Vec::new() };
+            let called = format!("{}/{name}", kind.to_lowercase());
+            (!found.is_empty())
+                .then(|| format!("{called} has what a release may not hold: {}", found.join(", ")))
+        })
+    }
+
+    /// Why there may be no object of this kind and name in this place, if there may not.
     pub fn objection(&self, object: &Object<'_>) -> Option<String> {
         let Object { version, kind, name, namespace } = *object;
         let called = format!("{}/{name}", kind.to_lowercase());
@@ -76,6 +100,10 @@ impl Allowed {
         }
         if name.is_empty() {
             return Some(format!("a {kind} has no name"));
+        }
+        // It becomes a part of a URL.
+        if !is_dns_name(name) {
+            return Some(format!("{called} has a name that Kubernetes does not allow"));
         }
         if kind == "ConfigMap" && RECORDS.contains(&name) {
             return Some(format!("{called} is where `run` keeps what the deploy has run"));
@@ -93,9 +121,69 @@ impl Allowed {
     }
 }
 
+/// What of an object's content would give it more than the deploy's namespace.
+fn forbidden(kind: &str, object: &Value) -> Vec<String> {
+    let is_empty = |list: &Value| list.is_null() || list.as_array().is_some_and(Vec::is_empty);
+    let mut found = pod::forbidden(&object["spec"]["template"]);
+    for field in ["ownerReferences", "finalizers"] {
+        found.extend((!is_empty(&object["metadata"][field])).then(|| field.to_owned()));
+    }
+    if kind == "Service" && !is_empty(&object["spec"]["externalIPs"]) {
+        found.push("externalIPs".to_owned());
+    }
+    if let ("Namespace", Some(level)) = (kind, object["metadata"]["labels"][ENFORCE].as_str())
+        && !["baseline", "restricted"].contains(&level)
+    {
+        found.push(format!("{ENFORCE} {level}"));
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn an_object_of_a_release_has_no_more_than_the_deploys_namespace() {
+        let (release, shipper) = (Allowed::in_release("todo"), Allowed::in_shipper("todo"));
+        let object = |version: &str, kind: &str, more: Value| {
+            let mut object = json!({ "apiVersion": version, "kind": kind, "metadata": { "name": "todo", "namespace": "todo" } });
+            for (at, value) in more.as_object().unwrap() {
+                object.pointer_mut(at).map_or_else(|| panic!("{at}"), |place| *place = value.clone());
+            }
+            object
+        };
+        let spec = |version: &str, kind: &str, spec: Value| {
+            let mut object = object(version, kind, json!({}));
+            object["spec"] = spec;
+            object
+        };
+        let metadata = |more: Value| object("v1", "Namespace", json!({ "/metadata": more }));
+        let pods = json!({ "template": { "spec": { "hostPID": true } } });
+        for (object, why) in [
+            (
+                spec("apps/v1", "Deployment", pods.clone()),
+                "deployment/todo has what a release may not hold: hostPID",
+            ),
+            (spec("batch/v1", "Job", pods.clone()), "hostPID"),
+            (spec("v1", "Service", json!({ "externalIPs": ["10.0.0.1"] })), "externalIPs"),
+            (metadata(json!({ "name": "todo", "labels": { ENFORCE: "privileged" } })), "enforce privileged"),
+            (metadata(json!({ "name": "todo", "finalizers": ["a/b"] })), "finalizers"),
+            (metadata(json!({ "name": "todo", "ownerReferences": [{ "name": "x" }] })), "ownerReferences"),
+        ] {
+            let told = release.objection_to(&object).unwrap_or_default();
+            assert!(told.ends_with(why), "{object}: {told}");
+        }
+        let fine = metadata(json!({ "name": "todo", "labels": { ENFORCE: "baseline" }, "finalizers": [] }));
+        assert_eq!(release.objection_to(&fine), None);
+        assert_eq!(
+            shipper.objection_to(&spec("apps/v1", "DaemonSet", pods)),
+            None,
+            "it comes from no ledger"
+        );
+    }
 
     fn objection(
         allowed: &Allowed,
@@ -134,6 +222,8 @@ mod tests {
             ("v1", "ConfigMap", "x", "", "configmap/x does not say"),
             ("v1", "ConfigMap", "x", "todo-logging", "not in the deploy's, todo"),
             ("v1", "ConfigMap", "", "todo", "has no name"),
+            ("v1", "ConfigMap", "../../kube-system/configmaps/coredns", "todo", "Kubernetes does not allow"),
+            ("v1", "ConfigMap", "x?force=true", "todo", "Kubernetes does not allow"),
             ("v1", "ConfigMap", "release-witness", "todo", "configmap/release-witness is where `run` keeps"),
             ("v1", "Namespace", "kube-system", "todo", "namespace/kube-system is not the deploy's"),
         ] {

@@ -19,7 +19,7 @@ use xtask_contract::{
     Context, EnvName, Error, Logging, Release, Result,
     deploy::{Postgres, Target},
     labels::{self, Part},
-    objects::{Allowed, Object},
+    objects::Allowed,
     release::Process,
     service,
 };
@@ -56,20 +56,12 @@ pub(crate) fn objects(folder: &Path, release: &Release) -> Result<String> {
 /// Refuses what `run` would not apply.
 fn check_kinds(release: &Release, objects: &[Value], next: &str) -> Result<()> {
     let allowed = Allowed::in_release(release.target.namespace().unwrap_or_default());
-    let objection = |object: &Value| {
-        let (version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
-        let (name, namespace) = (text(&object["metadata"]["name"]), object["metadata"]["namespace"].as_str());
-        allowed.objection(&Object { version, kind, name, namespace })
-    };
+    let objection = |object| allowed.objection_to(object);
     let problems: Vec<String> = objects.iter().filter_map(objection).collect();
     if problems.is_empty() {
         return Ok(());
     }
     Err(Error::refused_for(format!("releasing {}", release.env), problems).next(next))
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }
 
 /// Refuses what k8s/objects say that the service's description contradicts: pods would be asked for what is not there.

@@ -42,14 +42,17 @@ impl Objects {
         let doing = || format!("reading the objects of {}", release.id);
         let (text, allowed) = told_by(release, objects, doing)?;
         let mut all: Vec<DynamicObject> = serde_saphyr::from_multiple(text).doing(doing)?;
-        all.retain(|object| objection(&allowed, object).is_none());
+        all.retain(|object| misplaced(&allowed, object).is_none());
         Ok(Self::sorted(all))
     }
 
     /// The objects in YAML documents; if there are others than these, it is refused.
     pub(crate) fn parse(text: &str, allowed: &Allowed, doing: impl Fn() -> String) -> Result<Self> {
         let all: Vec<DynamicObject> = serde_saphyr::from_multiple(text).doing(&doing)?;
-        let problems: Vec<String> = all.iter().filter_map(|object| objection(allowed, object)).collect();
+        let mut problems = Vec::new();
+        for object in &all {
+            problems.extend(allowed.objection_to(&serde_json::to_value(object).doing(&doing)?));
+        }
         if problems.is_empty() { Ok(Self::sorted(all)) } else { Err(Error::refused_for(doing(), problems)) }
     }
 
@@ -120,7 +123,7 @@ fn told_by<'a>(
     Ok((text, Allowed::in_release(namespace)))
 }
 
-fn objection(allowed: &Allowed, object: &DynamicObject) -> Option<String> {
+fn misplaced(allowed: &Allowed, object: &DynamicObject) -> Option<String> {
     allowed.objection(&Object {
         version: object.types.as_ref().map_or("", |types| types.api_version.as_str()),
         kind: kind(object),

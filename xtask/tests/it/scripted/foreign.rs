@@ -22,6 +22,20 @@ apiVersion: v1
 kind: ConfigMap
 metadata: { name: release-witness, namespace: todo-api-prod }
 data: {}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: ../../kube-system/configmaps/coredns, namespace: todo-api-prod }
+data: {}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: root, namespace: todo-api-prod }
+spec:
+  template:
+    spec:
+      hostPID: true
+      containers: [{ name: root, image: evil.example/root, securityContext: { privileged: true } }]
 ";
 
 #[test]
@@ -46,6 +60,8 @@ fn what_is_not_the_deploys_is_refused_by_name_by_all_that_apply_objects() {
             "clusterrolebinding/all-may-all is of a kind that it may not hold",
             "configmap/coredns is in the namespace kube-system, not in the deploy's",
             "configmap/release-witness is where `run` keeps",
+            "coredns has a name that Kubernetes does not allow",
+            "deployment/root has what a release may not hold: hostPID, privileged (container root)",
             "next: `cargo xtask release --env prod`",
         ] {
             assert!(refused.stderr.contains(named), "{call:?} does not name {named}: {}", refused.stderr);
