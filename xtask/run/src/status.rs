@@ -100,9 +100,11 @@ pub async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
         let ran = standing.history.ran(release).map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
         report.since = report.since.max(ran);
     }
-    if let Some(witness) = &standing.witness
-        && let Err(error) = ledger.verify().and_then(|chain| witness.check(&ledger, &chain))
-    {
+    // Also before anything has run: it is what `run` would refuse.
+    let witness = standing.witness.as_ref();
+    let checked =
+        ledger.verify().and_then(|chain| witness.map_or(Ok(()), |witness| witness.check(&ledger, &chain)));
+    if let Err(error) = checked {
         report.drift.extend(error.why.into_iter().map(|why| format!("{}: {why}", error.doing)));
         report.next = error.next;
     }

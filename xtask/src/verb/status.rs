@@ -19,6 +19,8 @@ fn words(env: &EnvName, report: &Report) -> Text {
     let mut text = Text::from(match (&report.release, &report.since) {
         (Some(release), Some(since)) => format!("{env} runs release {release} since {since}"),
         (Some(release), None) => format!("{env} runs release {release}"),
+        // What is wrong with its releases comes first, and has a next step of its own.
+        (None, _) if !report.is_in_step() => format!("{env} runs nothing"),
         (None, _) => {
             let verb = if report.not_run_yet.is_some() { "run" } else { "up" };
             format!("{env} runs nothing; `cargo xtask {verb} --env {env}` changes that")
@@ -54,7 +56,9 @@ fn words(env: &EnvName, report: &Report) -> Text {
         }
         [] => {}
         drift => {
-            text.push(Text::removed(format!("drifted from its release, {} in all:", drift.len())));
+            let from =
+                if report.release.is_some() { "drifted from its release" } else { "not as it should be" };
+            text.push(Text::removed(format!("{from}, {} in all:", drift.len())));
             for one in drift {
                 text.push(format!("  - {one}"));
             }

@@ -70,7 +70,8 @@ pub(super) fn list(repo: &Repo, env: &EnvName, number: usize, ui: &Ui) -> Result
         }
     }
     let text = match rows.as_slice() {
-        [] => format!("{env} has no releases yet").into(),
+        [] if ids.is_empty() => format!("{env} has no releases yet").into(),
+        [] => format!("none of the newest releases of {env} can be read").into(),
         rows => Text::lines(rows.iter().map(words)),
     };
     ui.result(text, &rows);

@@ -317,3 +317,21 @@ fn a_file_too_many_keeps_nobody_from_looking_and_from_anything_else_until_it_is_
     checkout.xtask(["status"]).run().done();
     checkout.xtask(["run"]).run().exits(3).says("release.toml was edited");
 }
+
+#[test]
+fn what_is_wrong_with_a_ledger_is_told_before_anything_has_run() {
+    let checkout = Checkout::with_release();
+    let folder = checkout.path("releases/local").join(checkout.ids("local")[0].to_string());
+    writable(&folder);
+    fs::write(folder.join("notes.txt"), "").unwrap();
+    let status = checkout.xtask(["status"]).run().exits(3).stdout;
+    assert!(status.starts_with("local runs nothing\n"), "{status}");
+    assert!(status.contains("notes.txt was added to it"), "{status}");
+    assert!(status.contains("next: take that out"), "{status}");
+
+    fs::write(folder.join("release.toml"), "no manifest").unwrap();
+    let status = checkout.xtask(["status"]).run().exits(3).stdout;
+    assert!(status.contains("release.toml was edited"), "{status}");
+    let list = checkout.xtask(["releases"]).run().done();
+    assert_eq!(list.stdout, "none of the newest releases of local can be read\n");
+}
