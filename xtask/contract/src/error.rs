@@ -54,7 +54,8 @@ impl Error {
 
     /// Several checks said no at once (exit code 3).
     pub fn refused_for(doing: impl Into<String>, why: Vec<String>) -> Self {
-        Self { exit: Exit::Refused, doing: doing.into(), why, next: None, cause: None }
+        let why = why.iter().map(|one| brief(one)).collect();
+        Self { exit: Exit::Refused, doing: brief(&doing.into()), why, next: None, cause: None }
     }
 
     /// Refuses something for all that keeps it from being done, if anything does; nothing of it was done yet. What is
@@ -85,7 +86,8 @@ impl Error {
     }
 
     fn new(exit: Exit, doing: impl Into<String>, why: impl fmt::Display) -> Self {
-        Self { exit, doing: doing.into(), why: vec![why.to_string()], next: None, cause: None }
+        let why = vec![brief(&why.to_string())];
+        Self { exit, doing: brief(&doing.into()), why, next: None, cause: None }
     }
 }
 
@@ -122,6 +124,19 @@ impl<T, E: std::error::Error> Context<T> for std::result::Result<T, E> {
     }
 }
 
+/// A text from a file or a network as far as a person reads it: of a very long line, its beginning.
+pub fn brief(text: &str) -> String {
+    const MOST: usize = 1000;
+    let line = |line: &str| match line.char_indices().nth(MOST) {
+        Some((end, _)) => {
+            let (begin, rest) = line.split_at(end);
+            format!("{begin}… ({} more characters)", rest.chars().count())
+        }
+        None => line.to_owned(),
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// An error with its causes, `outer: inner: innermost`, leaving out causes that the outer text repeats.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -139,6 +154,21 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_line_that_nobody_reads_to_its_end_the_beginning_is_told() {
+        let long = format!("{}\nb", "ä".repeat(14 << 20));
+        let cut = format!("{}… ({} more characters)\nb", "ä".repeat(1000), (14 << 20) - 1000);
+        for error in [
+            Error::failed("a", &long),
+            Error::refused_for("a", vec![long.clone()]),
+            std::result::Result::<(), _>::Err(std::io::Error::other(long.clone())).doing(|| "a").unwrap_err(),
+        ] {
+            assert_eq!(error.why, std::slice::from_ref(&cut));
+        }
+        assert_eq!(brief("a\n"), "a\n");
+        assert_eq!(brief(&"ä".repeat(1000)), "ä".repeat(1000));
+    }
 
     #[test]
     fn all_that_is_in_the_way_is_told_together() {

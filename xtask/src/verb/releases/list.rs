@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use indicatif::HumanDuration;
 use serde::Serialize;
 use xtask_contract::{
-    Changes, Deploy, Digest, EnvName, Ledger, Progress, ReleaseId, Repo, Result, ledger::Found,
+    Changes, Deploy, Digest, EnvName, Ledger, Progress, ReleaseId, Repo, Result, brief, ledger::Found,
 };
 
 use xtask_run::Fate;
@@ -94,10 +94,13 @@ fn row(found: &Found, before: Option<&Found>) -> Row {
         sequence: release.sequence,
         digest: found.digest,
         image: release.image.digest,
-        revision: release.image.revision.clone(),
-        by: release.by.clone(),
+        revision: brief(&release.image.revision),
+        by: brief(&release.by),
         changes: match before {
-            Some(before) => Changes::between(&before.release, release).words(),
+            Some(before) => {
+                let changes = Changes::between(&before.release, release).words();
+                changes.iter().map(|change| brief(change)).collect()
+            }
             None => vec!["first release".to_owned()],
         },
         running: None,

@@ -335,3 +335,21 @@ fn what_is_wrong_with_a_ledger_is_told_before_anything_has_run() {
     let list = checkout.xtask(["releases"]).run().done();
     assert_eq!(list.stdout, "none of the newest releases of local can be read\n");
 }
+
+#[test]
+fn of_a_very_long_line_in_a_release_the_beginning_is_shown() {
+    let checkout = Checkout::with_release();
+    let folder = checkout.path("releases/local").join(checkout.ids("local")[0].to_string());
+    writable(&folder);
+    let manifest = fs::read_to_string(folder.join("release.toml")).unwrap();
+    let long = "x".repeat(1 << 20);
+    let by = manifest.replacen("\nby = \"", &format!("\nby = \"{long}"), 1);
+    assert_ne!(by, manifest);
+    for (content, command) in
+        [(by, "releases"), (long, "releases"), (manifest + &"x".repeat(1 << 20), "status")]
+    {
+        fs::write(folder.join("release.toml"), content).unwrap();
+        let shown = checkout.xtask([command]).run();
+        assert!(shown.stdout.len() + shown.stderr.len() < 10_000, "{command}");
+    }
+}
