@@ -54,7 +54,7 @@ impl Error {
 
     /// Several checks said no at once (exit code 3).
     pub fn refused_for(doing: impl Into<String>, why: Vec<String>) -> Self {
-        let why = why.iter().map(|one| brief(one)).collect();
+        let why = why.into_iter().map(|one| brief(&one)).collect();
         Self { exit: Exit::Refused, doing: brief(&doing.into()), why, next: None, cause: None }
     }
 
