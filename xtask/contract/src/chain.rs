@@ -30,7 +30,11 @@ impl Ledger {
                 )));
             }
             if let Some(why) = gap(&head, link.id, &chain, &ids) {
-                return Err(self.broken(link.id, &why));
+                // What is to be restored is the one that is missing.
+                let gone = head.previous.filter(|previous| ids.binary_search(&previous.id).is_err());
+                return Err(self
+                    .unfit(link.id, &why)
+                    .next(self.restore(gone.map_or(link.id, |gone| gone.id), link.id)));
             }
             chain.push(Entry { link, image: head.image.digest });
         }
@@ -122,6 +126,9 @@ mod tests {
         let three = Three::new();
         fs::remove_dir_all(three.path(IDS[1])).unwrap();
         assert_eq!(three.refusal(), "it follows 2011-04-06-20:32:18, which was deleted");
+        let next = three.ledger.verify().unwrap_err().next.unwrap();
+        assert!(next.starts_with("restore releases/local/2011-04-06-20:32:18 as it was"), "{next}");
+        assert!(next.contains("if 2011-04-07-00:00:00 never ran"), "{next}");
     }
 
     #[test]

@@ -14,6 +14,9 @@ use crate::{
 
 pub use crate::target::Target;
 
+/// More processes of one type are hardly meant.
+pub const MOST_PROCESSES: u32 = 1000;
+
 /// `k8s/envs/ENV.toml`: where a deploy runs, how many processes it has, and its config.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -258,13 +258,19 @@ impl Ledger {
     }
 
     pub(crate) fn broken(&self, id: ReleaseId, why: &str) -> Error {
+        self.unfit(id, why).next(self.restore(id, id))
+    }
+
+    /// What to do where this release is not as it was, so that that one does not verify.
+    pub(crate) fn restore(&self, this: ReleaseId, that: ReleaseId) -> String {
         let env = &self.env;
-        self.unfit(id, why).next(format!(
-            "restore releases/{env}/{id} as it was (`git checkout -- releases/{env}` if it is committed); if it never ran, \
-             set it aside: `{}`; to give up the deploy's history instead: `cargo xtask down --env {env} --data`, which \
-             deletes its data, too, then move releases/{env} away and make a new release",
-            self.set_aside(id)
-        ))
+        let it = if this == that { "it".to_owned() } else { that.to_string() };
+        format!(
+            "restore releases/{env}/{this} as it was (`git checkout -- releases/{env}` if it is committed); if {it} never \
+             ran, set it aside: `{}`; to give up the deploy's history instead: `cargo xtask down --env {env} --data`, \
+             which deletes its data, too, then move releases/{env} away and make a new release",
+            self.set_aside(that)
+        )
     }
 
     /// The refusal of a release whose files are not what they were.

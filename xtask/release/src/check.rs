@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use xtask_contract::{
     Deploy, Secret,
+    deploy::MOST_PROCESSES,
     nearest::did_you_mean,
     service::{RELEASE_ID, Service, Variable},
 };
@@ -36,16 +37,38 @@ pub(crate) fn problems(service: &Service, deploy: &Deploy, sealed: &Sealed) -> V
             problems.push(format!("{kind}{name} is unknown to the service{}", did_you_mean(name, known)));
         }
     }
-    for name in deploy.scale.keys() {
+    for (name, count) in &deploy.scale {
+        if *count > MOST_PROCESSES {
+            problems.push(format!(
+                "scale.{name} is {count}: more than {MOST_PROCESSES} processes of one type are hardly meant"
+            ));
+        }
         let known = service.processes.iter().map(|process| process.name.as_str());
         if !service.processes.iter().any(|process| process.name == *name) {
             problems
                 .push(format!("scale.{name} is no process type of the service{}", did_you_mean(name, known)));
         }
     }
+    problems.extend(ports(service, deploy));
     problems.extend(limits::problems(deploy, sealed));
     problems.extend(cluster::problems(service, deploy, sealed));
     problems
+}
+
+/// Ports at which nobody would find a process, or another one would be found.
+fn ports(service: &Service, deploy: &Deploy) -> Vec<String> {
+    let own = deploy.services.own_postgres().filter(|_| !deploy.target.is_cluster());
+    let problem = |name: &String| {
+        let port: u16 = deploy.config.get(name)?.0.parse().ok()?;
+        match own {
+            _ if port == 0 => Some(format!("{name} is 0, any free port: nobody would find the service")),
+            Some(own) if own.port == port => {
+                Some(format!("{name} and services.postgres.port are both {port}"))
+            }
+            _ => None,
+        }
+    };
+    service.processes.iter().filter_map(|process| process.port.as_ref()).filter_map(problem).collect()
 }
 
 /// The variables without which this one, which is set, may not be.
@@ -169,6 +192,22 @@ mod tests {
         assert_eq!(
             check(r#"{"PORT": 1, "LOG_LEVEL": "info"}"#),
             ["URL is missing: LOG_LEVEL is set, which needs it"]
+        );
+    }
+
+    #[test]
+    fn ports_and_counts_that_cannot_be_meant_are_refused() {
+        let config = |port: u32, own: u32| {
+            format!(
+                r#"{{"schema": 1, "target": {{"kind": "local"}}, "scale": {{"web": {port}}}, "config": {{"PORT": {port}}},
+                    "services": {{"postgres": {{"variable": "DATABASE_URL", "port": {own}}}}}}}"#
+            )
+        };
+        assert_eq!(check(&config(0, 1), SEALED), ["PORT is 0, any free port: nobody would find the service"]);
+        assert_eq!(check(&config(900, 900), SEALED), ["PORT and services.postgres.port are both 900"]);
+        assert_eq!(
+            check(&config(1001, 1), SEALED),
+            ["scale.web is 1001: more than 1000 processes of one type are hardly meant"]
         );
     }
 

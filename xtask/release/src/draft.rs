@@ -1,6 +1,6 @@
 //! A release before it is made: all of it but its place in the ledger.
 
-use std::{collections::BTreeMap, env};
+use std::{collections::BTreeMap, env, fs::File};
 
 use xtask_contract::{
     BuildRecord, Deploy, Digest, EnvName, Error, Identity, Layout, Record, Release, ReleaseId, Repo, Result,
@@ -24,6 +24,14 @@ pub struct Draft<'a> {
     service: Service,
     deploy: Deploy,
     secrets: Option<SealedSecrets>,
+}
+
+/// A release that is there.
+pub enum Published {
+    /// It was before, and a new one would be no other.
+    Before(Verified),
+    /// It was made now.
+    Now(Verified),
 }
 
 impl<'a> Draft<'a> {
@@ -81,7 +89,7 @@ impl<'a> Draft<'a> {
 
     /// The deploy's newest release, if a new one would be no other: of the same image, config and objects, and signed as
     /// it has to be.
-    pub fn newest_like_it(&self, record: &Record) -> Result<Option<Verified>> {
+    fn newest_like_it(&self, record: &Record) -> Result<Option<Verified>> {
         let vouched = Vouched::of(self.repo, &self.env, record)?;
         let Some(newest) = vouched.newest()? else { return Ok(None) };
         let Release { id, sequence, previous, .. } = newest.release;
@@ -98,13 +106,35 @@ impl<'a> Draft<'a> {
 
     /// Makes the release, after what the deploy says that it has run.
     pub fn publish(self, record: &Record) -> Result<Verified> {
+        let lock = ledger::lock(self.repo, &self.env)?;
+        self.publish_under(&lock, record)
+    }
+
+    /// The same, unless the newest release is like it; of several at once, one makes it.
+    pub fn publish_if_new(self, record: &Record) -> Result<Published> {
+        let lock = ledger::lock(self.repo, &self.env)?;
+        match self.newest_like_it(record)? {
+            Some(newest) => Ok(Published::Before(newest)),
+            None => self.publish_under(&lock, record).map(Published::Now),
+        }
+    }
+
+    fn publish_under(self, lock: &File, record: &Record) -> Result<Verified> {
         let key = signing::key(&self.env, &self.deploy.policy)?;
         let secrets = provision::secrets(self.repo, &self.env, &self.deploy)?;
-        ledger::append(self.repo, &self.env, record, self.clock, key.as_ref(), |id, sequence, previous| {
-            let release = self.at(id, sequence, previous, secrets);
-            let objects = self.objects(&release)?;
-            Ok((release, objects))
-        })
+        ledger::append(
+            lock,
+            self.repo,
+            &self.env,
+            record,
+            self.clock,
+            key.as_ref(),
+            |id, sequence, previous| {
+                let release = self.at(id, sequence, previous, secrets);
+                let objects = self.objects(&release)?;
+                Ok((release, objects))
+            },
+        )
     }
 
     fn objects(&self, release: &Release) -> Result<Option<String>> {

@@ -23,9 +23,10 @@ use crate::Clock;
 /// The temporary name. The lock makes sure that there is one writer only.
 const INCOMING: &str = ".incoming";
 
-/// Adds the release that `make` makes for an ID, a place in the chain and the link to the release before. Nothing is
-/// added to a ledger that `run` would refuse.
+/// Adds the release that `make` makes for an ID, a place in the chain and the link to the release before, for whom has
+/// the lock. Nothing is added to a ledger that `run` would refuse.
 pub(crate) fn append(
+    _: &File,
     repo: &Repo,
     env: &EnvName,
     record: &Record,
@@ -35,7 +36,6 @@ pub(crate) fn append(
 ) -> Result<Verified> {
     let ledger = Ledger::of(repo, env);
     let folder = ledger.folder();
-    let _lock = lock(repo, env)?;
     let newest = Vouched::of(repo, env, record)?.newest()?;
     let has_run = newest.as_ref().is_some_and(|newest| record.names(newest.link()));
     let id = next_id(clock, newest.as_ref().map(|newest| newest.release.id), has_run)?;

@@ -18,7 +18,7 @@ mod set_aside;
 mod signing;
 
 pub use clock::{Clock, SystemClock};
-pub use draft::Draft;
+pub use draft::{Draft, Published};
 pub use endpoint::Endpoint;
 pub use rollback::rollback;
 pub use set_aside::{SetAside, set_aside};

@@ -32,10 +32,24 @@ pub fn rollback(
         layout.check_image(&image.digest)?;
     }
     let key = signing::key(env, vouched.policy())?;
-    ledger::append(repo, env, record, &SystemClock, key.as_ref(), |id, sequence, previous| {
-        let release =
-            Release { id, sequence, by: who(), previous, rollback_to: Some(to), ..earlier.release.clone() };
-        let objects = earlier.objects.as_ref().map(|text| render::again(text, &release)).transpose()?;
-        Ok((release, objects))
-    })
+    ledger::append(
+        &ledger::lock(repo, env)?,
+        repo,
+        env,
+        record,
+        &SystemClock,
+        key.as_ref(),
+        |id, sequence, previous| {
+            let release = Release {
+                id,
+                sequence,
+                by: who(),
+                previous,
+                rollback_to: Some(to),
+                ..earlier.release.clone()
+            };
+            let objects = earlier.objects.as_ref().map(|text| render::again(text, &release)).transpose()?;
+            Ok((release, objects))
+        },
+    )
 }

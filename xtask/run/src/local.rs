@@ -310,8 +310,8 @@ fn own_url(job: &Job<'_>) -> Result<Option<PostgresUrl>> {
 pub(crate) async fn preflight(repo: &Repo, env: &EnvName, deploy: &Deploy) -> Result<()> {
     let own = deploy.services.own_postgres();
     let mut checks = vec![own.map_or(Ok(()), |_| postgres_home::newest_programs().map(drop))];
-    // One that is up has its ports already, and opens others itself.
-    if client::state(repo, env).await?.is_none() {
+    // One that is up has its ports already, and opens others itself; one that is on its way out is waited for.
+    if client::state(repo, env).await?.is_none() && !lock::is_held(repo, env) {
         checks.extend(address(deploy).map(|address| {
             ports::free(address).map_err(|error| formation::cannot_listen(env, address, &error))
         }));

@@ -55,6 +55,6 @@ pub async fn logs(repo: &Repo, env: &EnvName, query: &Query, sink: &mut dyn Sink
             format!("reading the logs of {env}"),
             "nothing of it was ever run from this checkout, which so knows no way to its cluster",
         )
-        .next(format!("`cargo xtask run --env {env}` runs it"))),
+        .next(format!("`cargo xtask up --env {env}` runs it"))),
     }
 }

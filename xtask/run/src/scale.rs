@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use xtask_contract::{EnvName, Error, Progress, Repo, Result, Vouched, nearest::did_you_mean};
+use xtask_contract::{
+    EnvName, Error, Progress, Repo, Result, Vouched, deploy::MOST_PROCESSES as MOST, nearest::did_you_mean,
+};
 
 use crate::{
     IfBusy, kubernetes, local,
@@ -13,9 +15,6 @@ use crate::{
 
 /// A number of processes for each type.
 pub type Formation = BTreeMap<String, u32>;
-
-/// More of one type than this are a slip of the finger.
-const MOST: u32 = 1000;
 
 /// How many processes there are to be, seen from how many there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -45,7 +45,7 @@ fn running(repo: &Repo, args: &cli::Promote) -> Result<Verified> {
             format!("promoting from {env} to {}", args.to),
             format!("{env} has run no release yet"),
         )
-        .next(format!("`cargo xtask run --env {env}` runs one"))
+        .next(format!("`cargo xtask up --env {env}` runs one"))
     })?;
     Vouched::of(repo, env, &Record::Known(standing.witness))?.release(id)
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask up`: the three stages in a row. They still speak through files alone.
 
 use xtask_contract::{Progress, Repo, Result};
+use xtask_release::Published;
 
 use super::{build, release, run};
 use crate::{cli, engine::Engine, ui::Ui};
@@ -13,13 +14,15 @@ pub(crate) fn up(repo: &Repo, args: &cli::Up, ui: &Ui) -> Result<()> {
     let draft = release::draft(repo, &args.env, Some(&built.record.digest), ui)?;
     // Another release like the newest would only stand between that and whatever a rollback is to bring back.
     let record = super::record(repo, &args.env, ui)?;
-    let id = if let Some(newest) = draft.newest_like_it(&record)? {
-        ui.note(&format!("nothing is new since the release {} of {}", newest.release.id, args.env));
-        newest.release.id
-    } else {
-        let made = draft.publish(&record)?;
-        ui.note(&release::words(&made));
-        made.release.id
+    let id = match draft.publish_if_new(&record)? {
+        Published::Before(newest) => {
+            ui.note(&format!("nothing is new since the release {} of {}", newest.release.id, args.env));
+            newest.release.id
+        }
+        Published::Now(made) => {
+            ui.note(&release::words(&made));
+            made.release.id
+        }
     };
     run::start(repo, &args.env, Some(id), &args.how.options(), ui)
 }

@@ -112,6 +112,15 @@ impl Lock {
     }
 }
 
+/// Whether a `run` has a deploy, or some of its processes are still on their way out.
+pub(super) fn is_held(repo: &Repo, env: &EnvName) -> bool {
+    let folder = folder(repo, env);
+    let held = |name: &str| {
+        matches!(open(&folder.join(name)).map(|file| file.try_lock()), Ok(Err(TryLockError::WouldBlock)))
+    };
+    folder.is_dir() && (held("run.lock") || held("children.lock"))
+}
+
 /// The newest release of a deploy that ran on this machine.
 pub(super) fn witness(repo: &Repo, env: &EnvName) -> Result<Option<Witness>> {
     read_witness(&folder(repo, env))
