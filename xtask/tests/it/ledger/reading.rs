@@ -301,7 +301,7 @@ fn a_file_too_many_keeps_nobody_from_looking_and_from_anything_else_until_it_is_
         assert_eq!(looked.stderr.matches(warning).count(), 1, "{args:?}: {}", looked.stderr);
         assert!(looked.stderr.contains("notes.txt was added to it"), "{}", looked.stderr);
     }
-    checkout.xtask(["status"]).run().done();
+    checkout.xtask(["status"]).run().exits(3);
     checkout.xtask(["scale"]).run().done().prints("web=1 worker=0\n");
     let way_out = format!("`chmod u+w releases/local/{id} && rm -r releases/local/{id}/notes.txt`");
     for args in [&["run"][..], &["up"], &["scale", "web=2"], &["rollback", "--yes"], &RELEASE] {
@@ -314,7 +314,7 @@ fn a_file_too_many_keeps_nobody_from_looking_and_from_anything_else_until_it_is_
     fs::write(folder.join("release.toml"), "x").unwrap();
     let list = checkout.xtask(["releases"]).run().done().says("warning: ");
     assert_eq!(list.stdout.lines().count(), 2, "{}", list.stdout);
-    checkout.xtask(["status"]).run().done();
+    checkout.xtask(["status"]).run().exits(3);
     checkout.xtask(["run"]).run().exits(3).says("release.toml was edited");
 }
 

@@ -88,12 +88,14 @@ fn a_web_process_that_cannot_start_takes_the_others_with_it() {
     describe(&checkout, "/processes/0/args/0", "no-such-command");
     checkout.release("local");
     let outcome = checkout.xtask(["run"]).run().exits(1).prints("");
-    outcome.says("starting web.").says("ended with exit code 2; it said:").says("no-such-command");
+    outcome
+        .says("starting web.")
+        .says("ended with exit code 2; it said:")
+        .says("no-such-command")
+        .says("nothing of local runs now");
     assert_nothing_runs(&checkout);
-    assert!(
-        xtask_run::failure(&checkout.repo(), &name("local")).unwrap().is_none(),
-        "nothing stands before it"
-    );
+    let failure = xtask_run::failure(&checkout.repo(), &name("local")).unwrap().unwrap();
+    assert_eq!((failure.release, failure.back_on), (checkout.ids("local")[0], None));
 }
 
 #[test]
