@@ -9,12 +9,10 @@ use xtask_contract::deploy::{Target, Text};
 use super::Story;
 use crate::support::{
     command::{Outcome, Xtask},
-    kind::{CLUSTER, kubectl, network, release_of_pods},
+    kind::{CLUSTER, PROD as NAMESPACE, kubectl, network, release_of_pods},
     needs,
     registry::Registry,
 };
-
-const NAMESPACE: &str = "xtask-e2e-prod";
 
 pub(crate) fn tell(story: &Story) {
     if !needs::registry() {

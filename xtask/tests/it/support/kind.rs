@@ -86,7 +86,7 @@ impl Cluster {
         if shared().is_none() {
             Self::delete();
         } else if Self::exists() {
-            let delete = ["delete", "namespace", "--ignore-not-found", &format!("{CLUSTER}-dev")];
+            let delete = ["delete", "namespace", "--ignore-not-found", &format!("{CLUSTER}-dev"), PROD];
             on_node(&format!("kubectl --kubeconfig=/etc/kubernetes/admin.conf {}", delete.join(" ")));
         }
         self
@@ -101,6 +101,9 @@ impl Cluster {
         output(Command::new("kind").args(["delete", "cluster", "--name", &CLUSTER]));
     }
 }
+
+/// The namespace of another deploy on it.
+pub(crate) const PROD: &str = "xtask-e2e-prod";
 
 impl Drop for Cluster {
     fn drop(&mut self) {
