@@ -1,6 +1,7 @@
 //! The configuration: environment variables, described by the one table below.
 
 mod duration;
+mod kinds;
 mod reader;
 mod secret;
 mod variable;
@@ -14,9 +15,11 @@ use std::{
 use axum::http::{HeaderValue, Uri};
 use tracing::Level;
 
-use self::variable::{
-    Address, Choice, Described, HostNames, Integer, Need, Origins, PostgresUrl, Span, Variable,
-    WebhookSecret, WebhookUrl, Word,
+use self::{
+    kinds::{
+        Address, Choice, HostNames, Integer, Origins, PostgresUrl, Span, WebhookSecret, WebhookUrl, Word,
+    },
+    variable::{Described, Need, Variable},
 };
 use crate::{
     admission::Admission,
