@@ -41,8 +41,8 @@ use crate::{
 
 pub(crate) fn bench(repo: &Repo, args: &cli::Bench, ui: &Ui) -> Result<()> {
     // Two at a time would measure one another.
-    let folder = repo.rebuildable().join("bench");
-    let _lock = durable::lock(&folder).doing(|| format!("taking the lock of {}", folder.display()))?;
+    let lock = repo.rebuildable().join("bench.lock");
+    let _lock = durable::lock(&lock).doing(|| format!("taking the lock {}", lock.display()))?;
     let built = build::make(repo, true, ui)?;
     let occasion = occasion(repo, args.runs)?;
     let (measured, failed) = super::runtime()?.block_on(all(repo, &built, args, &occasion, ui))?;

@@ -26,7 +26,7 @@ pub(super) async fn install(bench: &Bench<'_>) -> Result<Option<PathBuf>> {
         bench.skip(ALL, &format!("it takes python3 and its venv, python3-venv on Debian: {why}"));
         return Ok(None);
     }
-    let folder = bench.repo.root().join("target/xtask/bench/peer");
+    let folder = bench.repo.rebuildable().join("bench-peer");
     let requirements = bench.repo.root().join("bench/peer/requirements.txt");
     let wanted = fs::read_to_string(&requirements).doing(|| format!("reading {}", requirements.display()))?;
     let installed = folder.join("installed.txt");
