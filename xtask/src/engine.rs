@@ -6,17 +6,15 @@ mod host;
 use std::{collections::HashMap, path::Path, time::Duration};
 
 use bollard::{
-    API_DEFAULT_VERSION, Docker, body_full,
+    API_DEFAULT_VERSION, Docker,
     exec::{CreateExecOptions, StartExecResults},
-    query_parameters::{
-        ImportImageOptionsBuilder, ListContainersOptionsBuilder, StartContainerOptions, StopContainerOptions,
-    },
+    query_parameters::{ListContainersOptionsBuilder, StartContainerOptions, StopContainerOptions},
 };
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::StreamExt;
 use host::Host;
 use tokio::io::AsyncWriteExt;
 use xtask_contract::{Context, Error, Result, tool};
-use xtask_run::{ExecOutput, Node, Nodes};
+use xtask_kubernetes::{ExecOutput, Node, Nodes};
 
 /// How long an engine may take to say that it is there.
 const PING: Duration = Duration::from_secs(3);
@@ -44,13 +42,6 @@ impl Engine {
             Ok(Err(error)) => Err(refused(xtask_contract::error::chain(&error))),
             Err(_) => Err(refused("it does not answer".to_owned())),
         }
-    }
-
-    /// Gives the engine an image, as a tar archive.
-    pub(crate) async fn load(docker: &Docker, archive: Vec<u8>) -> Result<()> {
-        let options = ImportImageOptionsBuilder::default().quiet(true).build();
-        let answers = docker.import_image(options, body_full(archive.into()), None);
-        answers.try_for_each(|_| async { Ok(()) }).await.doing(|| "loading the image into the Docker Engine")
     }
 
     /// Runs a command on a node, feeding its standard input from a stream.

@@ -1,6 +1,8 @@
 //! `cargo xtask`: the command line. It parses, calls one stage, prints once, and sets the exit code.
 
+mod backends;
 mod cli;
+mod docker;
 mod engine;
 mod ui;
 mod verb;

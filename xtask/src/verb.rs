@@ -26,6 +26,7 @@ pub(crate) mod up;
 use tokio::runtime::{Builder, Runtime};
 use xtask_contract::{Context, Digest, EnvName, Policy, Progress, Record, Repo, Result};
 
+use crate::backends::All;
 use crate::ui::Ui;
 
 /// The runtime for what waits on sockets and processes. One thread: children ask the system for a signal at
@@ -36,7 +37,7 @@ pub(crate) fn runtime() -> Result<Runtime> {
 
 /// What a deploy has run. Only it can tell, so the command line asks it and hands that to the stage that decides.
 fn record(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<Record> {
-    Ok(match runtime()?.block_on(xtask_run::standing(repo, env)) {
+    Ok(match runtime()?.block_on(xtask_run::standing(repo, env, &All)) {
         Ok(standing) => Record::Known(standing.witness),
         Err(error) => {
             ui.note(&format!(
@@ -52,7 +53,7 @@ fn record(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<Record> {
 fn evidence(repo: &Repo, env: &EnvName) -> Result<Vec<Digest>> {
     let mut images = Vec::new();
     for from in Policy::read(repo, env)?.promote_from {
-        let standing = runtime()?.block_on(xtask_run::standing(repo, &from))?;
+        let standing = runtime()?.block_on(xtask_run::standing(repo, &from, &All))?;
         images.extend(standing.witness.into_iter().flat_map(|witness| witness.images));
     }
     Ok(images)

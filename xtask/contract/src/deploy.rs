@@ -12,7 +12,7 @@ use crate::{
     toml_error,
 };
 
-pub use crate::target::Target;
+pub use crate::target::{KindTarget, KubernetesTarget, Target};
 
 /// More processes of one type are hardly meant.
 pub const MOST_PROCESSES: u32 = 1000;

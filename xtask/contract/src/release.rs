@@ -58,12 +58,7 @@ pub struct Release {
 impl Release {
     /// Where it is reached, if that is known.
     pub fn url(&self) -> Option<String> {
-        let here = |port: u16| format!("http://localhost:{port}");
-        match &self.target {
-            Target::Local {} => self.processes.values().find_map(|process| process.port).map(here),
-            Target::Kind { port, .. } => Some(here(*port)),
-            Target::Kubernetes { url, .. } => url.clone(),
-        }
+        self.target.url(self.processes.values().find_map(|process| process.port))
     }
 }
 
@@ -156,9 +151,9 @@ impl Release {
 
     /// The image in the form that Kubernetes takes.
     pub fn image_reference(&self) -> String {
-        match &self.target {
-            Target::Kubernetes { registry, .. } => format!("{registry}@{}", self.image.digest),
-            Target::Local {} | Target::Kind { .. } => image_reference(&self.image.digest),
+        match self.target.registry() {
+            Some(cluster) => format!("{}@{}", cluster.registry, self.image.digest),
+            None => image_reference(&self.image.digest),
         }
     }
 

@@ -6,39 +6,50 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Namespace, Repository};
 
-/// Where a deploy runs.
+/// Where a deploy runs. What a kind of target means for a release is asked of it here; how a deploy is run there is a
+/// backend's. Nothing else asks which kind it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Target {
     /// As processes of this machine.
     Local {},
     /// On a kind cluster of this machine, made by `run` if it is missing.
-    Kind {
-        /// The cluster's name, as `kind get clusters` lists it.
-        cluster: String,
-        /// The namespace that holds all of the deploy's objects.
-        namespace: String,
-        /// The port of this machine, and of the cluster's node, at which the service answers.
-        port: u16,
-    },
+    Kind(KindTarget),
     /// On any Kubernetes cluster, with images from a registry.
-    Kubernetes {
-        /// The kubeconfig's context, as `kubectl config get-contexts` lists it.
-        context: String,
-        /// The namespace that holds all of the deploy's objects.
-        namespace: Namespace,
-        /// The repository that `run` pushes the image to and the cluster pulls it from.
-        registry: Repository,
-        /// The address at which the world finds the service, if it has one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        url: Option<String>,
-        /// The Secret in the namespace with which the cluster pulls the image, if it needs one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pull_secret: Option<String>,
-        /// Whether the registry is spoken to without TLS, as a test registry is: see [`plain_http_objection`].
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        plain_http: bool,
-    },
+    Kubernetes(KubernetesTarget),
+}
+
+/// A kind cluster of this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KindTarget {
+    /// The cluster's name, as `kind get clusters` lists it.
+    pub cluster: String,
+    /// The namespace that holds all of the deploy's objects.
+    pub namespace: String,
+    /// The port of this machine, and of the cluster's node, at which the service answers.
+    pub port: u16,
+}
+
+/// Any Kubernetes cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KubernetesTarget {
+    /// The kubeconfig's context, as `kubectl config get-contexts` lists it.
+    pub context: String,
+    /// The namespace that holds all of the deploy's objects.
+    pub namespace: Namespace,
+    /// The repository that `run` pushes the image to and the cluster pulls it from.
+    pub registry: Repository,
+    /// The address at which the world finds the service, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The Secret in the namespace with which the cluster pulls the image, if it needs one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_secret: Option<String>,
+    /// Whether the registry is spoken to without TLS, as a test registry is: see [`plain_http_objection`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain_http: bool,
 }
 
 impl Target {
@@ -51,9 +62,40 @@ impl Target {
     pub fn namespace(&self) -> Option<&str> {
         match self {
             Self::Local {} => None,
-            Self::Kind { namespace, .. } => Some(namespace),
-            Self::Kubernetes { namespace, .. } => Some(namespace.as_str()),
+            Self::Kind(kind) => Some(&kind.namespace),
+            Self::Kubernetes(cluster) => Some(cluster.namespace.as_str()),
         }
+    }
+
+    /// The port of the cluster's node at which the service answers, if it is to.
+    pub fn node_port(&self) -> Option<u16> {
+        match self {
+            Self::Kind(kind) => Some(kind.port),
+            Self::Local {} | Self::Kubernetes(_) => None,
+        }
+    }
+
+    /// Where the images of a cluster come from, if it pulls them. Else `run` brings them to each node.
+    pub fn registry(&self) -> Option<&KubernetesTarget> {
+        match self {
+            Self::Kubernetes(cluster) => Some(cluster),
+            Self::Local {} | Self::Kind(_) => None,
+        }
+    }
+
+    /// The address at which the service is found, if that is known; `port` is the one that it listens on.
+    pub fn url(&self, port: Option<u16>) -> Option<String> {
+        let here = |port| format!("http://localhost:{port}");
+        match self {
+            Self::Local {} => port.map(here),
+            Self::Kind(kind) => Some(here(kind.port)),
+            Self::Kubernetes(cluster) => cluster.url.clone(),
+        }
+    }
+
+    /// The host at which a deploy's processes find a backing service of its own with this name.
+    pub fn service_host(&self, name: &'static str) -> &'static str {
+        if self.is_cluster() { name } else { "127.0.0.1" }
     }
 }
 
@@ -61,10 +103,10 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local {} => f.write_str("this machine"),
-            Self::Kind { cluster, namespace, .. } => {
+            Self::Kind(KindTarget { cluster, namespace, .. }) => {
                 write!(f, "kind cluster {cluster}, namespace {namespace}")
             }
-            Self::Kubernetes { context, namespace, registry, .. } => {
+            Self::Kubernetes(KubernetesTarget { context, namespace, registry, .. }) => {
                 write!(f, "cluster of the context {context}, namespace {namespace}, images from {registry}")
             }
         }

@@ -81,10 +81,7 @@ pub(crate) fn url(postgres: &Postgres, target: &Target) -> Result<Secret> {
 
 /// The host at which the deploy's processes find its own server.
 pub(crate) fn host(target: &Target) -> &'static str {
-    match target {
-        Target::Local {} => "127.0.0.1",
-        Target::Kind { .. } | Target::Kubernetes { .. } => "postgres",
-    }
+    target.service_host("postgres")
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(crate) struct Event {
 /// How it went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// All of its processes were ready.
     Ran,
     /// It could not be brought up.
@@ -58,7 +58,7 @@ pub enum Fate {
 
 impl History {
     /// What is known of a deploy that has kept no history yet.
-    pub(crate) fn begun_by(witness: Option<&Witness>) -> Self {
+    pub fn begun_by(witness: Option<&Witness>) -> Self {
         let events = witness.map(|witness| Event {
             release: witness.id,
             at: witness.id.time(),
@@ -68,7 +68,7 @@ impl History {
     }
 
     /// Adds what has just happened. That what runs is run again is no news.
-    pub(crate) fn add(&mut self, release: ReleaseId, outcome: Outcome) {
+    pub fn add(&mut self, release: ReleaseId, outcome: Outcome) {
         if self.events.last().is_some_and(|last| (last.release, last.outcome) == (release, outcome)) {
             return;
         }
@@ -90,7 +90,7 @@ impl History {
     }
 
     /// When a release ran last.
-    pub(crate) fn ran(&self, release: ReleaseId) -> Option<DateTime<Utc>> {
+    pub fn ran(&self, release: ReleaseId) -> Option<DateTime<Utc>> {
         let ran = |event: &&Event| event.release == release && event.outcome == Outcome::Ran;
         self.events.iter().rfind(ran).map(|event| event.at)
     }

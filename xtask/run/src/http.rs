@@ -11,18 +11,18 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 const PERIOD: Duration = Duration::from_millis(10);
 
 /// The header in which the service says of which release it is.
-pub(crate) const RELEASE: &str = "x-release";
+pub const RELEASE: &str = "x-release";
 
 /// Returns when the path answers 200. Nothing outside a process tells that it listens, so it is asked again
 /// and again: give the future up to stop asking.
-pub(crate) async fn ready(port: u16, path: &str) {
+pub async fn ready(port: u16, path: &str) {
     while get(port, path).await.is_none_or(|(status, _)| status != StatusCode::OK) {
         time::sleep(PERIOD).await;
     }
 }
 
 /// The same, but for an answer of this release. A service that does not say of which it is counts as of any.
-pub(crate) async fn ready_as(port: u16, path: &str, release: &str) {
+pub async fn ready_as(port: u16, path: &str, release: &str) {
     let is_it = |said: Option<String>| said.is_none_or(|said| said == release);
     while !get(port, path).await.is_some_and(|(status, said)| status == StatusCode::OK && is_it(said)) {
         time::sleep(PERIOD).await;

@@ -13,38 +13,50 @@ use xtask_contract::{
 use crate::{Options, Ran, Status};
 
 /// One call of `run`: all that the targets need of it.
-pub(crate) struct Job<'a> {
-    pub(crate) repo: &'a Repo,
-    pub(crate) env: &'a EnvName,
-    pub(crate) ledger: &'a Ledger,
-    pub(crate) vouched: &'a Vouched,
-    pub(crate) verified: &'a Verified,
-    pub(crate) secrets: &'a BTreeMap<String, Secret>,
-    pub(crate) layout: &'a Layout,
-    pub(crate) options: &'a Options,
+pub struct Job<'a> {
+    /// The repository.
+    pub repo: &'a Repo,
+    /// The deploy.
+    pub env: &'a EnvName,
+    /// Its releases.
+    pub ledger: &'a Ledger,
+    /// The same, checked.
+    pub vouched: &'a Vouched,
+    /// The release that is to run.
+    pub verified: &'a Verified,
+    /// Its secrets, opened.
+    pub secrets: &'a BTreeMap<String, Secret>,
+    /// Where its image is.
+    pub layout: &'a Layout,
+    /// How to go about it.
+    pub options: &'a Options,
     /// Of how many releases the config stays where the deploy runs.
-    pub(crate) keep: usize,
-    pub(crate) progress: &'a dyn Progress,
-    pub(crate) started: Instant,
+    pub keep: usize,
+    /// Hears what is being done.
+    pub progress: &'a dyn Progress,
+    /// When the call began.
+    pub started: Instant,
 }
 
 impl Job<'_> {
     /// Refuses a release that does not continue what the deploy has run, if it has run anything.
-    pub(crate) fn check_witness(&self, witness: Option<&Witness>) -> Result<()> {
+    pub fn check_witness(&self, witness: Option<&Witness>) -> Result<()> {
         self.check_history(witness)?;
         witness.map_or(Ok(()), |witness| witness.check_order(self.env, self.verified.release.id))
     }
 
     /// Refuses a ledger that does not hold what the deploy has run.
-    pub(crate) fn check_history(&self, witness: Option<&Witness>) -> Result<()> {
+    pub fn check_history(&self, witness: Option<&Witness>) -> Result<()> {
         self.vouched.check_again(&Record::Known(witness.cloned()))
     }
 
-    pub(crate) fn witness(&self, before: Option<&Witness>) -> Witness {
+    /// What the deploy is to remember once the release has run.
+    pub fn witness(&self, before: Option<&Witness>) -> Witness {
         Witness::of(&self.verified.release, self.verified.digest, before)
     }
 
-    pub(crate) fn ran(&self, status: Status, before: Option<ReleaseId>, migration: Duration) -> Ran {
+    /// What the call has ended with; the release that ran before, and how long the migration took.
+    pub fn ran(&self, status: Status, before: Option<ReleaseId>, migration: Duration) -> Ran {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let release = self.verified.release.id;
         Ran {

@@ -4,12 +4,8 @@ mod select;
 
 use chrono::{DateTime, Utc};
 use regex::Regex;
-use xtask_contract::{EnvName, Error, Repo, Result};
-
-use crate::{kubernetes, local, reach::Reach, standing::place};
-pub(crate) use select::Select;
-pub use xtask_lines::Line;
-pub(crate) use xtask_lines::{now, time};
+pub use select::Select;
+pub use xtask_lines::{Line, now, time};
 
 /// Which lines are wanted.
 #[derive(Debug, Clone, Default)]
@@ -40,21 +36,4 @@ pub trait Sink {
 
     /// Something that a person should know, which is no line.
     fn note(&mut self, what: &str);
-}
-
-/// Shows what a deploy's processes have written. Nothing is changed or started.
-pub async fn logs(repo: &Repo, env: &EnvName, query: &Query, sink: &mut dyn Sink) -> Result<()> {
-    let (target, doubt) = place(repo, env)?;
-    if let Some(doubt) = doubt {
-        sink.note(&format!("warning: {doubt}"));
-    }
-    let Some(reach) = Reach::of(&target) else { return local::journal::read(repo, env, query, sink) };
-    match reach.client_at_hand(repo).await? {
-        Some(client) => kubernetes::logs(&reach.site(&client, env), query, sink).await,
-        None => Err(Error::refused(
-            format!("reading the logs of {env}"),
-            "nothing of it was ever run from this checkout, which so knows no way to its cluster",
-        )
-        .next(format!("`cargo xtask up --env {env}` runs it"))),
-    }
 }

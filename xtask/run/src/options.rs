@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use xtask_contract::Progress;
 
-use crate::kubernetes::SILENCE;
+/// How long a cluster may be silent in the middle of an answer: an answer that never comes ends a call, and a watch that is
+/// silent for so long starts again.
+pub const SILENCE: Duration = Duration::from_secs(30);
 
 /// How long a process may take to become ready, unless something else is said.
-pub(crate) const START: Duration = Duration::from_mins(1);
+pub const START: Duration = Duration::from_mins(1);
 
 /// What to do while another command changes the deploy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +69,7 @@ impl Default for Options {
 
 impl Options {
     /// Says which of them mean nothing to a deploy of this machine, if any was given.
-    pub(crate) fn tell_what_only_clusters_heed(&self, progress: &dyn Progress) {
+    pub fn tell_what_only_clusters_heed(&self, progress: &dyn Progress) {
         let given = self.only_for_clusters();
         if !given.is_empty() {
             progress.note(&format!("{} says nothing to a deploy of this machine", given.join(", ")));

@@ -6,12 +6,12 @@ use std::{
 };
 
 /// An error if nobody could listen there now.
-pub(crate) fn free(address: SocketAddr) -> io::Result<()> {
+pub fn free(address: SocketAddr) -> io::Result<()> {
     TcpListener::bind(address).map(drop)
 }
 
 /// Why nobody can.
-pub(crate) fn why(error: &io::Error) -> String {
+pub fn why(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => "another program listens there".to_owned(),
         _ => error.to_string(),

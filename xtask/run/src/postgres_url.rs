@@ -4,17 +4,22 @@ use url::Url;
 use xtask_contract::{Error, Result, Secret};
 
 /// What a deploy's own server is told at its start.
-pub(crate) struct PostgresUrl {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    pub(crate) user: String,
-    pub(crate) password: Secret,
-    pub(crate) database: String,
+pub struct PostgresUrl {
+    /// Where it listens.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The user who owns the database.
+    pub user: String,
+    /// Their password.
+    pub password: Secret,
+    /// The database.
+    pub database: String,
 }
 
 impl PostgresUrl {
     /// Reads the value of this variable. No error repeats any of it.
-    pub(crate) fn parse(variable: &str, value: &Secret) -> Result<Self> {
+    pub fn parse(variable: &str, value: &Secret) -> Result<Self> {
         let wrong = |why: &str| Error::refused(format!("reading the URL in {variable}"), why);
         let url = Url::parse(value.expose()).map_err(|error| wrong(&error.to_string()))?;
         let part = |text: &str, name: &str| match text {

@@ -6,7 +6,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 /// Which process, of which boot of which machine, seen from which process namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ProcessMark {
+pub struct ProcessMark {
     /// The boot, and the namespace in which the number counts.
     place: String,
     pid: u32,
@@ -16,25 +16,25 @@ pub(crate) struct ProcessMark {
 
 impl ProcessMark {
     /// The mark of this process.
-    pub(crate) fn of_this_process() -> Self {
+    pub fn of_this_process() -> Self {
         let pid = std::process::id();
         Self { place: place(), pid, started: start_of(pid).unwrap_or_default() }
     }
 
     /// Whether it was a process of this machine and is gone. Of other machines' processes nothing is known.
-    pub(crate) fn is_dead_here(&self) -> bool {
+    pub fn is_dead_here(&self) -> bool {
         self.place == place() && start_of(self.pid).is_none_or(|started| started != self.started)
     }
 
     /// The process itself, if it lives and is of this machine: no other one can take its place in what is returned.
-    pub(crate) fn open(&self) -> Option<OwnedFd> {
+    pub fn open(&self) -> Option<OwnedFd> {
         let process = pidfd_open(Pid::from_raw(self.pid.try_into().ok()?)?, PidfdFlags::empty()).ok()?;
         // Looked at after it was opened, so that a number which was given out again meanwhile is noticed.
         self.lives_here().then_some(process)
     }
 
     /// Its number, if it lives and is of this machine.
-    pub(crate) fn pid(&self) -> Option<Pid> {
+    pub fn pid(&self) -> Option<Pid> {
         self.lives_here().then(|| Pid::from_raw(self.pid.try_into().ok()?)).flatten()
     }
 
@@ -43,7 +43,7 @@ impl ProcessMark {
     }
 
     /// The process for people: `alice@laptop (process 123)`.
-    pub(crate) fn holder(&self) -> String {
+    pub fn holder(&self) -> String {
         let user = env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_else(|_| {
             let uid = rustix::process::getuid();
             if uid.is_root() { "root".into() } else { format!("user {}", uid.as_raw()) }

@@ -34,7 +34,8 @@ pub struct Receipt {
 const FILE: &str = "failed.toml";
 
 impl Receipt {
-    pub(crate) fn of(release: ReleaseId, error: &Error, back_on: Option<ReleaseId>) -> Self {
+    /// The failure of a release; where the deploy stands since, if that is known.
+    pub fn of(release: ReleaseId, error: &Error, back_on: Option<ReleaseId>) -> Self {
         Self {
             release,
             at: Utc::now().trunc_subsecs(0),
@@ -46,7 +47,8 @@ impl Receipt {
         }
     }
 
-    pub(crate) fn read(state: &Path) -> Result<Option<Self>> {
+    /// The last failure of the local deploy with this folder, unless another release has run since.
+    pub fn read(state: &Path) -> Result<Option<Self>> {
         let path = state.join(FILE);
         let doing = || format!("reading {}", path.display());
         match fs::read_to_string(&path) {
@@ -55,13 +57,15 @@ impl Receipt {
         }
     }
 
-    pub(crate) fn keep(&self, state: &Path) -> Result<()> {
+    /// Writes it there.
+    pub fn keep(&self, state: &Path) -> Result<()> {
         let path = state.join(FILE);
         let doing = || format!("writing {}", path.display());
         durable::replace(&path, toml::to_string(self).doing(doing)?.as_bytes(), 0o644).doing(doing)
     }
 
-    pub(crate) fn forget(state: &Path) -> Result<()> {
+    /// Deletes it there.
+    pub fn forget(state: &Path) -> Result<()> {
         let path = state.join(FILE);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

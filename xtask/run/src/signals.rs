@@ -4,7 +4,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use xtask_contract::{Context, Result};
 
 /// Waits for SIGINT (Ctrl-C), SIGTERM or SIGHUP (a terminal that is gone), and tells which it was.
-pub(crate) async fn interrupted() -> Result<&'static str> {
+pub async fn interrupted() -> Result<&'static str> {
     let listen = |kind| signal(kind).doing(|| "listening for signals");
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;

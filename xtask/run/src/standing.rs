@@ -1,17 +1,9 @@
-//! Where a deploy stands: asked for without changing or starting anything.
-
-use std::time::Duration;
+//! What a deploy remembers of its releases, and which one runs.
 
 use serde::Serialize;
-use tokio::time;
-use xtask_contract::{
-    Deploy, EnvName, Error, Ledger, Record, ReleaseId, Repo, Result, deploy::Target, witness::Witness,
-};
+use xtask_contract::{ReleaseId, witness::Witness};
 
-use crate::{History, kubernetes, local, reach::Reach};
-
-/// How long a deploy may take to tell where it stands.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::History;
 
 /// Where a deploy stands.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -22,77 +14,4 @@ pub struct Standing {
     pub running: Option<ReleaseId>,
     /// What befell the releases so far.
     pub history: History,
-}
-
-/// Asks where a deploy stands: this machine for `local`, its cluster otherwise. A cluster that this machine has
-/// never talked to has no releases of this checkout.
-pub async fn standing(repo: &Repo, env: &EnvName) -> Result<Standing> {
-    let (target, _) = place(repo, env)?;
-    standing_at(repo, env, &target).await
-}
-
-/// Asks wherever a release, or one after it, may have run: at the target of each of them, of the one before and of the
-/// deploy's file, and on this machine. A ledger that somebody has altered is not to say by itself where to ask.
-pub async fn standings(repo: &Repo, env: &EnvName, since: ReleaseId) -> Result<Vec<Standing>> {
-    let mut standings = Vec::new();
-    for target in places(repo, env, since)? {
-        standings.push(standing_at(repo, env, &target).await?);
-    }
-    Ok(standings)
-}
-
-fn places(repo: &Repo, env: &EnvName, since: ReleaseId) -> Result<Vec<Target>> {
-    let ledger = Ledger::of(repo, env);
-    let ids = ledger.ids()?;
-    let before = ids.partition_point(|id| *id < since).saturating_sub(1);
-    let mut places = vec![Target::Local {}, Deploy::read(repo, env)?.target];
-    // One that cannot be read does not tell where it ran; those beside it and the deploy's file do.
-    for found in ids.iter().skip(before).filter_map(|id| ledger.look(*id).ok()) {
-        if !places.contains(&found.release.target) {
-            places.push(found.release.target);
-        }
-    }
-    places.dedup();
-    Ok(places)
-}
-
-async fn standing_at(repo: &Repo, env: &EnvName, target: &Target) -> Result<Standing> {
-    let ask = async {
-        if names_no_cluster(target) {
-            return Ok(Standing::default());
-        }
-        let Some(reach) = Reach::of(target) else { return local::standing(repo, env).await };
-        match reach.client_at_hand(repo).await? {
-            Some(client) => kubernetes::standing(&reach.site(&client, env)).await,
-            None => Ok(Standing::default()),
-        }
-    };
-    time::timeout(PATIENCE, ask).await.unwrap_or_else(|_| {
-        let why = format!("it does not answer after {} s", PATIENCE.as_secs());
-        Err(Error::failed(format!("asking which release {env} runs"), why))
-    })
-}
-
-/// Whether this is the target of a deploy's file that is not filled in yet: nothing can have run there.
-fn names_no_cluster(target: &Target) -> bool {
-    matches!(target, Target::Kubernetes { context, .. } if context.trim().is_empty())
-}
-
-/// What a deploy says that it has run, as far as it can be asked now.
-pub(crate) async fn record(repo: &Repo, env: &EnvName) -> Record {
-    standing(repo, env).await.map_or(Record::Unknown, |standing| Record::Known(standing.witness))
-}
-
-/// Where the deploy's newest release runs; before the first one, where it is meant to. That is enough to look at a
-/// deploy, also where something is not right with its releases, which is given back; nothing may be decided by it.
-pub(crate) fn place(repo: &Repo, env: &EnvName) -> Result<(Target, Option<Error>)> {
-    let ledger = Ledger::of(repo, env);
-    let mut doubt = None;
-    for id in ledger.ids()?.into_iter().rev() {
-        match ledger.look(id) {
-            Ok(found) => return Ok((found.release.target, doubt.or(found.doubt))),
-            Err(error) => doubt = doubt.or(Some(error)),
-        }
-    }
-    Ok((Deploy::read(repo, env)?.target, doubt))
 }

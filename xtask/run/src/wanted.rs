@@ -1,4 +1,4 @@
-//! A release that is to run: what is looked at before anything is done for it.
+//! Read-only checks before a deploy.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -9,19 +9,24 @@ use xtask_contract::{
 use crate::{Options, job::Job};
 
 /// A release that may run: verified, signed as the deploy's rules ask, its image here, its secrets open.
-pub(crate) struct Wanted {
-    pub(crate) vouched: Vouched,
-    pub(crate) verified: Verified,
-    pub(crate) secrets: BTreeMap<String, Secret>,
-    pub(crate) layout: Layout,
+pub struct Wanted {
+    /// The ledger, checked.
+    pub vouched: Vouched,
+    /// The release.
+    pub verified: Verified,
+    /// Its secrets, opened.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Where its image is.
+    pub layout: Layout,
     /// Of how many releases the config stays where the deploy runs.
-    pub(crate) keep: usize,
-    pub(crate) started: Instant,
+    pub keep: usize,
+    /// When the check began.
+    pub started: Instant,
 }
 
 impl Wanted {
     /// `record` is what the deploy has run. Where it cannot be asked yet, it is when it can.
-    pub(crate) fn check(repo: &Repo, env: &EnvName, id: ReleaseId, record: &Record) -> Result<Self> {
+    pub fn check(repo: &Repo, env: &EnvName, id: ReleaseId, record: &Record) -> Result<Self> {
         let started = Instant::now();
         let vouched = Vouched::of(repo, env, record)?;
         let verified = vouched.release(id)?;
@@ -32,7 +37,8 @@ impl Wanted {
         Ok(Self { vouched, verified, secrets, layout, keep, started })
     }
 
-    pub(crate) fn job<'a>(
+    /// The call of `run` for it.
+    pub fn job<'a>(
         &'a self,
         repo: &'a Repo,
         env: &'a EnvName,

@@ -2,6 +2,7 @@
 
 use xtask_contract::{Repo, Result};
 
+use crate::backends::All;
 use crate::{
     End, cli,
     ui::{Streams, Ui},
@@ -10,6 +11,6 @@ use crate::{
 pub(crate) fn admin(repo: &Repo, args: &cli::Admin, ui: &Ui) -> Result<End> {
     let mut streams = Streams::new(ui);
     let cli::Admin { env, release, command } = args;
-    let ended = xtask_run::admin(repo, env, *release, command, &mut streams, ui);
+    let ended = xtask_run::admin(repo, env, *release, command, &mut streams, &All, ui);
     super::runtime()?.block_on(ended).map(End::Code)
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use xtask_build::{Built, Elapsed};
 use xtask_contract::{Digest, Layout, Progress, Repo, Result, release::image_name};
 
-use crate::{cli, engine::Engine, ui::Ui};
+use crate::{cli, docker, ui::Ui};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -74,19 +74,19 @@ pub(super) fn words(built: &Built) -> String {
 /// Hands the image to the Docker Engine, if one answers and has not got it. It is a convenience: nothing here
 /// needs it, so its failure is only told.
 fn load(repo: &Repo, built: &Built, ui: &Ui) -> Result<bool> {
+    let record = &built.record;
     super::runtime()?.block_on(async {
-        let Ok(docker) = Engine::answers().await else {
+        if docker::has_image(&record.config_digest).await {
+            return Ok(true);
+        }
+        if !docker::answers().await {
             ui.note("no Docker Engine answers, so the image was not loaded into one (nothing here needs it)");
             return Ok(false);
-        };
-        let record = &built.record;
-        if docker.inspect_image(&record.config_digest.to_string()).await.is_ok() {
-            return Ok(true);
         }
         ui.step("loading the image into the Docker Engine");
         let archive =
             Layout::at(repo.images()).archive(&record.digest, &format!("{}:latest", image_name()))?;
-        match Engine::load(&docker, archive).await {
+        match docker::load(&archive).await {
             Ok(()) => Ok(true),
             Err(error) => {
                 ui.note(&format!("the image was not loaded into the Docker Engine: {error}"));

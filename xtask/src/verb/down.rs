@@ -4,8 +4,8 @@ use xtask_contract::{EnvName, Error, Repo, Result};
 use xtask_run::{Data, Down};
 
 use crate::{
+    backends::All,
     cli,
-    engine::Engine,
     ui::{Text, Ui},
 };
 
@@ -13,10 +13,10 @@ pub(crate) fn down(repo: &Repo, args: &cli::Down, ui: &Ui) -> Result<()> {
     let cli::Down { env, data, yes } = args;
     let runtime = super::runtime()?;
     if *data {
-        let losses = runtime.block_on(xtask_run::losses(repo, env, &Engine))?;
+        let losses = runtime.block_on(xtask_run::losses(repo, env, &All))?;
         agree(env, &losses, *yes, ui)?;
     }
-    let down = runtime.block_on(xtask_run::down(repo, env, *data, &Engine, ui))?;
+    let down = runtime.block_on(xtask_run::down(repo, env, *data, &All, ui))?;
     ui.result(words(&down), &down);
     Ok(())
 }

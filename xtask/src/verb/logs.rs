@@ -4,6 +4,7 @@ use std::process;
 
 use xtask_contract::{Progress, Repo, Result};
 
+use crate::backends::All;
 use crate::{
     cli,
     ui::{LineForm, LineSink, Ui, when_closed},
@@ -18,7 +19,7 @@ pub(crate) fn logs(repo: &Repo, args: &cli::Logs, ui: &Ui) -> Result<()> {
     let mut sink = LineSink::new(ui, form);
     // Not only when the next line comes, which may be never. It reads alone, so that nothing is left half done.
     when_closed(|| process::exit(0));
-    let read = super::runtime()?.block_on(xtask_run::logs(repo, &args.env, &args.query(), &mut sink));
+    let read = super::runtime()?.block_on(xtask_run::logs(repo, &args.env, &args.query(), &All, &mut sink));
     if read.is_ok() && sink.is_empty() {
         ui.note(&format!("no line of {} is like that", args.env));
     }

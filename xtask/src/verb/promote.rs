@@ -4,6 +4,7 @@ use xtask_contract::{Changes, Error, Progress, Record, Repo, Result, Vouched, le
 use xtask_release::Draft;
 
 use super::{evidence, release, releases::diff_words, runtime};
+use crate::backends::All;
 use crate::{cli, ui::Ui};
 
 pub(crate) fn promote(repo: &Repo, args: &cli::Promote, ui: &Ui) -> Result<()> {
@@ -38,7 +39,7 @@ pub(crate) fn promote(repo: &Repo, args: &cli::Promote, ui: &Ui) -> Result<()> {
 /// The release that the deploy runs.
 fn running(repo: &Repo, args: &cli::Promote) -> Result<Verified> {
     let env = &args.from;
-    let standing = runtime()?.block_on(xtask_run::standing(repo, env))?;
+    let standing = runtime()?.block_on(xtask_run::standing(repo, env, &All))?;
     // What has run and was stopped counts, too: it is the same image.
     let id = standing.witness.as_ref().map(|witness| witness.id).ok_or_else(|| {
         Error::refused(

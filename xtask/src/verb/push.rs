@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use xtask_contract::{BuildRecord, Digest, Layout, Progress, Repo, Repository, Result};
-use xtask_run::registry::{self, Pushed, Registry};
+use xtask_kubernetes::registry::{self, Pushed, Registry};
 
 use crate::{cli, ui::Ui};
 

@@ -7,7 +7,7 @@ use xtask_contract::{
 use xtask_run::Standing;
 
 use super::{release, releases::ago, run, runtime};
-use crate::{cli, engine::Engine, ui::Ui};
+use crate::{backends::All, cli, ui::Ui};
 
 /// How many releases are shown to choose from.
 const CHOICE: usize = 9;
@@ -25,7 +25,7 @@ pub(crate) fn rollback(repo: &Repo, args: &cli::Rollback, ui: &Ui) -> Result<()>
     let layout = (!args.no_run).then(|| Layout::at(repo.images()));
     if !args.no_run {
         ui.step("checking");
-        runtime()?.block_on(xtask_run::could_run(repo, &args.env, to, &options, &Engine))?;
+        runtime()?.block_on(xtask_run::could_run(repo, &args.env, to, &options, &All))?;
     }
     ui.step("making the release");
     let evidence = super::evidence(repo, &args.env)?;
@@ -42,7 +42,7 @@ pub(crate) fn rollback(repo: &Repo, args: &cli::Rollback, ui: &Ui) -> Result<()>
 fn choose(repo: &Repo, args: &cli::Rollback, ui: &Ui) -> Result<ReleaseId> {
     let env = &args.env;
     ui.step(&format!("asking what {env} has run"));
-    let Standing { witness, running, history } = runtime()?.block_on(xtask_run::standing(repo, env))?;
+    let Standing { witness, running, history } = runtime()?.block_on(xtask_run::standing(repo, env, &All))?;
     let doing = || format!("rolling {env} back");
     let ledger = Ledger::of(repo, env);
     // Where nothing runs it is the newest release that did not stay: it may be one that has failed.

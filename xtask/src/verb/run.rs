@@ -4,15 +4,17 @@ use xtask_contract::{EnvName, ReleaseId, Repo, Result};
 use xtask_run::{Change, Options, Ran, Status};
 
 use crate::{
-    End, cli,
-    engine::Engine,
+    End,
+    backends::All,
+    cli,
     ui::{Text, Ui, unified},
 };
 
 pub(crate) fn run(repo: &Repo, args: &cli::Run, ui: &Ui) -> Result<End> {
     let options = args.how.options();
     if args.diff || args.only_diff {
-        let changes = super::runtime()?.block_on(xtask_run::changes(repo, &args.env, args.id, &options))?;
+        let changes =
+            super::runtime()?.block_on(xtask_run::changes(repo, &args.env, args.id, &options, &All))?;
         if args.only_diff {
             ui.result(in_words(&changes), &changes);
             return Ok(if changes.is_empty() { End::Done } else { End::WouldChange });
@@ -46,7 +48,7 @@ pub(super) fn start(
     ui: &Ui,
 ) -> Result<()> {
     let announce = |ran: &Ran| ui.result(words(ran), ran);
-    let result = super::runtime()?.block_on(xtask_run::run(repo, env, id, options, &Engine, ui, &announce));
+    let result = super::runtime()?.block_on(xtask_run::run(repo, env, id, options, &All, ui, &announce));
     ui.finish_step();
     result
 }

@@ -6,15 +6,12 @@ mod logging;
 use serde::Serialize;
 use xtask_contract::{Deploy, EnvName, Error, Progress, Repo, Result, Secret, deploy::Target};
 use xtask_release::services::{Back, Place, Service};
-use xtask_run::{
-    Data, Status,
-    services::{OwnPostgres, State},
-};
+use xtask_run::{Data, OwnPostgres, PostgresUrl, ServiceState as State, Status};
 
 use super::down::{agree, data_words};
 use crate::{
+    backends::All,
     cli::{self, ServiceAction},
-    engine::Engine,
     ui::{Text, Ui},
 };
 
@@ -116,7 +113,9 @@ fn list(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
 
 async fn state(repo: &Repo, env: &EnvName, target: &Target, service: &Service) -> State {
     match &service.place {
-        _ if !service.attached => xtask_run::services::state(repo, env, target, &Engine).await,
+        _ if !service.attached => {
+            xtask_run::services::state(repo, env, target, &All).await.unwrap_or(State::Unknown)
+        }
         Place::At(endpoint) => xtask_run::services::answers(&endpoint.host, endpoint.port).await,
         Place::Sealed | Place::None => State::Unknown,
     }
@@ -162,9 +161,10 @@ fn up(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
             ));
         }
     }
-    let (target, postgres, url) = (&own.target, &own.postgres, &own.url);
-    let start = OwnPostgres { target, postgres, url, objects: own.objects.as_deref() };
-    let status = super::runtime()?.block_on(xtask_run::services::up(repo, env, &start, &Engine, ui))?;
+    let (postgres, url) = (&own.postgres, &PostgresUrl::parse(&own.postgres.variable, &own.url)?);
+    let start = OwnPostgres { postgres, url, objects: own.objects.as_deref() };
+    let up = xtask_run::services::up(repo, env, &own.target, &start, &All, ui);
+    let status = super::runtime()?.block_on(up)?;
     let endpoint = own.endpoint.to_string();
     let since = if status == Status::Unchanged { ", as before" } else { "" };
     let document = Up { env, name: POSTGRES, status, endpoint };
@@ -175,9 +175,9 @@ fn up(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
 fn down(repo: &Repo, env: &EnvName, data: bool, yes: bool, ui: &Ui) -> Result<()> {
     let target = Deploy::read(repo, env)?.target;
     if data {
-        agree(env, &xtask_run::services::losses(repo, env, &target), yes, ui)?;
+        agree(env, &xtask_run::services::losses(repo, env, &target, &All)?, yes, ui)?;
     }
-    let down = xtask_run::services::down(repo, env, &target, data, &Engine, ui);
+    let down = xtask_run::services::down(repo, env, &target, data, &All, ui);
     let (stopped, data) = super::runtime()?.block_on(down)?;
     let what = if stopped { "stopped" } else { "was not running" };
     let text = format!("{env}: {POSTGRES} {what}; {}", data_words(data));
@@ -199,7 +199,7 @@ fn attach(repo: &Repo, env: &EnvName, url: Option<&str>, ui: &Ui) -> Result<()> 
     };
     let (target, endpoint) = xtask_release::services::attach(repo, env, &url)?;
     // On a cluster it is the pods that must reach it; this machine may not.
-    if target == (Target::Local {}) {
+    if !target.is_cluster() {
         let answers = xtask_run::services::answers(&endpoint.host, endpoint.port);
         if at_once(answers)? != State::Up {
             ui.note(&format!("nothing answers at {}:{} now", endpoint.host, endpoint.port));

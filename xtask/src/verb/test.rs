@@ -148,7 +148,7 @@ impl Chosen {
         let asks_a_database =
             |selection: &Selection| selection.suite == Suite::Service && !selection.included.is_empty();
         let result = if selections.iter().any(asks_a_database) {
-            xtask_run::with_postgres(ui, async |url| {
+            xtask_local::with_postgres(ui, async |url| {
                 environment.push(("TEST_DATABASE_URL", url.to_owned()));
                 ui.finish_step();
                 runner.run_all(repo, selections, &environment, ui).await

@@ -4,10 +4,10 @@ use xtask_contract::{Progress, Repo, Result};
 use xtask_release::Published;
 
 use super::{build, release, run};
-use crate::{cli, engine::Engine, ui::Ui};
+use crate::{backends::All, cli, ui::Ui};
 
 pub(crate) fn up(repo: &Repo, args: &cli::Up, ui: &Ui) -> Result<()> {
-    super::runtime()?.block_on(xtask_run::preflight(repo, &args.env, &Engine))?;
+    super::runtime()?.block_on(xtask_run::preflight(repo, &args.env, &All))?;
     let built = build::make(repo, args.allow_dirty, ui)?;
     ui.note(&build::words(&built));
     ui.step("making the release");

@@ -9,13 +9,26 @@ use std::{
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 
 /// Every crate of the workspace, and the other ones of the workspace that it depends on.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 10] = [
     ("todo-api", &[]),
     ("todo-bench", &[]),
-    ("xtask", &["xtask-build", "xtask-contract", "xtask-lines", "xtask-release", "xtask-run"]),
+    (
+        "xtask",
+        &[
+            "xtask-build",
+            "xtask-contract",
+            "xtask-kubernetes",
+            "xtask-lines",
+            "xtask-local",
+            "xtask-release",
+            "xtask-run",
+        ],
+    ),
     ("xtask-build", &["xtask-contract"]),
     ("xtask-contract", &[]),
+    ("xtask-kubernetes", &["xtask-contract", "xtask-run"]),
     ("xtask-lines", &[]),
+    ("xtask-local", &["xtask-contract", "xtask-run"]),
     ("xtask-release", &["xtask-contract"]),
     ("xtask-run", &["xtask-contract", "xtask-lines"]),
 ];
@@ -37,21 +50,47 @@ fn the_crates_depend_on_one_another_as_designed_and_in_no_other_way() {
 }
 
 #[test]
-fn only_run_knows_kubernetes() {
-    let kubernetes = |name: &str| name.starts_with("kube") || name.starts_with("k8s-openapi");
-    Graph::read().has_none_below(&["xtask-build", "xtask-contract", "xtask-release"], kubernetes);
+fn only_the_backend_for_clusters_knows_kubernetes_and_registries() {
+    let client =
+        |name: &str| ["kube", "k8s-openapi", "oci-", "reqwest"].iter().any(|begin| name.starts_with(begin));
+    let others =
+        ["xtask-build", "xtask-contract", "xtask-lines", "xtask-local", "xtask-release", "xtask-run"];
+    Graph::read().has_none_below(&others, client);
+}
+
+#[test]
+fn one_place_turns_a_target_into_a_backend_and_nothing_else_asks_which_kind_it_is() {
+    let folders = CRATES.map(|name| manifest_folder().join(name).join("src"));
+    let asks = |file: &PathBuf| {
+        let code = code(file);
+        code.lines().any(|line| {
+            ["Target::Local", "Target::Kind(", "Target::Kubernetes("].iter().any(|kind| {
+                line.contains(kind)
+                    && (line.contains("=>") || line.contains("let ") || line.contains("matches!"))
+            })
+        })
+    };
+    let found: BTreeSet<String> = folders
+        .iter()
+        .flat_map(|folder| files(folder))
+        .filter(asks)
+        .map(|file| file.strip_prefix(manifest_folder()).unwrap().display().to_string())
+        .collect();
+    assert_eq!(found, BTreeSet::from(["src/backends.rs".to_owned()]));
 }
 
 #[test]
 fn no_stage_knows_a_container_engine() {
     let engine = |name: &str| name.starts_with("bollard") || name.starts_with("docker");
-    let stages = ["xtask-build", "xtask-contract", "xtask-release", "xtask-run"];
+    let stages =
+        ["xtask-build", "xtask-contract", "xtask-kubernetes", "xtask-local", "xtask-release", "xtask-run"];
     Graph::read().has_none_below(&stages, engine);
 }
 
 #[test]
 fn only_build_calls_a_compiler() {
-    let sources = ["contract", "release", "run"].map(|stage| manifest_folder().join(stage).join("src"));
+    let sources = ["contract", "release", "run", "run/kubernetes", "run/local"]
+        .map(|stage| manifest_folder().join(stage).join("src"));
     let calls: Vec<String> =
         sources.iter().flat_map(|folder| files(folder)).flat_map(|file| calls(&file)).collect();
     assert!(calls.is_empty(), "compiling is the first stage's alone: {calls:#?}");
@@ -65,18 +104,20 @@ fn a_call_of_a_compiler_would_be_found() {
     assert!(found.iter().any(|call| call.contains("command(\"rustc\")")), "{found:?}");
 }
 
+/// The folders of the toolchain's crates.
+const CRATES: [&str; 8] = ["contract", "build", "release", "run", "run/kubernetes", "run/local", "lines", ""];
+
 /// Where a program is started otherwise, with an environment of its own that holds nothing of the caller's.
 const STARTS: [&str; 3] = [
     "contract/src/callee.rs",
     // A release's config is the whole environment of its processes.
-    "run/src/local/admin.rs",
-    "run/src/local/child.rs",
+    "run/local/src/admin.rs",
+    "run/local/src/child.rs",
 ];
 
 #[test]
 fn what_a_program_gets_of_the_environment_is_said_in_one_place() {
-    let folders = ["contract", "build", "release", "run", "lines", ""];
-    let folders = folders.map(|stage| manifest_folder().join(stage).join("src"));
+    let folders = CRATES.map(|name| manifest_folder().join(name).join("src"));
     let found: BTreeSet<String> = folders
         .iter()
         .flat_map(|folder| files(folder))
@@ -91,8 +132,7 @@ fn what_a_program_gets_of_the_environment_is_said_in_one_place() {
 
 #[test]
 fn only_the_one_printer_prints() {
-    let folders = ["contract", "build", "release", "run", "lines", ""];
-    let folders = folders.map(|stage| manifest_folder().join(stage).join("src"));
+    let folders = CRATES.map(|name| manifest_folder().join(name).join("src"));
     let printer = manifest_folder().join("src/ui");
     let found: Vec<PathBuf> = folders
         .iter()

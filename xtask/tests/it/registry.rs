@@ -14,7 +14,7 @@ use xtask_contract::{
     progress::Silent,
     referrers::{PROVENANCE, SBOM},
 };
-use xtask_run::registry::{Login, Pushed, Registry, has, push};
+use xtask_kubernetes::registry::{Login, Pushed, Registry, has, push};
 
 const NAME: &str = "team/todo-api";
 const PASSWORD: &str = "canary-password";

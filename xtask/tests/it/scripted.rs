@@ -13,8 +13,14 @@ mod stopping;
 
 use std::{env, fs, process::Command, time::Duration};
 
-use xtask_contract::{ReleaseId, Repo, Result, deploy::Target, labels, progress::Silent};
-use xtask_run::{ExecOutput, Node, Nodes, Options, Timing};
+use xtask_contract::{
+    EnvName, ReleaseId, Repo, Result,
+    deploy::{KubernetesTarget, Target},
+    labels,
+    progress::Silent,
+};
+use xtask_kubernetes::{Cluster, Remote};
+use xtask_run::{Backend, Backends, Options, Timing};
 
 use crate::support::{
     PATIENCE,
@@ -53,14 +59,14 @@ impl Deploy {
         fs::write(deploy.checkout.home.join("certificate.pem"), CERTIFICATE).unwrap();
         let postgres = deploy.checkout.deploy("dev").services.postgres;
         deploy.checkout.edit_deploy("prod", |prod| {
-            prod.target = Target::Kubernetes {
+            prod.target = Target::Kubernetes(KubernetesTarget {
                 context: "scripted".into(),
                 namespace: NAMESPACE.parse().unwrap(),
                 registry: format!("127.0.0.1:{}/team/todo-api", deploy.server.port).parse().unwrap(),
                 url: None,
                 pull_secret: None,
                 plain_http: true,
-            };
+            });
             prod.services.postgres = postgres;
             prod.policy.dirty = true;
         });
@@ -123,33 +129,18 @@ fn runs_in_haste() {
     let repo = Repo::around(&env::current_dir().unwrap()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let ran =
-        runtime.block_on(xtask_run::run(&repo, &name("prod"), None, &options, &NoNodes, &Silent, &|_| ()));
+        runtime.block_on(xtask_run::run(&repo, &name("prod"), None, &options, &OnlyRemote, &Silent, &|_| ()));
     if let Err(error) = ran {
         panic!("{error}");
     }
 }
 
-/// This target has no nodes of this machine.
-struct NoNodes;
+/// The scripted API server stands for a cluster that is not of this machine.
+struct OnlyRemote;
 
-impl Nodes for NoNodes {
-    async fn of_cluster(&self, _: &str) -> Result<Vec<Node>> {
-        unreachable!()
-    }
-
-    async fn start(&self, _: &str) -> Result<()> {
-        unreachable!()
-    }
-
-    async fn stop(&self, _: &str) -> Result<()> {
-        unreachable!()
-    }
-
-    async fn exec(&self, _: &str, _: &[&str], _: Vec<u8>) -> Result<ExecOutput> {
-        unreachable!()
-    }
-
-    async fn copy_image(&self, _: &str, _: &str) -> Result<bool> {
-        unreachable!()
+impl Backends for OnlyRemote {
+    fn of<'a>(&'a self, _: &'a Repo, env: &'a EnvName, target: &'a Target) -> Result<Box<dyn Backend + 'a>> {
+        let Target::Kubernetes(target) = target else { panic!("{target}") };
+        Ok(Box::new(Cluster::new(env, Remote::new(target))))
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use url::Url;
 use xtask_contract::{
     Deploy, Repository,
-    deploy::Target,
+    deploy::{KubernetesTarget, Target},
     kubernetes_name::is_dns_name,
     nearest::did_you_mean,
     service::{ProcessType, Service},
@@ -36,13 +36,13 @@ pub(super) fn problems(service: &Service, deploy: &Deploy, sealed: &Sealed) -> V
 }
 
 fn target(target: &Target) -> Vec<String> {
-    let (context, registry, url, pull_secret, plain_http) = match target {
-        Target::Local {} => return Vec::new(),
-        Target::Kind { port, .. } => return node_port(*port).into_iter().collect(),
-        Target::Kubernetes { context, registry, url, pull_secret, plain_http, .. } => {
-            (context, registry, url, pull_secret, plain_http)
-        }
-    };
+    let mut problems: Vec<String> = target.node_port().and_then(node_port).into_iter().collect();
+    problems.extend(target.registry().map(cluster).unwrap_or_default());
+    problems
+}
+
+fn cluster(target: &KubernetesTarget) -> Vec<String> {
+    let KubernetesTarget { context, registry, url, pull_secret, plain_http, .. } = target;
     let mut problems = Vec::new();
     if context.trim().is_empty() {
         problems

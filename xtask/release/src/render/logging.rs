@@ -108,7 +108,11 @@ mod tests {
 
     fn rendered(to: &str) -> Vec<Value> {
         let k8s = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../k8s");
-        let target = Target::Kind { cluster: "c".into(), namespace: "todo".into(), port: 1 };
+        let target = Target::Kind(xtask_contract::deploy::KindTarget {
+            cluster: "c".into(),
+            namespace: "todo".into(),
+            port: 1,
+        });
         let logging = Logging { to: to.parse().unwrap(), image: "shipper:1".into() };
         shipper(documents(&k8s, "logging").unwrap(), &"dev".parse().unwrap(), &target, &logging).unwrap()
     }

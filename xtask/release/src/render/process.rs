@@ -105,7 +105,7 @@ fn resources(container: &mut Value, kind: &str, amounts: &Amounts) {
 /// A kind cluster's node takes the port itself; elsewhere an Ingress, or whoever is in the cluster, leads there.
 fn service(object: &mut Value, target: &Target) {
     let spec = &mut object["spec"];
-    if let Target::Kind { port, .. } = target {
+    if let Some(port) = target.node_port() {
         spec["type"] = json!("NodePort");
         spec["ports"][0]["nodePort"] = json!(port);
     } else {

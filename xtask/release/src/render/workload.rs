@@ -27,7 +27,7 @@ pub(super) fn patch(
     let place = own::mark(folder, file, template)?;
     let pod = &mut template["spec"];
     pod["serviceAccountName"] = json!(service::NAME);
-    if let Target::Kubernetes { pull_secret: Some(name), .. } = &release.target {
+    if let Some(name) = release.target.registry().and_then(|cluster| cluster.pull_secret.as_ref()) {
         pod["imagePullSecrets"] = json!([{ "name": name }]);
     }
     let container = &mut pod["containers"][place];
@@ -45,8 +45,6 @@ pub(super) fn patch(
 }
 
 fn pull_policy(target: &Target) -> &'static str {
-    match target {
-        Target::Kubernetes { .. } => "IfNotPresent",
-        Target::Local {} | Target::Kind { .. } => "Never", // `run` brings the image to each node
-    }
+    // Else `run` brings the image to each node.
+    if target.registry().is_some() { "IfNotPresent" } else { "Never" }
 }

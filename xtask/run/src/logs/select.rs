@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use super::{Line, Query, time};
 
 /// Takes lines in their order, and gives those that are wanted.
-pub(crate) struct Select<'q> {
+pub struct Select<'q> {
     query: &'q Query,
     since: Option<String>,
     /// Lines that are held back, in the form in which they are kept, and their place among all.
@@ -24,7 +24,8 @@ struct Instances {
 }
 
 impl<'q> Select<'q> {
-    pub(crate) fn new(query: &'q Query) -> Self {
+    /// Nothing was taken yet.
+    pub fn new(query: &'q Query) -> Self {
         Self {
             query,
             since: query.since.map(time),
@@ -36,7 +37,7 @@ impl<'q> Select<'q> {
     }
 
     /// Whether the line may be shown right away. If not, it is dropped, or held back until [`Self::held`].
-    pub(crate) fn take(&mut self, line: &Line<'_>) -> bool {
+    pub fn take(&mut self, line: &Line<'_>) -> bool {
         if self.query.previous {
             self.note_instance(line);
             return false;
@@ -45,7 +46,7 @@ impl<'q> Select<'q> {
     }
 
     /// The same, where nobody but processes of before a restart is heard if they are wanted.
-    pub(crate) fn pass(&mut self, line: &Line<'_>) -> bool {
+    pub fn pass(&mut self, line: &Line<'_>) -> bool {
         if !self.query.matches(line, self.since.as_deref()) {
             return false;
         }
@@ -62,7 +63,7 @@ impl<'q> Select<'q> {
     }
 
     /// What was held back, in order. From now on nothing is.
-    pub(crate) fn held(&mut self) -> impl Iterator<Item = String> + use<> {
+    pub fn held(&mut self) -> impl Iterator<Item = String> + use<> {
         self.live = true;
         let mut held: Vec<_> = std::mem::take(&mut self.held).into();
         for (_, instances) in self.previous.drain() {
@@ -97,7 +98,7 @@ fn hold(held: &mut VecDeque<(u64, String)>, line: &Line<'_>) {
 
 impl Query {
     /// Whether lines of this process may be wanted.
-    pub(crate) fn wants(&self, process: &str, instance: &str, release: &str) -> bool {
+    pub fn wants(&self, process: &str, instance: &str, release: &str) -> bool {
         self.release.as_deref().is_none_or(|wanted| wanted == release)
             && self.process.as_deref().is_none_or(|wanted| is_of(process, wanted) || instance == wanted)
     }

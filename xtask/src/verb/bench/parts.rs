@@ -34,9 +34,9 @@ async fn with_postgres(
     bench: &Bench<'_>,
     measure: impl AsyncFnOnce(&str) -> Result<Vec<Figure>>,
 ) -> Result<Vec<Figure>> {
-    if let Err(error) = xtask_run::postgres_programs() {
+    if let Err(error) = xtask_local::postgres_programs() {
         bench.skip("all of it", &format!("it takes PostgreSQL: {}", error.why.join("; ")));
         return Ok(Vec::new());
     }
-    xtask_run::with_postgres(bench.ui, async |url| bench.stop.unless(measure(url)).await).await
+    xtask_local::with_postgres(bench.ui, async |url| bench.stop.unless(measure(url)).await).await
 }

@@ -11,6 +11,7 @@ use xtask_contract::{
 
 use xtask_run::Fate;
 
+use crate::backends::All;
 use crate::{
     ui::{Text, Ui},
     verb::runtime,
@@ -59,7 +60,7 @@ pub(super) fn list(repo: &Repo, env: &EnvName, number: usize, ui: &Ui) -> Result
         ui.note(&format!("warning: {doubt}"));
     }
     if !rows.is_empty() {
-        match runtime()?.block_on(xtask_run::standing(repo, env)) {
+        match runtime()?.block_on(xtask_run::standing(repo, env, &All)) {
             Ok(standing) => {
                 for row in &mut rows {
                     row.running = Some(standing.running == Some(row.id));

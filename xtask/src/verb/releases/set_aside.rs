@@ -4,6 +4,7 @@ use serde::Serialize;
 use xtask_contract::{EnvName, Progress, Record, ReleaseId, Repo, Result};
 use xtask_release::SetAside;
 
+use crate::backends::All;
 use crate::{ui::Ui, verb::runtime};
 
 #[derive(Serialize)]
@@ -16,7 +17,7 @@ struct Document<'a> {
 pub(super) fn set_aside(repo: &Repo, env: &EnvName, id: ReleaseId, ui: &Ui) -> Result<()> {
     ui.step(&format!("asking what {env} has run"));
     // Unlike a release that is made, this is not looked at again by `run`: so it must be known.
-    let standings = runtime()?.block_on(xtask_run::standings(repo, env, id))?;
+    let standings = runtime()?.block_on(xtask_run::standings(repo, env, id, &All))?;
     let told = standings.into_iter().map(|standing| (Record::Known(standing.witness), standing.running));
     let told: Vec<_> = told.collect();
     let SetAside { releases, folder } = xtask_release::set_aside(repo, env, id, &told)?;

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 use xtask_contract::{Deploy, EnvName, Error, Logging, Repo, Result, deploy::Target};
-use xtask_run::{Data, Status};
+use xtask_run::{Data, ServiceState, Status};
 
 use super::{Down, Row};
-use crate::{engine::Engine, ui::Ui, verb};
+use crate::{backends::All, ui::Ui, verb};
 
 pub(super) const NAME: &str = "logging";
 
@@ -18,7 +18,7 @@ struct Up<'a> {
 }
 
 pub(super) async fn row(repo: &Repo, env: &EnvName, target: &Target, logging: &Logging) -> Row {
-    let state = xtask_run::logging::state(repo, env, target).await;
+    let state = xtask_run::logging::state(repo, env, target, &All).await.unwrap_or(ServiceState::Unknown);
     let endpoint = Some(logging.to.to_string());
     Row { name: NAME, variable: None, attached: false, endpoint, sealed: false, state }
 }
@@ -26,7 +26,7 @@ pub(super) async fn row(repo: &Repo, env: &EnvName, target: &Target, logging: &L
 pub(super) fn up(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
     let shipper = xtask_release::services::shipper(repo, env)?;
     let what = (shipper.logging.image.as_str(), shipper.objects.as_str());
-    let up = xtask_run::logging::up(repo, env, &shipper.target, what, &Engine, ui);
+    let up = xtask_run::logging::up(repo, env, &shipper.target, what, &All, ui);
     let status = verb::runtime()?.block_on(up)?;
     let to = shipper.logging.to.to_string();
     let since = if status == Status::Unchanged { ", as before" } else { "" };
@@ -44,7 +44,7 @@ pub(super) fn down(repo: &Repo, env: &EnvName, data: bool, ui: &Ui) -> Result<()
         .next("leave --data out: what it could not send yet stays on the nodes, and the next one sends it"));
     }
     let target = Deploy::read(repo, env)?.target;
-    let stopped = verb::runtime()?.block_on(xtask_run::logging::down(repo, env, &target, ui))?;
+    let stopped = verb::runtime()?.block_on(xtask_run::logging::down(repo, env, &target, &All, ui))?;
     let what = if stopped { "stopped" } else { "was not running" };
     ui.result(format!("{env}: {NAME} {what}"), &Down { env, name: NAME, stopped, data: Data::Kept });
     Ok(())

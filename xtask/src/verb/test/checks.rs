@@ -37,7 +37,7 @@ use Suite::{Service, Toolchain};
 use Tier::{Everyday, Long};
 
 #[rustfmt::skip] // a table
-pub(super) const CHECKS: [Check; 24] = [
+pub(super) const CHECKS: [Check; 25] = [
     Check::new("format", Everyday, Cargo(&["fmt", "--all", "--check"])),
     Check::new("lints", Everyday, Cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])),
     Check::new("unit tests", Everyday, Units),
@@ -49,6 +49,7 @@ pub(super) const CHECKS: [Check; 24] = [
     Check::new("ledger", Everyday, Tests(Toolchain, "ledger::")),
     Check::new("local", Everyday, Tests(Toolchain, "local::")),
     Check::new("services", Everyday, Tests(Toolchain, "services::")),
+    Check::new("backend", Everyday, Tests(Toolchain, "backend::")),
     Check::new("registry", Everyday, Tests(Toolchain, "registry::")),
     Check::new("kind", Everyday, Tests(Toolchain, "kind::")),
     Check::new("scripted", Everyday, Tests(Toolchain, "scripted::")),

@@ -29,9 +29,16 @@ impl Suite {
 
     fn packages(self) -> &'static [&'static str] {
         match self {
-            Self::Toolchain => {
-                &["xtask", "xtask-build", "xtask-contract", "xtask-lines", "xtask-release", "xtask-run"]
-            }
+            Self::Toolchain => &[
+                "xtask",
+                "xtask-build",
+                "xtask-contract",
+                "xtask-kubernetes",
+                "xtask-lines",
+                "xtask-local",
+                "xtask-release",
+                "xtask-run",
+            ],
             Self::Service => &["todo-api", "todo-bench"],
         }
     }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use xtask_contract::deploy::{Target, Text};
+use xtask_contract::deploy::{KubernetesTarget, Target, Text};
 
 use super::Story;
 use crate::support::{
@@ -33,14 +33,14 @@ impl Story {
     /// What k8s/envs/prod.toml leaves open: a context, a registry and a database; and what a small cluster takes.
     fn fills_in_the_example(&self, registry: &Registry) {
         self.checkout.edit_deploy("prod", |deploy| {
-            deploy.target = Target::Kubernetes {
+            deploy.target = Target::Kubernetes(KubernetesTarget {
                 context: format!("kind-{CLUSTER}"),
                 namespace: NAMESPACE.parse().unwrap(),
                 registry: registry.repository("team/todo-api"),
                 url: None,
                 pull_secret: None,
                 plain_http: true,
-            };
+            });
             deploy.config.insert("DRAIN_DELAY".into(), Text("500ms".into()));
             deploy.policy.dirty = true;
         });
@@ -88,7 +88,7 @@ impl Story {
 
     fn a_context_that_is_not_there_is_named(&self) {
         self.target(|target| {
-            let Target::Kubernetes { context, .. } = target else { panic!("{target}") };
+            let Target::Kubernetes(KubernetesTarget { context, .. }) = target else { panic!("{target}") };
             "nowhere".clone_into(context);
         });
         self.prod(["run"])
@@ -96,7 +96,7 @@ impl Story {
             .refused("connecting to the cluster of the context nowhere")
             .says(&format!("kind-{CLUSTER}"));
         self.target(|target| {
-            let Target::Kubernetes { context, .. } = target else { panic!("{target}") };
+            let Target::Kubernetes(KubernetesTarget { context, .. }) = target else { panic!("{target}") };
             *context = format!("kind-{CLUSTER}");
         });
     }
@@ -105,7 +105,7 @@ impl Story {
         let before = in_prod(&["get", "deployment", "web", "--output=jsonpath={.metadata.generation}"]);
         let mut known = None;
         self.target(|target| {
-            let Target::Kubernetes { registry, .. } = target else { panic!("{target}") };
+            let Target::Kubernetes(KubernetesTarget { registry, .. }) = target else { panic!("{target}") };
             known = Some(std::mem::replace(registry, "127.0.0.1:1/team/todo-api".parse().unwrap()));
         });
         let failed = self.prod(["run"]).run().exits(1);
@@ -115,7 +115,7 @@ impl Story {
             before
         );
         self.target(|target| {
-            let Target::Kubernetes { registry, .. } = target else { panic!("{target}") };
+            let Target::Kubernetes(KubernetesTarget { registry, .. }) = target else { panic!("{target}") };
             *registry = known.unwrap();
         });
         self.prod(["run"]).run().done();

@@ -28,10 +28,7 @@ fn whatever_a_kind_cluster_lacks_is_told_at_once_and_before_anything_is_made() {
 }
 
 fn kind_port(checkout: &Checkout) -> u16 {
-    match checkout.deploy("dev").target {
-        xtask_contract::deploy::Target::Kind { port, .. } => port,
-        other => panic!("{other}"),
-    }
+    checkout.deploy("dev").target.node_port().unwrap()
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Barrier, thread};
 
 use xtask_contract::{
     Record,
-    deploy::{Target, Text},
+    deploy::{KubernetesTarget, Target, Text},
 };
 use xtask_release::{Clock, Draft};
 
@@ -51,7 +51,9 @@ fn the_example_of_a_cluster_says_what_is_to_be_filled_in() {
 
     checkout.seal("prod", "DATABASE_URL", "postgres://todo:canary@db.acme.com:5432/todo");
     checkout.edit_deploy("prod", |deploy| {
-        let Target::Kubernetes { context, registry, .. } = &mut deploy.target else { panic!("{deploy:?}") };
+        let Target::Kubernetes(KubernetesTarget { context, registry, .. }) = &mut deploy.target else {
+            panic!("{deploy:?}")
+        };
         *context = "acme".into();
         *registry = "registry.acme.com/todo-api".parse().unwrap();
     });

@@ -4,7 +4,11 @@ use std::{fs, path::Path};
 
 use chrono::TimeDelta;
 use xtask_contract::{
-    Ledger, Release, ReleaseId, deploy::Target, ledger::Verified, release::Link, witness::Witness,
+    Ledger, Release, ReleaseId,
+    deploy::{KindTarget, Target},
+    ledger::Verified,
+    release::Link,
+    witness::Witness,
 };
 
 use super::{RELEASE, assert_is_a_chain, names, writable};
@@ -126,7 +130,7 @@ fn what_has_run_stays_wherever_the_releases_after_it_say_that_they_run() {
     fs::create_dir_all(&path).unwrap();
     fs::write(path.join("witness.toml"), toml::to_string(&witness).unwrap()).unwrap();
     let cluster = "nope".to_owned();
-    let target = Target::Kind { cluster, namespace: "todo".parse().unwrap(), port: 8080 };
+    let target = Target::Kind(KindTarget { cluster, namespace: "todo".parse().unwrap(), port: 8080 });
     let id = ReleaseId::at(first.id.time() + TimeDelta::seconds(1));
     let elsewhere =
         Release { id, sequence: 2, previous: Some(first), target, ..deploy.first.release.clone() };

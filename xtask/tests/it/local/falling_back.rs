@@ -74,14 +74,14 @@ fn falls_back(spoil: impl FnOnce(&Checkout), command: &[&str], why: &[&str]) {
     kept.stops();
     assert_eq!(serving(checkout.port()), first);
     assert_eq!(Tree::of(run.pid()).count("todo-api "), 1, "nothing of the new one is left");
-    let failure = xtask_run::failure(&checkout.repo(), &name("local")).unwrap().unwrap();
+    let failure = xtask_local::failure(&checkout.repo(), &name("local")).unwrap().unwrap();
     assert_eq!(failure.release.to_string(), bad);
     assert!(format!("{}: {}", failure.doing, failure.why.concat()).contains(why[0]), "{failure:?}");
 
     // What comes after it is not held up by it, and the note of it goes.
     let rolled = checkout.xtask(["rollback", &first, "--json"]).run().done();
     assert_eq!(rolled.text("replaced"), first);
-    assert_eq!(xtask_run::failure(&checkout.repo(), &name("local")).unwrap(), None);
+    assert_eq!(xtask_local::failure(&checkout.repo(), &name("local")).unwrap(), None);
     let tree = Tree::of(run.pid());
     run.stops().done();
     tree.is_gone_within(PATIENCE);

@@ -94,7 +94,7 @@ fn a_web_process_that_cannot_start_takes_the_others_with_it() {
         .says("no-such-command")
         .says("nothing of local runs now");
     assert_nothing_runs(&checkout);
-    let failure = xtask_run::failure(&checkout.repo(), &name("local")).unwrap().unwrap();
+    let failure = xtask_local::failure(&checkout.repo(), &name("local")).unwrap().unwrap();
     assert_eq!((failure.release, failure.back_on), (checkout.ids("local")[0], None));
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rustix::process::{Pid, Signal, kill_process};
-use xtask_run::State;
+use xtask_local::State;
 
 use super::taking_over::{habit, release, serving, up};
 use crate::support::{
@@ -27,7 +27,7 @@ fn scale(checkout: &Checkout, web: &str) -> String {
 }
 
 fn state(checkout: &Checkout) -> State {
-    ask(xtask_run::state(&checkout.repo(), &name("local"))).unwrap()
+    ask(xtask_local::state(&checkout.repo(), &name("local"))).unwrap()
 }
 
 fn pids(state: &State) -> BTreeSet<u32> {

@@ -13,7 +13,7 @@ use std::{
 
 use serde_json::json;
 use xtask_contract::Secret;
-use xtask_run::registry::Login;
+use xtask_kubernetes::registry::Login;
 
 use super::{Images, NAME, PASSWORD, push_in, user};
 use crate::support::{

@@ -13,7 +13,7 @@ use chrono::{TimeDelta, Utc};
 use tempfile::TempDir;
 use xtask_contract::{
     Deploy, EnvName, Identity, Ledger, Record, ReleaseId, Repo, SealedSecrets, Secret,
-    deploy::{Target, Text},
+    deploy::{KindTarget, Target, Text},
     ledger::Verified,
 };
 use xtask_release::Draft;
@@ -141,11 +141,11 @@ impl Checkout {
             deploy.services.postgres.as_mut().unwrap().port = ports::free();
         });
         self.edit_deploy("dev", |deploy| {
-            deploy.target = Target::Kind {
+            deploy.target = Target::Kind(KindTarget {
                 cluster: CLUSTER.to_string(),
                 namespace: format!("{CLUSTER}-dev"),
                 port: cluster_port(),
-            };
+            });
         });
     }
 

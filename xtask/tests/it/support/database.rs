@@ -17,7 +17,7 @@ use super::{
 };
 
 /// What makes the data.
-const MAKER: &str = include_str!("../../../run/src/local/postgres.rs");
+const MAKER: &str = include_str!("../../../run/local/src/postgres.rs");
 
 /// The file in which a deploy's state says where its data are.
 const HOME: &str = "postgres-home";
@@ -85,7 +85,7 @@ fn make(template: &Path) {
 
 /// What the data depend on.
 fn stamp() -> String {
-    let programs = xtask_run::postgres_programs().unwrap();
+    let programs = xtask_local::postgres_programs().unwrap();
     let version = Command::new(programs.join("postgres")).arg("--version").output().unwrap();
     let mut hasher = DefaultHasher::new();
     (MAKER, SETTINGS).hash(&mut hasher);

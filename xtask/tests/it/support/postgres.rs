@@ -34,7 +34,7 @@ pub(crate) fn titles(url: &str) -> String {
 /// Does something while another server runs; it gets the URL of an empty database there, with this password.
 pub(crate) fn with_another(password: &str, work: impl FnOnce(&str)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let done = runtime.block_on(xtask_run::with_postgres(&Silent, async |url: &str| {
+    let done = runtime.block_on(xtask_local::with_postgres(&Silent, async |url: &str| {
         ask(url, "CREATE DATABASE elsewhere").unwrap();
         ask(url, &format!("ALTER USER postgres PASSWORD '{password}'")).unwrap();
         let (_, server) = url.trim_end_matches("/postgres").split_once('@').unwrap();

@@ -3,8 +3,12 @@
 use std::{fs, net::TcpListener};
 
 use serde_json::Value;
-use xtask_contract::{Context, Error, Progress, Result, deploy::Target, labels};
-use xtask_run::load_into_node;
+use xtask_contract::{
+    Context, Error, Progress, Result,
+    deploy::{KindTarget, Target},
+    labels,
+};
+use xtask_kubernetes::load_into_node;
 
 use super::{
     super::{
@@ -40,7 +44,7 @@ pub(super) async fn figures(bench: &Bench<'_>) -> Result<Vec<Figure>> {
         port.ok_or_else(|| Error::failed("looking for a free port", "there is none from 30200 to 31999"))?;
     place::edit(bench.place.folder(), "dev", |deploy| {
         let (cluster, namespace) = (bench.made.cluster().to_owned(), NAMESPACE.to_owned());
-        deploy.target = Target::Kind { cluster, namespace, port };
+        deploy.target = Target::Kind(KindTarget { cluster, namespace, port });
     })?;
     bench.ui.step("making a kind cluster");
     bench.xtask(&["release", "--env", "dev"]).await?;

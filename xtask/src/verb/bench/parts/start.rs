@@ -24,7 +24,7 @@ const FIRST: What = What::least("first start", Unit::Seconds, Goal::Value(300.0)
 const PATIENCE: Patience = Patience { all: Duration::from_hours(2), pause: Duration::from_millis(100) };
 
 pub(super) async fn figures(bench: &Bench<'_>) -> Result<Vec<Figure>> {
-    if let Err(error) = xtask_run::postgres_programs() {
+    if let Err(error) = xtask_local::postgres_programs() {
         bench.skip("all of it", &format!("it takes PostgreSQL: {}", error.why.join("; ")));
         return Ok(Vec::new());
     }

@@ -1,0 +1,137 @@
+//! Brings a deploy back to where it stood when a release fails, and keeps a receipt of the failure.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use xtask_contract::{Error, Exit, Identity, ReleaseId, Result, Secret, labels::Part, ledger::Verified};
+
+use crate::{
+    apply::Applier,
+    host::Host,
+    notes,
+    objects::Objects,
+    prune::{self, Keep},
+    run::{RETURN, Run},
+    secrets, watch,
+};
+use xtask_run::{Outcome, Receipt};
+
+/// How long the pods of a failed release may take to end; more than their grace period.
+const GRACE: Duration = Duration::from_secs(90);
+
+/// Nothing of the processes was changed yet, so there is nothing to bring back.
+pub(crate) async fn before_the_change<H: Host>(
+    run: &Run<'_, H>,
+    error: Error,
+    before: Option<ReleaseId>,
+) -> Error {
+    write_receipt(run, &error, before).await;
+    match before {
+        Some(before) => stands_on(error, format!("the deploy is still on {before}")),
+        None => error,
+    }
+}
+
+/// Brings back the release that ran before; without one, removes what was begun.
+pub(crate) async fn after_the_change<H: Host>(
+    run: &Run<'_, H>,
+    error: Error,
+    before: Option<ReleaseId>,
+) -> Error {
+    let wanted = run.job.verified.release.id;
+    if run.job.options.keep_failed {
+        write_receipt(run, &error, None).await;
+        let kept = format!("{wanted} is left as it is, as --keep-failed asks");
+        return with_why(error, kept);
+    }
+    let Some(before) = before.filter(|before| *before != wanted) else {
+        return without_a_release_before(run, error, before).await;
+    };
+    run.job.progress.note(&format!("{wanted} failed; going back to {before}"));
+    match go_back(run, before).await {
+        Ok(()) => {
+            write_receipt(run, &error, Some(before)).await;
+            stands_on(error, format!("the deploy is back on {before}"))
+        }
+        Err(back) => {
+            write_receipt(run, &error, None).await;
+            with_why(error, format!("going back to {before} failed, too: {back}"))
+        }
+    }
+}
+
+/// The first release of a deploy is removed. One that ran before and fails now is left: there is nothing better.
+async fn without_a_release_before<H: Host>(
+    run: &Run<'_, H>,
+    error: Error,
+    before: Option<ReleaseId>,
+) -> Error {
+    write_receipt(run, &error, None).await;
+    if before.is_some() {
+        return with_why(error, "it is the release that ran before, too, and is left as it is".into());
+    }
+    let removed =
+        prune::prune(&run.site, &Keep::nothing(), &[Part::Process, Part::Migration, Part::Config]).await;
+    let left = match removed {
+        Ok(_) => {
+            let id = run.job.verified.release.id.to_string();
+            watch::pods_gone(&run.site, &id, GRACE).await;
+            "it was the first one here: no process of it is left, only its backing services".to_owned()
+        }
+        Err(remove) => format!("it was the first one here, and removing it failed, too: {remove}"),
+    };
+    with_why(error, left)
+}
+
+async fn go_back<H: Host>(run: &Run<'_, H>, before: ReleaseId) -> Result<()> {
+    let verified = run.job.vouched.entry(before)?;
+    let mut objects = Objects::of(&verified)?;
+    run.kinds.leave_out(&mut objects);
+    secrets::of_release(&run.site, &verified.release, &open(run, &verified)?).await?;
+    let applier = Applier { before: Some(run.objects), release: Some(&verified.release), ..run.applier() };
+    applier.apply_all(&objects.config).await?;
+    applier.apply_all(&objects.processes).await?;
+    let (names, deadline) = (objects.deployments(), Instant::now() + RETURN);
+    let doing = format!("going back to {before}");
+    watch::rollout(&run.site, &names, &before.to_string(), deadline, run.job.progress)
+        .await
+        .map_err(|failure| failure.error(doing.as_str()))?;
+    let keep = Keep::of(&verified.release, &objects, run.job.ledger, run.job.keep);
+    prune::prune(&run.site, &keep, &[Part::Config, Part::Process]).await?;
+    let failed = run.job.verified.release.id.to_string();
+    if !watch::pods_gone(&run.site, &failed, GRACE).await {
+        run.job.progress.note(&format!("pods of {failed} are still ending"));
+    }
+    Ok(())
+}
+
+fn open<H: Host>(run: &Run<'_, H>, verified: &Verified) -> Result<BTreeMap<String, Secret>> {
+    match &verified.release.secrets {
+        None => Ok(BTreeMap::new()),
+        Some(sealed) => sealed.open_all(Identity::at_hand(run.job.repo)?.as_ref()),
+    }
+}
+
+/// A receipt that cannot be written is no reason to fail for: the failure itself is shown anyhow.
+async fn write_receipt<H: Host>(run: &Run<'_, H>, error: &Error, back_on: Option<ReleaseId>) {
+    let id = run.job.verified.release.id;
+    let receipt = Receipt::of(id, error, back_on);
+    let noted = async {
+        notes::add_to_record(&run.site, id, Outcome::Failed).await?;
+        notes::add_receipt(&run.site, receipt).await
+    };
+    if let Err(error) = noted.await {
+        run.job.progress.note(&format!("no receipt of the failure is kept: {error}"));
+    }
+}
+
+fn stands_on(error: Error, where_it_stands: String) -> Error {
+    Error { exit: Exit::FellBack, ..with_why(error, where_it_stands) }
+}
+
+fn with_why(mut error: Error, line: String) -> Error {
+    error.why.push(line);
+    error
+}

@@ -1,0 +1,83 @@
+//! What is done in another way on another kind of cluster.
+
+use std::time::Duration;
+
+use kube::Client;
+use xtask_contract::{EnvName, Error, Progress, ReleaseId, Result};
+use xtask_run::{Gone, Job};
+
+use crate::site::Site;
+
+/// A kind of cluster: one of this machine that `kind` makes, or any other.
+pub(crate) trait Host {
+    /// The namespace that the deploy is in.
+    fn namespace(&self) -> &str;
+
+    /// Where that is: `the kind cluster dev`.
+    fn place(&self) -> String;
+
+    /// Says what is missing or in the way before anything is built for it.
+    async fn preflight(&self) -> Result<()>;
+
+    /// A client, if this machine has ever talked to the cluster: nothing is started or waited for.
+    async fn at_hand(&self, silence: Duration) -> Result<Option<Client>>;
+
+    /// A client, if the cluster runs.
+    async fn runs(&self) -> Result<Option<Client>>;
+
+    /// Whether it is there, running or stopped.
+    async fn exists(&self) -> Result<bool>;
+
+    /// The same as [`Host::runs`], where it is to be used: one that could not be made is an error.
+    async fn if_it_runs(&self) -> Result<Option<Client>>;
+
+    /// A client of the cluster, which is made or started if need be.
+    async fn ready(&self, silence: Duration, progress: &dyn Progress) -> Result<Client>;
+
+    /// Brings the images of a release to where its pods get them from.
+    async fn bring_images(&self, site: &Site<'_>, job: &Job<'_>) -> Result<()>;
+
+    /// Brings the image of a backing service, if it has one, to where its pods get it from.
+    async fn bring_service(&self, image: Option<&str>, progress: &dyn Progress) -> Result<()>;
+
+    /// Makes the volume of a backing service ready for it.
+    async fn prepare_volume(&self, site: &Site<'_>, service: &str) -> Result<()>;
+
+    /// Waits until the service of this process type answers 200 at this path, and says that it is of this release.
+    async fn answers(
+        &self,
+        site: &Site<'_>,
+        process: &str,
+        path: &str,
+        release: ReleaseId,
+        progress: &dyn Progress,
+    );
+
+    /// The error of a release that could not be run, with what the cluster's own state adds to it.
+    async fn explained(&self, error: Error) -> Error;
+
+    /// What stopping the deploy, with its data or without, means for the cluster.
+    async fn ending(&self, client: &Client, data: bool) -> Result<Ending>;
+
+    /// Ends it so.
+    async fn end(&self, ending: &Ending, progress: &dyn Progress) -> Result<()>;
+
+    /// Ends a cluster that does not run.
+    async fn end_stopped(&self, data: bool, progress: &dyn Progress) -> Result<Gone>;
+
+    /// What would be deleted with the deploy's data.
+    async fn losses(&self, env: &EnvName) -> Result<Vec<String>>;
+}
+
+/// What stopping a deploy means for its cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Nothing: it is not the deploy's.
+    None,
+    /// It goes on, since other deploys are on it. The deploy's namespace is deleted with its data.
+    Beside(Vec<String>),
+    /// It is stopped, with all of its volumes.
+    Stop,
+    /// It is deleted with all that is in it.
+    Delete,
+}

@@ -1,0 +1,56 @@
+//! The backends for Kubernetes: kind clusters of this machine, and any other cluster with images from a registry.
+//!
+//! Architecture invariant: there is one moment at which a deploy changes, the apply of its process types. All that
+//! can fail before is asked for or done before it; what fails after it brings the deploy back.
+
+#![expect(clippy::large_futures, reason = "one command, one future: its size does not matter")]
+
+mod admin;
+mod api_error;
+mod apply;
+mod backend;
+mod beforehand;
+mod changes;
+mod checks;
+mod conflict;
+mod connect;
+mod containers;
+mod content;
+mod down;
+mod drift;
+mod failure;
+mod fall_back;
+mod host;
+mod judge;
+mod kind;
+mod kinds;
+mod lease;
+mod logging;
+mod logs;
+mod notes;
+mod objects;
+mod probes;
+mod proxy;
+mod prune;
+mod refusal;
+pub mod registry;
+mod remote;
+mod restart;
+mod run;
+mod scale;
+mod secrets;
+mod seen;
+mod service;
+mod site;
+mod standing;
+mod stateful;
+mod status;
+mod watch;
+
+pub use backend::Cluster;
+pub use kind::{
+    Kind,
+    images::load as load_into_node,
+    nodes::{ExecOutput, Node, Nodes},
+};
+pub use remote::Remote;

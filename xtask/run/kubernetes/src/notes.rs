@@ -1,0 +1,94 @@
+//! What a deploy remembers on its cluster: small documents, each in a ConfigMap of its namespace.
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
+use xtask_contract::{Context, ReleaseId, Result, labels, objects::RECORDS, witness::Witness};
+
+use crate::{
+    api_error::ApiContext,
+    apply::{MANAGER, delete},
+    site::Site,
+};
+use xtask_run::{History, Outcome, Receipt};
+
+/// The names of the documents' objects.
+const WITNESS: &str = RECORDS[0];
+const HISTORY: &str = RECORDS[1];
+const FAILED: &str = RECORDS[2];
+
+/// How many failed releases are remembered.
+const MOST_FAILED: usize = 10;
+
+/// The newest release that ran in this namespace.
+pub(crate) async fn witness(site: &Site<'_>) -> Result<Option<Witness>> {
+    read(site, WITNESS, "witness.json").await
+}
+
+/// Notes that a release runs.
+pub(crate) async fn write_witness(site: &Site<'_>, witness: &Witness) -> Result<()> {
+    write(site, WITNESS, "witness.json", witness).await
+}
+
+/// What befell the deploy's releases.
+pub(crate) async fn history(site: &Site<'_>) -> Result<History> {
+    match read(site, HISTORY, "history.json").await? {
+        Some(history) => Ok(history),
+        None => Ok(History::begun_by(witness(site).await?.as_ref())),
+    }
+}
+
+/// Notes that a release has run, or failed to.
+pub(crate) async fn add_to_record(site: &Site<'_>, release: ReleaseId, outcome: Outcome) -> Result<()> {
+    let before = history(site).await?;
+    let mut after = before.clone();
+    after.add(release, outcome);
+    if after == before { Ok(()) } else { write(site, HISTORY, "history.json", &after).await }
+}
+
+/// The releases that failed, the newest last.
+pub(crate) async fn receipts(site: &Site<'_>) -> Result<Vec<Receipt>> {
+    Ok(read(site, FAILED, "receipts.json").await?.unwrap_or_default())
+}
+
+/// Notes that a release failed.
+pub(crate) async fn add_receipt(site: &Site<'_>, receipt: Receipt) -> Result<()> {
+    let mut all = receipts(site).await?;
+    all.push(receipt);
+    all.drain(..all.len().saturating_sub(MOST_FAILED));
+    write(site, FAILED, "receipts.json", &all).await
+}
+
+/// Forgets what ran here, for a deploy that starts over.
+pub(crate) async fn forget(site: &Site<'_>) -> Result<()> {
+    let api: Api<ConfigMap> = Api::namespaced(site.client.clone(), site.namespace);
+    for name in RECORDS {
+        delete(&api, name, &format!("the ConfigMap {name}")).await?;
+    }
+    Ok(())
+}
+
+async fn read<T: DeserializeOwned>(site: &Site<'_>, name: &str, key: &str) -> Result<Option<T>> {
+    let doing = || format!("reading the ConfigMap {name}");
+    let api: Api<ConfigMap> = Api::namespaced(site.client.clone(), site.namespace);
+    let Some(data) = api.get_opt(name).await.asked(doing)?.and_then(|map| map.data) else { return Ok(None) };
+    serde_json::from_str(data.get(key).map_or("", String::as_str)).map(Some).doing(doing)
+}
+
+async fn write<T: Serialize>(site: &Site<'_>, name: &str, key: &str, document: &T) -> Result<()> {
+    let doing = || format!("writing the ConfigMap {name}");
+    let api: Api<ConfigMap> = Api::namespaced(site.client.clone(), site.namespace);
+    let object = json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": { "name": name, "labels": labels::of(site.env) },
+        "data": { key: serde_json::to_string(document).doing(doing)? },
+    });
+    // Whoever else has written to it: what a deploy has run is for `run` alone to say.
+    let params = PatchParams::apply(MANAGER).force();
+    api.patch(name, &params, &Patch::Apply(object)).await.map(drop).asked(doing)
+}

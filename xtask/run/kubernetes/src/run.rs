@@ -1,0 +1,326 @@
+//! `run` on a cluster: everything is checked, what can be made beforehand is made, the database is migrated, and
+//! only then the process types change, all at one moment.
+
+use std::{
+    cell::{Cell, OnceCell},
+    time::{Duration, Instant},
+};
+
+use k8s_openapi::api::{apps::v1::Deployment, batch::v1};
+use kube::{Api, ResourceExt};
+use tokio::time;
+use xtask_contract::{
+    Error, Exit, ReleaseId, Result,
+    labels::{self, Part},
+    witness::Witness,
+};
+
+use crate::{
+    api_error::ApiContext,
+    apply::Applier,
+    beforehand::Beforehand,
+    checks,
+    failure::{Cause, Failure},
+    fall_back,
+    host::Host,
+    judge,
+    kinds::Kinds,
+    lease::Lock,
+    notes,
+    objects::Objects,
+    objects::{called, kind},
+    prune::{self, Keep},
+    restart::restart,
+    scale,
+    secrets::{self, Stand},
+    service,
+    site::Site,
+    stateful, status, watch,
+};
+use xtask_run::{Job, Outcome, PostgresUrl, Ran, Status};
+
+/// A release on its way to a cluster.
+pub(crate) struct Run<'a, H> {
+    pub(crate) job: &'a Job<'a>,
+    pub(crate) site: Site<'a>,
+    pub(crate) host: &'a H,
+    pub(crate) kinds: &'a Kinds,
+    pub(crate) objects: &'a Objects,
+    pub(crate) lock: &'a Lock,
+    pub(crate) deadline: Instant,
+    /// The objects of the release that the deploy was brought to last, once they are looked for and if there are any.
+    before: OnceCell<Option<Objects>>,
+    /// Whether config or secrets are made anew that pods may have been started with.
+    remade: Cell<bool>,
+}
+
+/// Brings a deploy to a release.
+pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, host: &impl Host) -> Result<Ran> {
+    let deadline = Instant::now() + job.options.deadline;
+    let id = job.verified.release.id;
+    let Beforehand { objects, kinds, left_out, has_namespace } = Beforehand::look(job, &site).await?;
+    for line in left_out {
+        job.progress.note(&line);
+    }
+    if has_namespace {
+        job.check_witness(notes::witness(&site).await?.as_ref())?;
+    }
+    let take_over = &job.options.take_over;
+    let applier = Applier { client: site.client, kinds: &kinds, take_over, before: None, release: None };
+    if !has_namespace {
+        applier.apply_all(&objects.namespace).await?;
+    }
+    // Without its namespace nothing could be asked about what is in it.
+    let told = |error: Error| match error.exit {
+        Exit::Refused if !has_namespace => {
+            let mut error = begun(error);
+            error.why.push(format!("the namespace {} was made for it, and is empty", site.namespace));
+            error
+        }
+        _ => error,
+    };
+    let lock = Lock::take(&site, Some(id), job.options, job.progress).await?;
+    let run = Run {
+        job,
+        site,
+        host,
+        kinds: &kinds,
+        objects: &objects,
+        lock: &lock,
+        deadline,
+        before: OnceCell::new(),
+        remade: Cell::new(false),
+    };
+    let result = tokio::select! {
+        biased;
+        result = run.locked() => result,
+        lost = lock.keep() => Err(lost),
+        signal = xtask_run::interrupted() => Err(stopped(&run, signal?)),
+    };
+    lock.release().await;
+    result.map_err(told)
+}
+
+fn stopped(run: &Run<'_, impl Host>, signal: &str) -> Error {
+    let id = run.job.verified.release.id;
+    Error::failed(format!("running {id}"), format!("it was stopped by {signal} on its way")).next(format!(
+        "the same command goes on from there; `cargo xtask status --env {}` shows where the deploy stands",
+        run.site.env
+    ))
+}
+
+impl<H: Host> Run<'_, H> {
+    /// All that is done under the lock.
+    async fn locked(&self) -> Result<Ran> {
+        let Self { job, site, objects, .. } = self;
+        let witness = notes::witness(site).await?;
+        job.check_witness(witness.as_ref())?;
+        let _ = self.before.set(objects_of(job, witness.as_ref()));
+        let names = objects.deployments();
+        let before = scale::present(site, &names).await?;
+        let was_on = release_before(&before, witness.as_ref());
+        let mended = self.in_time(self.check(witness.as_ref(), &before)).await?;
+        self.in_time(self.make_ready()).await.map_err(begun)?;
+        let unchanged = is_unchanged(&before, &names, job.verified.release.id) && !self.remade.get();
+        let migrating = Instant::now();
+        if !unchanged && let Err(failure) = self.in_time(self.migrate()).await {
+            return Err(fall_back::before_the_change(self, begun(failure), was_on).await);
+        }
+        let migration = migrating.elapsed();
+        self.lock.confirm().await?;
+        if let Err(error) = self.change(&before).await {
+            return Err(fall_back::after_the_change(self, begun(error), was_on).await);
+        }
+        // In this order: the history of a deploy that has kept none begins with the witness of before.
+        notes::add_to_record(site, job.verified.release.id, Outcome::Ran).await?;
+        notes::write_witness(site, &job.witness(witness.as_ref())).await?;
+        self.prune().await?;
+        let status = if unchanged && mended.is_empty() { Status::Unchanged } else { Status::Started };
+        Ok(job.ran(status, was_on, migration))
+    }
+
+    /// Makes what can be made before anything changes.
+    async fn make_ready(&self) -> Result<()> {
+        // Images come before the pods that want them: a pull that failed is not tried again for a while.
+        self.host.bring_images(&self.site, self.job).await?;
+        self.job.progress.step("preparing");
+        self.prepare().await?;
+        for name in self.objects.stateful_sets() {
+            service::start(&self.site, self.host, &name, self.job.progress).await?;
+        }
+        Ok(())
+    }
+
+    /// The last resort, for what does not watch the time by itself.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let late = |_| {
+            let why = format!("it is not done after {} s", self.job.options.deadline.as_secs());
+            let doing = format!("preparing {}", self.job.verified.release.id);
+            Err(Failure::new(Cause::DeadlineExceeded, "", None, why).error(doing))
+        };
+        time::timeout_at(self.deadline.into(), work).await.unwrap_or_else(late)
+    }
+
+    pub(crate) fn applier(&self) -> Applier<'_> {
+        Applier {
+            client: self.site.client,
+            kinds: self.kinds,
+            take_over: &self.job.options.take_over,
+            before: self.before.get().and_then(Option::as_ref),
+            release: Some(&self.job.verified.release),
+        }
+    }
+
+    /// Asks the cluster what it says to all objects; tells what of the release that runs comes back.
+    async fn check(&self, witness: Option<&Witness>, present: &[Deployment]) -> Result<Vec<String>> {
+        self.job.progress.step("checking");
+        let release = &self.job.verified.release;
+        let looks = checks::look(&self.site, &self.applier(), self.objects, release.id).await?;
+        let secret = secrets::look(&self.site, release, Some(self.job.secrets)).await?;
+        let mut mended = checks::remade(&looks);
+        mended.extend(match &secret {
+            Stand::Other(line) => Some(line.clone()),
+            _ => None,
+        });
+        self.remade.set(!mended.is_empty());
+        if witness.is_some_and(|witness| witness.id == release.id) {
+            mended.extend(checks::mended(&looks));
+            let gone = secret == Stand::Missing;
+            mended.extend(gone.then(|| format!("secret/{} was not there", release.secret_name())));
+        }
+        if is_unchanged(present, &self.objects.deployments(), release.id) && checks::are_in_step(&looks) {
+            status::check_pods(&self.site, release).await?;
+        }
+        for line in &mended {
+            self.job.progress.note(&format!("{line}; it is brought back"));
+        }
+        Ok(mended)
+    }
+
+    /// Makes what is of no consequence before the process types change: config and secrets under new names, and
+    /// the backing services.
+    async fn prepare(&self) -> Result<()> {
+        let (release, values) = (&self.job.verified.release, self.job.secrets);
+        let applier = self.applier();
+        for object in &self.objects.namespace {
+            match applier.apply(object).await {
+                // One that was given is taken as it is.
+                Err(error) if kind(object) == "Namespace" && error.exit == Exit::Refused => {}
+                result => drop(result?),
+            }
+        }
+        secrets::of_release(&self.site, release, values).await?;
+        if let Some(postgres) = release.services.own_postgres()
+            && let Some(value) = values.get(&postgres.variable)
+        {
+            secrets::postgres(&self.site, &PostgresUrl::parse(&postgres.variable, value)?).await?;
+        }
+        applier.apply_all(&self.objects.config).await?;
+        for name in self.objects.stateful_sets() {
+            stateful::label(&self.site, &name).await?;
+        }
+        applier.apply_all(&self.objects.services).await
+    }
+
+    /// Runs the release's migration, unless it is known to have succeeded.
+    async fn migrate(&self) -> Result<()> {
+        let applier = self.applier();
+        for object in &self.objects.migration {
+            let name = object.name_any();
+            let jobs: Api<v1::Job> = Api::namespaced(self.site.client.clone(), self.site.namespace);
+            let known = jobs.get_opt(&name).await.asked(|| format!("reading {}", called(object)))?;
+            // A Job cannot be started again: one that failed makes way for a new one.
+            let has_failed = match &known {
+                Some(job) => {
+                    job.metadata.deletion_timestamp.is_some() || watch::has_failed(&self.site, job).await
+                }
+                None => false,
+            };
+            if has_failed {
+                applier.delete(object).await?;
+                stateful::gone(jobs, &name).await?;
+            }
+            self.job.progress.step("migrating the database");
+            applier.apply(object).await?;
+            let done = watch::job(&self.site, &name, self.deadline, self.job.progress).await;
+            done.map_err(|failure| failure.error("migrating the database"))?;
+        }
+        Ok(())
+    }
+
+    /// The moment of the release, and what follows from it until all of it has arrived.
+    async fn change(&self, before: &[Deployment]) -> Result<()> {
+        let release = &self.job.verified.release;
+        self.applier().apply_all(&self.objects.processes).await?;
+        if self.remade.get() && before.iter().any(|one| on(one) == Some(release.id)) {
+            restart(&self.site, &self.objects.deployments()).await?;
+        }
+        let (names, id) = (self.objects.deployments(), release.id.to_string());
+        watch::rollout(&self.site, &names, &id, self.deadline, self.job.progress)
+            .await
+            .map_err(|failure| failure.error(format!("rolling out {}", failure.process)))?;
+        let Some((name, path)) = readiness(release) else { return Ok(()) };
+        let present = scale::present(&self.site, &[name.to_owned()]).await?;
+        if present.iter().all(|one| judge::replicas(one) == 0) {
+            self.job.progress.note(&format!("{name} is scaled to zero: nobody is there to be asked"));
+            return Ok(());
+        }
+        self.job.progress.step("waiting for the service to answer");
+        let answers = self.host.answers(&self.site, name, path, release.id, self.job.progress);
+        time::timeout_at(self.deadline.into(), answers).await.map_err(|_| {
+            let place = release.url().unwrap_or_else(|| format!("the service {name}"));
+            let why = format!("{place}{path} does not answer 200 as {id}, though all pods are ready");
+            let env = self.site.env;
+            Failure::new(Cause::NotAnswering, name, None, why).error(format!("running {id}")).next(format!(
+                "see where the address leads: was the cluster made for another port? `cargo xtask down --env {env} \
+                 --data` deletes it, with its data"
+            ))
+        })
+    }
+
+    /// Deletes what no release needs that one could go back to.
+    async fn prune(&self) -> Result<()> {
+        let keep = Keep::of(&self.job.verified.release, self.objects, self.job.ledger, self.job.keep);
+        let pruned = prune::prune(&self.site, &keep, &[Part::Config, Part::Migration, Part::Process]).await?;
+        if !pruned.is_empty() {
+            self.job.progress.note(&format!("no longer needed, and deleted: {}", pruned.join(", ")));
+        }
+        Ok(())
+    }
+}
+
+/// From here on something has been changed: what is refused now is no check's answer any more.
+fn begun(error: Error) -> Error {
+    let exit = if error.exit == Exit::Refused { Exit::Failed } else { error.exit };
+    Error { exit, ..error }
+}
+
+/// The process type that serves HTTP, and the path that tells whether it takes requests.
+fn readiness(release: &xtask_contract::Release) -> Option<(&str, &str)> {
+    release.processes.iter().find_map(|(name, process)| Some((name.as_str(), process.readiness.as_deref()?)))
+}
+
+/// The objects that the deploy was brought to last, where they can still be read.
+pub(crate) fn objects_of(job: &Job<'_>, witness: Option<&Witness>) -> Option<Objects> {
+    let verified = job.ledger.load(witness?.id).ok()?;
+    Objects::applied(&verified.release, verified.objects.as_deref()).ok()
+}
+
+/// Whether these Deployments, of those that there are to be, have all arrived at a release.
+pub(crate) fn is_unchanged(present: &[Deployment], names: &[String], id: ReleaseId) -> bool {
+    present.len() == names.len() && present.iter().all(|one| on(one) == Some(id) && judge::is_settled(one))
+}
+
+fn on(deployment: &Deployment) -> Option<ReleaseId> {
+    deployment.annotations().get(labels::RELEASE)?.parse().ok()
+}
+
+/// The release that a deploy was last known to run, if any of its processes are there. What the Deployments
+/// themselves say may be a release that a killed `run` has only begun with.
+fn release_before(present: &[Deployment], witness: Option<&Witness>) -> Option<ReleaseId> {
+    let last = witness.map(|witness| witness.id);
+    last.filter(|_| !present.is_empty())
+}
+
+/// How long a deploy may take to come back to where it stood.
+pub(crate) const RETURN: Duration = Duration::from_mins(3);

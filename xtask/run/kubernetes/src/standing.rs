@@ -1,0 +1,30 @@
+//! What a deploy remembers of its releases on its cluster, and which one runs.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{Api, ResourceExt, api::ListParams};
+use xtask_contract::{ReleaseId, Result, labels};
+use xtask_run::Standing;
+
+use crate::{api_error::ApiContext, notes, site::Site};
+
+/// Where a deploy stands on its cluster. It runs a release if all of its Deployments are on that one.
+pub(crate) async fn standing(site: &Site<'_>) -> Result<Standing> {
+    let (witness, history, on) =
+        tokio::try_join!(notes::witness(site), notes::history(site), releases(site))?;
+    let running = match on.as_slice() {
+        [(_, only), rest @ ..] if rest.iter().all(|(_, id)| id == only) => Some(*only),
+        _ => None,
+    };
+    Ok(Standing { witness, running, history })
+}
+
+/// The releases that the deploy's Deployments are on, by name.
+pub(crate) async fn releases(site: &Site<'_>) -> Result<Vec<(String, ReleaseId)>> {
+    let api: Api<Deployment> = Api::namespaced(site.client.clone(), site.namespace);
+    let ours = ListParams::default().labels(&site.selector());
+    let list = api.list_metadata(&ours).await.asked(|| "listing the Deployments")?;
+    let on = |one: &kube::core::PartialObjectMeta<Deployment>| {
+        Some((one.name_any(), one.annotations().get(labels::RELEASE)?.parse().ok()?))
+    };
+    Ok(list.items.iter().filter_map(on).collect())
+}

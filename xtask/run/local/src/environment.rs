@@ -1,0 +1,23 @@
+//! What a release gives to each of its processes.
+
+use std::collections::BTreeMap;
+
+use xtask_contract::{Result, service::RELEASE_ID};
+use xtask_run::{Job, PostgresUrl};
+
+/// The whole environment of a process: the release's config, secrets and ID, and nothing of this machine's.
+pub(crate) fn environment(job: &Job<'_>) -> BTreeMap<String, String> {
+    let release = &job.verified.release;
+    let secrets = job.secrets.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
+    let id = (RELEASE_ID.to_owned(), release.id.to_string());
+    release.config.clone().into_iter().chain(secrets).chain([id]).collect()
+}
+
+/// The URL of the deploy's own server, if the release has it run one.
+pub(crate) fn own_url(job: &Job<'_>) -> Result<Option<PostgresUrl>> {
+    let Some(postgres) = job.verified.release.services.own_postgres() else { return Ok(None) };
+    let Some(value) = job.secrets.get(&postgres.variable) else { return Ok(None) };
+    let url = PostgresUrl::parse(&postgres.variable, value)?;
+    // A URL that points elsewhere is somebody else's server, attached to this deploy.
+    Ok(Some(url).filter(|url| url.host == "127.0.0.1" && url.port == postgres.port))
+}

@@ -1,0 +1,46 @@
+//! The backend for this machine: processes in the foreground, with a PostgreSQL server of their own. The first `run` keeps
+//! them; whoever wants another release, or another number of them, asks it.
+//!
+//! Architecture invariant: no Kubernetes, no container engine and no registry is known below here.
+
+#![expect(clippy::large_futures, reason = "one command, one future: its size does not matter")]
+
+mod admin;
+mod backend;
+mod child;
+mod client;
+mod control;
+mod down;
+mod environment;
+mod executable;
+mod formation;
+mod gate;
+mod journal;
+mod keeper;
+mod lock;
+mod nursery;
+mod patience;
+mod postgres;
+mod postgres_home;
+mod postmaster;
+mod preflight;
+mod run;
+mod running;
+mod scale;
+mod scale_file;
+mod scratch;
+mod server;
+mod service;
+mod slot;
+mod socket;
+mod status;
+mod stop;
+mod supervisor;
+mod turn;
+
+pub use backend::Local;
+pub use client::{ProcessState, State, state};
+pub use control::Holder;
+pub use postgres_home::newest_programs as postgres_programs;
+pub use scratch::with_postgres;
+pub use status::failure;

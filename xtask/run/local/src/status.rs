@@ -1,0 +1,60 @@
+//! What a local deploy tells of itself.
+
+use chrono::SecondsFormat;
+use xtask_contract::{EnvName, Repo, Result};
+use xtask_run::{PodStatus, ProcessStatus, Receipt, Report, Standing};
+
+use crate::{client, lock};
+
+/// What the `run` that is up tells of itself; of processes here the release is all that there is to compare.
+pub(crate) async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
+    let failed = failure(repo, env)?;
+    let Some(state) = client::state(repo, env).await? else {
+        return Ok(Report { failed, ..Report::default() });
+    };
+    let mut processes: Vec<ProcessStatus> = Vec::new();
+    for process in state.processes {
+        if !processes.iter().any(|known| known.name == process.process_type) {
+            let (name, pods) = (process.process_type.clone(), Vec::new());
+            processes.push(ProcessStatus { name, wanted: 0, ready: 0, restarts: 0, pods });
+        }
+        let Some(of_type) = processes.iter_mut().find(|known| known.name == process.process_type) else {
+            continue;
+        };
+        of_type.wanted += 1;
+        of_type.ready += u32::from(process.ready);
+        of_type.restarts += process.restarts;
+        of_type.pods.push(PodStatus {
+            name: process
+                .pid
+                .map_or_else(|| process.name.clone(), |pid| format!("{} (process {pid})", process.name)),
+            release: state.release.map_or_else(String::new, |release| release.to_string()),
+            image: String::new(),
+            config: Vec::new(),
+            ready: process.ready,
+            restarts: process.restarts,
+            ending: false,
+            since: process.started.map(|started| started.to_rfc3339()),
+        });
+    }
+    Ok(Report {
+        release: state.release,
+        since: state.since.map(|since| since.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        processes,
+        changing: state.busy.map(|busy| busy.to_string()),
+        failed,
+        ..Report::default()
+    })
+}
+
+/// Where a deploy of this machine stands.
+pub(crate) async fn standing(repo: &Repo, env: &EnvName) -> Result<Standing> {
+    let (witness, history) = (lock::witness(repo, env)?, lock::history(repo, env)?);
+    let running = client::state(repo, env).await?.and_then(|state| state.release);
+    Ok(Standing { witness, running, history })
+}
+
+/// The last take-over, if it failed.
+pub fn failure(repo: &Repo, env: &EnvName) -> Result<Option<Receipt>> {
+    Receipt::read(&lock::folder(repo, env))
+}

@@ -1,0 +1,330 @@
+//! The `run` of a deploy that is up. It alone starts and stops the deploy's processes; other commands ask it to.
+
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::BTreeMap,
+    path::PathBuf,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    net::UnixListener,
+    sync::{Mutex, MutexGuard},
+};
+use xtask_contract::{Context, EnvName, Error, Exit, Progress, Record, Repo, Result};
+
+use crate::{
+    child::Program,
+    client::State,
+    control::Holder,
+    environment::environment,
+    environment::own_url,
+    executable::Executable,
+    formation::{Formation, Plan, Planned},
+    gate::Gate,
+    journal::Journal,
+    keeper::Keeper,
+    lock::{self, Lock},
+    nursery::Nursery,
+    postgres::Server,
+    running::once,
+    scale_file,
+    socket::Sockets,
+};
+use xtask_run::{Amount, Job, Outcome, Ran, Receipt, Status, in_words, resolve};
+
+/// The deploy as it is now.
+pub(crate) struct Supervisor<'a> {
+    pub(crate) repo: &'a Repo,
+    pub(crate) env: &'a EnvName,
+    pub(crate) progress: &'a dyn Progress,
+    lock: &'a Lock,
+    gate: Rc<Gate>,
+    journal: Rc<Journal>,
+    sockets: Sockets,
+    /// What keeps its processes.
+    processes: Nursery<'a>,
+    /// What keeps its PostgreSQL server, and the hold on that.
+    services: Nursery<'a>,
+    server: &'a OnceCell<Keeper>,
+    /// Whose turn it is to change any of it.
+    turn: Mutex<()>,
+    pub(crate) holder: RefCell<Option<Holder>>,
+    formation: RefCell<Option<Rc<Formation>>>,
+}
+
+impl<'a> Supervisor<'a> {
+    /// A deploy of which nothing runs yet, and where it is asked for changes.
+    pub(crate) fn new(
+        job: &Job<'a>,
+        lock: &'a Lock,
+        processes: Nursery<'a>,
+        services: Nursery<'a>,
+        server: &'a OnceCell<Keeper>,
+    ) -> Result<(Self, UnixListener)> {
+        let doing = || format!("opening the sockets of {}", job.env);
+        let gate = Gate::make(&lock::folder(job.repo, job.env)).doing(doing)?;
+        let control = gate.control().doing(doing)?;
+        let (journal, mut trouble) = Journal::open(job.repo, job.env);
+        let progress = job.progress;
+        processes.begin(async move {
+            while let Some(trouble) = trouble.recv().await {
+                progress.note(&trouble);
+            }
+        });
+        let supervisor = Self {
+            repo: job.repo,
+            env: job.env,
+            progress,
+            lock,
+            gate: Rc::new(gate),
+            journal,
+            sockets: Sockets::default(),
+            processes,
+            services,
+            server,
+            turn: Mutex::default(),
+            holder: RefCell::default(),
+            formation: RefCell::default(),
+        };
+        Ok((supervisor, control))
+    }
+
+    /// Waits for the turn to change the deploy; it ends when what is returned is dropped.
+    pub(crate) async fn turn(&self, holder: Holder) -> Turn<'_> {
+        self.begin_turn(self.turn.lock().await, holder)
+    }
+
+    /// The turn, unless somebody else has it.
+    pub(crate) fn try_turn(&self, holder: Holder) -> Option<Turn<'_>> {
+        Some(self.begin_turn(self.turn.try_lock().ok()?, holder))
+    }
+
+    fn begin_turn<'s>(&'s self, guard: MutexGuard<'s, ()>, holder: Holder) -> Turn<'s> {
+        self.holder.replace(Some(holder));
+        Turn { holder: &self.holder, _guard: guard }
+    }
+
+    /// Brings the deploy from what runs, if anything does, to a release: its migration runs, its processes become
+    /// ready, those before it stop. If that fails, what ran before still does.
+    pub(crate) async fn run(&self, _: &Turn<'_>, job: &Job<'_>) -> Result<Ran> {
+        let release = &job.verified.release;
+        let before = self.formation.borrow().clone();
+        if before.as_ref().is_some_and(|before| before.plan.release == release.id && before.is_ready()) {
+            return Ok(job.ran(Status::Unchanged, None, Duration::ZERO));
+        }
+        job.check_witness(self.lock.witness()?.as_ref())?;
+        let plan = self.plan(job)?;
+        let counts = scale_file::read(&self.state_folder())?;
+        let alone = before.and_then(|before| Some((plan.port_for_one(&before.plan)?, before)));
+        let brought_up = if let Some((port, before)) = alone {
+            plan.refuse_more_than_one(&counts)?;
+            self.start_server(job).await?;
+            self.change_over(job, plan, &counts, &before, port).await
+        } else {
+            let planned = plan.all(&counts, &self.sockets)?;
+            self.start_server(job).await?;
+            self.bring_up(job, plan, planned).await
+        };
+        match brought_up {
+            Ok((formation, migration)) => self.commit(job, formation, migration).await,
+            Err(error) => Err(self.fall_back(job, error)),
+        }
+    }
+
+    /// What the deploy has run.
+    pub(crate) fn record(&self) -> Result<Record> {
+        self.lock.witness().map(Record::Known)
+    }
+
+    fn plan(&self, job: &Job<'_>) -> Result<Plan> {
+        let release = &job.verified.release;
+        job.progress.step("taking the program out of the image");
+        let executable = Executable::of_image(job.layout, &release.image.digest)?;
+        let held = [self.lock.for_children(), self.gate.as_raw_fd()];
+        let program = Program::of_image(executable, &self.state_folder(), environment(job), &held);
+        Ok(Plan::new(release, program, job.options.start, self.gate.clone(), self.journal.clone()))
+    }
+
+    /// Sees to it that the deploy's own server runs, if the release has one.
+    async fn start_server(&self, job: &Job<'_>) -> Result<()> {
+        let Some(url) = own_url(job)? else { return Ok(()) };
+        let started = Server::start(self.repo, self.env, &url, self.lock, job.progress).await;
+        match started {
+            // There is at most one server of the deploy's own, and it was not there a moment ago.
+            Ok(Some(server)) => drop(self.server.set(server.keep(&self.services, self.progress))),
+            Ok(None) if self.runs() => {}
+            Ok(None) => job.progress.note("PostgreSQL runs already, and is left running at the end"),
+            Err(error) if self.runs() => return Err(self.stop_first(error)),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn stop_first(&self, error: Error) -> Error {
+        error.next(format!(
+            "stop what runs with `cargo xtask down --env {}`, and run the same command again",
+            self.env
+        ))
+    }
+
+    async fn bring_up(
+        &self,
+        job: &Job<'_>,
+        plan: Plan,
+        planned: Vec<Planned>,
+    ) -> Result<(Formation, Duration)> {
+        let migration = migrate(job, &plan).await?;
+        job.progress.step("starting the processes");
+        let formation = Formation::start(plan, planned, &self.processes, self.progress).await?;
+        Ok((formation, migration))
+    }
+
+    /// Brings a release up whose processes and those before cannot listen on this port at the same time: those before
+    /// stop first. If that fails, they start again.
+    async fn change_over(
+        &self,
+        job: &Job<'_>,
+        plan: Plan,
+        counts: &xtask_run::Formation,
+        before: &Formation,
+        port: u16,
+    ) -> Result<(Formation, Duration)> {
+        let migration = migrate(job, &plan).await?;
+        let (release, last) = (plan.release, before.plan.release);
+        job.progress.note(&format!(
+            "warning: {release} and {last} cannot both listen on port {port}: {last} is stopped first, and requests \
+             fail until {release} is ready (docs/your-own-service.md shows how to lose none)"
+        ));
+        let counts_before = before.counts();
+        let stopping = Instant::now();
+        job.progress.step("stopping the processes of the release before");
+        before.stop().await;
+        job.progress.step("starting the processes");
+        let started = async {
+            let planned = plan.all(counts, &self.sockets)?;
+            Formation::start(plan, planned, &self.processes, self.progress).await
+        };
+        let started = started.await;
+        if started.is_err() {
+            job.progress.step("starting the processes of the release before again");
+            if let Err(error) =
+                before.start_again(&counts_before, &self.sockets, &self.processes, self.progress).await
+            {
+                self.formation.replace(None);
+                job.progress.note(&format!("{last} did not start again, and nothing runs now: {error}"));
+            }
+        }
+        let gap = stopping.elapsed().as_secs_f64();
+        job.progress.note(&format!("nothing answered on port {port} for {gap:.1} s"));
+        Ok((started?, migration))
+    }
+
+    /// From here on it is the new release that runs.
+    async fn commit(&self, job: &Job<'_>, formation: Formation, migration: Duration) -> Result<Ran> {
+        let witness = self.lock.witness()?;
+        self.lock.remember(&job.witness(witness.as_ref()))?;
+        Receipt::forget(&self.state_folder())?;
+        let before = self.formation.replace(Some(Rc::new(formation)));
+        let running = before.as_ref().map(|before| before.plan.release);
+        if let Some(before) = before {
+            job.progress.step("stopping the processes of the release before");
+            before.stop().await;
+        }
+        let last = running.or(witness.map(|witness| witness.id));
+        Ok(job.ran(Status::Started, last, migration))
+    }
+
+    fn fall_back(&self, job: &Job<'_>, mut error: Error) -> Error {
+        if let Err(unkept) = self.lock.note(job.verified.release.id, Outcome::Failed) {
+            error.why.push(unkept.to_string());
+        }
+        let before = self.formation.borrow().as_ref().map(|before| before.plan.release);
+        let release = job.verified.release.id;
+        let exit = if before.is_some() { Exit::FellBack } else { error.exit };
+        let mut error = Error { exit, ..error };
+        if let Err(unkept) = Receipt::of(release, &error, before).keep(&self.state_folder()) {
+            error.why.push(unkept.to_string());
+        }
+        let Some(before) = before else {
+            let env = self.env;
+            if error.next.is_some() {
+                return error;
+            }
+            return error.next(format!(
+                "nothing of {env} runs now; correct what is named above and make a new release, or go back with \
+                 `cargo xtask rollback --env {env}` if another one has run before"
+            ));
+        };
+        error.next(format!(
+            "{before} serves on, and no process of {release} is left; correct what is named above and make a new release"
+        ))
+    }
+
+    /// Has as many processes of these types as is wished.
+    pub(crate) async fn scale(
+        &self,
+        _: &Turn<'_>,
+        wishes: &BTreeMap<String, Amount>,
+        progress: &dyn Progress,
+    ) -> Result<xtask_run::Formation> {
+        let formation = self.formation.borrow().clone().ok_or_else(|| {
+            Error::failed(format!("scaling {}", self.env), "none of its processes runs yet").next("try again")
+        })?;
+        let before = formation.counts();
+        let counts = resolve(self.env, wishes, &before)?;
+        progress.step("starting and stopping processes");
+        let scaled = formation.scale(&counts, &self.sockets, &self.processes, self.progress).await;
+        scaled.map_err(|error| {
+            let stands = format!("{} runs on with {}", self.env, in_words(&before));
+            let next = error.next.as_ref().map_or(stands.clone(), |next| format!("{stands}; {next}"));
+            error.next(next)
+        })?;
+        scale_file::note(&self.state_folder(), &counts)?;
+        Ok(formation.counts())
+    }
+
+    pub(crate) fn state(&self) -> State {
+        let formation = self.formation.borrow();
+        State {
+            supervisor: std::process::id(),
+            release: formation.as_ref().map(|formation| formation.plan.release),
+            since: formation.as_ref().map(|formation| formation.since),
+            busy: self.holder.borrow().clone(),
+            processes: formation.as_ref().map(|formation| formation.state()).unwrap_or_default(),
+        }
+    }
+
+    /// Whether a release runs.
+    pub(crate) fn runs(&self) -> bool {
+        self.formation.borrow().is_some()
+    }
+
+    fn state_folder(&self) -> PathBuf {
+        lock::folder(self.repo, self.env)
+    }
+}
+
+/// Brings the database to the schema that the release needs, and tells how long that took.
+async fn migrate(job: &Job<'_>, plan: &Plan) -> Result<Duration> {
+    let began = Instant::now();
+    job.progress.step("migrating the database");
+    let mut show = |line: &str| job.progress.line("migrate", line);
+    let stream = Some(plan.journal.stream(plan.release, "migrate"));
+    let args = &job.verified.release.migrate;
+    once(&plan.program, "migrating the database", args, "", stream, &mut show).await?;
+    Ok(began.elapsed())
+}
+
+/// The right to change the deploy.
+pub(crate) struct Turn<'s> {
+    holder: &'s RefCell<Option<Holder>>,
+    _guard: MutexGuard<'s, ()>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.holder.replace(None);
+    }
+}

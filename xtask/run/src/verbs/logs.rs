@@ -1,0 +1,24 @@
+//! Shows what a deploy's processes have written.
+
+use xtask_contract::{EnvName, Repo, Result};
+
+use super::standing::place;
+use crate::{
+    Backends,
+    logs::{Query, Sink},
+};
+
+/// Shows what a deploy's processes have written. Nothing is changed or started.
+pub async fn logs(
+    repo: &Repo,
+    env: &EnvName,
+    query: &Query,
+    backends: &dyn Backends,
+    sink: &mut dyn Sink,
+) -> Result<()> {
+    let (target, doubt) = place(repo, env)?;
+    if let Some(doubt) = doubt {
+        sink.note(&format!("warning: {doubt}"));
+    }
+    backends.of(repo, env, &target)?.logs(query, sink).await
+}
