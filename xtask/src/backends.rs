@@ -1,16 +1,32 @@
 //! Turns a deploy's target into its backend: the one place that looks at which kind of target it is.
 
 use xtask_contract::{EnvName, Repo, Result, deploy::Target};
-use xtask_kubernetes::{Cluster, Kind, Remote};
 use xtask_local::Local;
 use xtask_run::{Backend, Backends};
 
-use crate::engine::Engine;
+use crate::{clusters::Clusters, handover::hand_over, ui::Ui};
 
-/// All backends that there are.
-pub(crate) struct All;
+/// The backends that there are for this program.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    /// Those for clusters, in the program that links them.
+    clusters: Option<&'a dyn Clusters>,
+    ui: &'a Ui,
+}
 
-impl Backends for All {
+impl<'a> Known<'a> {
+    pub(crate) fn new(clusters: Option<&'a dyn Clusters>, ui: &'a Ui) -> Self {
+        Self { clusters, ui }
+    }
+
+    /// What it takes to touch a cluster. A program without that becomes the one that has it, and begins anew: so ask before
+    /// anything is done.
+    pub(crate) fn clusters(&self) -> Result<&'a dyn Clusters> {
+        self.clusters.map_or_else(|| Err(hand_over(self.ui)), Ok)
+    }
+}
+
+impl Backends for Known<'_> {
     fn of<'a>(
         &'a self,
         repo: &'a Repo,
@@ -19,8 +35,8 @@ impl Backends for All {
     ) -> Result<Box<dyn Backend + 'a>> {
         Ok(match target {
             Target::Local {} => Box::new(Local { repo, env }),
-            Target::Kind(target) => Box::new(Cluster::new(env, Kind::new(repo, target, &Engine))),
-            Target::Kubernetes(target) => Box::new(Cluster::new(env, Remote::new(target))),
+            Target::Kind(target) => self.clusters()?.kind(repo, env, target),
+            Target::Kubernetes(target) => self.clusters()?.kubernetes(env, target),
         })
     }
 }

@@ -26,7 +26,7 @@ pub(crate) mod up;
 use tokio::runtime::{Builder, Runtime};
 use xtask_contract::{Context, Digest, EnvName, Policy, Progress, Record, Repo, Result};
 
-use crate::backends::All;
+use crate::backends::Known;
 use crate::ui::Ui;
 
 /// The runtime for what waits on sockets and processes. One thread: children ask the system for a signal at
@@ -36,8 +36,8 @@ pub(crate) fn runtime() -> Result<Runtime> {
 }
 
 /// What a deploy has run. Only it can tell, so the command line asks it and hands that to the stage that decides.
-fn record(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<Record> {
-    Ok(match runtime()?.block_on(xtask_run::standing(repo, env, &All)) {
+fn record(repo: &Repo, env: &EnvName, backends: &Known<'_>, ui: &Ui) -> Result<Record> {
+    Ok(match runtime()?.block_on(xtask_run::standing(repo, env, backends)) {
         Ok(standing) => Record::Known(standing.witness),
         Err(error) => {
             ui.note(&format!(
@@ -50,10 +50,10 @@ fn record(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<Record> {
 
 /// The images that have run in the deploys which this one's policy promotes from. Only they can tell, so the
 /// command line asks them and hands it to the stage that decides.
-fn evidence(repo: &Repo, env: &EnvName) -> Result<Vec<Digest>> {
+fn evidence(repo: &Repo, env: &EnvName, backends: &Known<'_>) -> Result<Vec<Digest>> {
     let mut images = Vec::new();
     for from in Policy::read(repo, env)?.promote_from {
-        let standing = runtime()?.block_on(xtask_run::standing(repo, &from, &All))?;
+        let standing = runtime()?.block_on(xtask_run::standing(repo, &from, backends))?;
         images.extend(standing.witness.into_iter().flat_map(|witness| witness.images));
     }
     Ok(images)

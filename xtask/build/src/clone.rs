@@ -96,7 +96,7 @@ mod tests {
 
         let unknown = "0123456789012345678901234567890123456789";
         let error = CleanClone::of(&repo, unknown).err().unwrap();
-        assert_eq!(error.exit, xtask_contract::Exit::Refused);
+        assert_eq!(error.kind, xtask_contract::ErrorKind::Refused);
         assert!(error.next.unwrap().contains("git fetch"));
     }
 

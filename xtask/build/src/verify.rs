@@ -135,6 +135,6 @@ mod tests {
         }
         let claim = Claim { image: Digest::of(""), revision: "HEAD".into(), dirty: true, made: None };
         let error = verify(&Repo::at("/nowhere"), &claim, &Silent).unwrap_err();
-        assert_eq!(error.exit, xtask_contract::Exit::Refused);
+        assert_eq!(error.kind, xtask_contract::ErrorKind::Refused);
     }
 }

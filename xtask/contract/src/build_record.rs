@@ -133,7 +133,7 @@ enum ReadError {
 
 fn no_build(why: &str, error: ReadError) -> Error {
     match error {
-        ReadError::Missing => Error::refused("looking for the image", why).next("run `cargo xtask build`"),
+        ReadError::Missing => Error::not_found("looking for the image", why).next("run `cargo xtask build`"),
         ReadError::Other(error) => error.next("run `cargo xtask build`: it writes the record anew"),
     }
 }

@@ -32,6 +32,8 @@ pub enum Callee {
     /// Cargo when it runs a developer's checks, in the developer's environment: all of it, but for what cargo has told this
     /// program of itself, and the toolchain's own variables that are not for tests.
     Checks,
+    /// This program with more of it linked, and the cargo that compiles it: the whole environment.
+    Itself,
     /// Any program that is only asked whether it is there.
     Asked,
     /// A program of PostgreSQL or of an image: nothing.
@@ -170,6 +172,7 @@ impl Callee {
                 let own = name.starts_with(OWN) && !is_in(OF_TESTS, name);
                 return !own && !is_in(OF_PACKAGE, name);
             }
+            Self::Itself => return true,
             Self::Asked => &[START, PERSON, RUSTUP, ENGINE],
             Self::Bare => &[],
         };

@@ -4,18 +4,41 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How a command ends when it does not end well; the number is the process's exit code.
+/// What kind of failure it is. Code decides by this, never by an exit code or a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Exit {
+pub enum ErrorKind {
     /// Something went wrong on the way.
-    Failed = 1,
+    Failed,
     /// The command line makes no sense.
-    Usage = 2,
+    Usage,
     /// A check or a policy said no; nothing was changed.
-    Refused = 3,
+    Refused,
+    /// What was looked for is not there; nothing was changed.
+    NotFound,
+    /// The caller may not do that; nothing was changed.
+    Denied,
+    /// Somebody else has changed the same; nothing was changed.
+    Conflict,
     /// The deploy failed and stands on its previous release.
-    FellBack = 4,
+    FellBack,
+}
+
+impl ErrorKind {
+    /// The exit code of a command that ends with it.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Refused | Self::NotFound | Self::Denied | Self::Conflict => 3,
+            Self::FellBack => 4,
+        }
+    }
+
+    /// Whether nothing was changed.
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Self::Refused | Self::NotFound | Self::Denied | Self::Conflict)
+    }
 }
 
 /// Shorthand for results with [`Error`].
@@ -24,8 +47,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// An error as a person needs it. It never contains a secret.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Error {
-    /// The exit code that this error asks for.
-    pub exit: Exit,
+    /// What kind of failure it is.
+    pub kind: ErrorKind,
     /// What was being done to what, as a present participle: "reading k8s/envs/dev.toml".
     pub doing: String,
     /// Why it did not work; one or more reasons, each a line.
@@ -39,30 +62,35 @@ pub struct Error {
 impl Error {
     /// Something went wrong on the way (exit code 1).
     pub fn failed(doing: impl Into<String>, why: impl fmt::Display) -> Self {
-        Self::new(Exit::Failed, doing, why)
+        Self::new(ErrorKind::Failed, doing, why)
     }
 
     /// The command line makes no sense (exit code 2).
     pub fn usage(doing: impl Into<String>, why: impl fmt::Display) -> Self {
-        Self::new(Exit::Usage, doing, why)
+        Self::new(ErrorKind::Usage, doing, why)
     }
 
     /// A check said no and nothing was changed (exit code 3).
     pub fn refused(doing: impl Into<String>, why: impl fmt::Display) -> Self {
-        Self::new(Exit::Refused, doing, why)
+        Self::new(ErrorKind::Refused, doing, why)
+    }
+
+    /// What was looked for is not there, and nothing was changed (exit code 3).
+    pub fn not_found(doing: impl Into<String>, why: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::NotFound, doing, why)
     }
 
     /// Several checks said no at once (exit code 3).
     pub fn refused_for(doing: impl Into<String>, why: Vec<String>) -> Self {
         let why = why.into_iter().map(|one| brief(&one)).collect();
-        Self { exit: Exit::Refused, doing: brief(&doing.into()), why, next: None, cause: None }
+        Self { kind: ErrorKind::Refused, doing: brief(&doing.into()), why, next: None, cause: None }
     }
 
     /// Refuses something for all that keeps it from being done, if anything does; nothing of it was done yet. What is
     /// only one thing is told in its own words.
     pub fn together(doing: impl Into<String>, mut errors: Vec<Self>) -> Result<()> {
         if errors.len() < 2 {
-            return errors.pop().map_or(Ok(()), |error| Err(Self { exit: Exit::Refused, ..error }));
+            return errors.pop().map_or(Ok(()), |error| Err(Self { kind: ErrorKind::Refused, ..error }));
         }
         let why = errors.iter().map(|Self { doing, why, .. }| format!("{doing}: {}", why.join("; ")));
         let mut all = Self::refused_for(doing, why.collect());
@@ -85,9 +113,9 @@ impl Error {
         self
     }
 
-    fn new(exit: Exit, doing: impl Into<String>, why: impl fmt::Display) -> Self {
+    fn new(kind: ErrorKind, doing: impl Into<String>, why: impl fmt::Display) -> Self {
         let why = vec![brief(&why.to_string())];
-        Self { exit, doing: brief(&doing.into()), why, next: None, cause: None }
+        Self { kind, doing: brief(&doing.into()), why, next: None, cause: None }
     }
 }
 

@@ -249,7 +249,7 @@ pub(crate) fn blob_name(digest: &Digest) -> String {
 fn unreadable(path: &Path, digest: &Digest, error: &io::Error) -> Error {
     let doing = format!("reading the image blob {digest}");
     match error.kind() {
-        io::ErrorKind::NotFound => Error::refused(doing, "it is not on this machine")
+        io::ErrorKind::NotFound => Error::not_found(doing, "it is not on this machine")
             .next("build it here: check out the image's revision and run `cargo xtask build`"),
         // It is no file as a blob is one.
         io::ErrorKind::Other => {
@@ -276,7 +276,7 @@ mod tests {
         assert!(layout.check(&digest).is_ok());
 
         fs::write(layout.blob_path(&digest), b"CONTENT").unwrap();
-        assert_eq!(layout.check(&digest).unwrap_err().exit, crate::Exit::Refused);
+        assert_eq!(layout.check(&digest).unwrap_err().kind, crate::ErrorKind::Refused);
 
         layout.put(b"content").unwrap();
         assert!(layout.check(&digest).is_ok());

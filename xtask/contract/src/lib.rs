@@ -57,7 +57,7 @@ pub use changes::Changes;
 pub use deploy::Deploy;
 pub use digest::Digest;
 pub use env_name::EnvName;
-pub use error::{Context, Error, Exit, Result, brief};
+pub use error::{Context, Error, ErrorKind, Result, brief};
 pub use git::Git;
 pub use identity::Identity;
 pub use kubernetes_name::Namespace;

@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(both.open_all(Some(&theirs)).unwrap().len(), 2);
         let without = both.rekey(vec![theirs.recipient()], Some(&mine)).unwrap();
         let error = without.open_all(Some(&mine)).unwrap_err();
-        assert_eq!(error.exit, crate::Exit::Refused);
+        assert_eq!(error.kind, crate::ErrorKind::Refused);
         let (needed, have) = (theirs.recipient(), mine.recipient());
         assert_eq!(error.why, [format!("it is sealed to {needed}; the identity at hand is {have}")]);
         assert_eq!(without.open_all(Some(&theirs)).unwrap().len(), 2);

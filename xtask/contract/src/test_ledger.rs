@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Digest, EnvName, Exit, Ledger, Release, Repo,
+    Digest, EnvName, ErrorKind, Ledger, Release, Repo,
     checksums::checksums,
     deploy::{Schema, Services, Target},
     release::{Image, Link},
@@ -50,7 +50,7 @@ impl Three {
     /// The refusal of the ledger as it is now.
     pub(crate) fn refusal(&self) -> String {
         let error = self.ledger.verify().unwrap_err();
-        assert_eq!(error.exit, Exit::Refused);
+        assert_eq!(error.kind, ErrorKind::Refused);
         error.why.concat()
     }
 

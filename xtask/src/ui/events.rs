@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use xtask_contract::{Error, Exit, progress::Rollout};
+use xtask_contract::{Error, ErrorKind, progress::Rollout};
 
 /// Something that has happened. The last one is `done` or `failed`.
 #[derive(Debug, Serialize)]
@@ -27,8 +27,8 @@ pub(super) enum Event<'a> {
 #[derive(Debug, Serialize)]
 pub(super) struct Failure<'a> {
     exit: u8,
-    /// `failed`, `usage`, `refused` or `fell_back`: what the exit code stands for.
-    kind: Exit,
+    /// `failed`, `usage`, `refused`, `not_found`, `denied`, `conflict` or `fell_back`.
+    kind: ErrorKind,
     /// `image_unavailable`, `exit_at_start`, …
     cause: Option<&'a str>,
     doing: &'a str,
@@ -38,9 +38,15 @@ pub(super) struct Failure<'a> {
 
 impl<'a> Failure<'a> {
     pub(super) fn of(error: &'a Error) -> Self {
-        let Error { exit, cause, doing, why, next } = error;
-        let (code, kind) = (*exit as u8, *exit);
-        Self { exit: code, kind, cause: cause.as_deref(), doing, why, next: next.as_deref() }
+        let Error { kind, cause, doing, why, next } = error;
+        Self {
+            exit: kind.exit_code(),
+            kind: *kind,
+            cause: cause.as_deref(),
+            doing,
+            why,
+            next: next.as_deref(),
+        }
     }
 }
 

@@ -34,18 +34,23 @@ use self::{
     stop::Stop,
 };
 use super::build;
+use crate::backends::Known;
 use crate::{
     cli::{self, Part},
     ui::{Text, Ui},
 };
 
-pub(crate) fn bench(repo: &Repo, args: &cli::Bench, ui: &Ui) -> Result<()> {
+pub(crate) fn bench(repo: &Repo, args: &cli::Bench, backends: &Known<'_>, ui: &Ui) -> Result<()> {
+    // What measures clusters takes the program that speaks to them; it begins anew there.
+    if args.parts.is_empty() || args.parts.contains(&Part::Kind) {
+        backends.clusters()?;
+    }
     // Two at a time would measure one another.
     let lock = repo.rebuildable().join("bench.lock");
     let _lock = durable::lock(&lock).doing(|| format!("taking the lock {}", lock.display()))?;
     let built = build::make(repo, true, ui)?;
     let occasion = occasion(repo, args.runs)?;
-    let (measured, failed) = super::runtime()?.block_on(all(repo, &built, args, &occasion, ui))?;
+    let (measured, failed) = super::runtime()?.block_on(all(repo, &built, args, &occasion, backends, ui))?;
     let record = Record { parts: measured };
     let words = report::table(&record);
     if args.save {
@@ -61,6 +66,7 @@ async fn all(
     built: &xtask_build::Built,
     args: &cli::Bench,
     occasion: &Occasion,
+    backends: &Known<'_>,
     ui: &Ui,
 ) -> Result<(Vec<Measured>, Vec<Error>)> {
     let stop = Stop::listen()?;
@@ -78,6 +84,7 @@ async fn all(
             place: Place::make(repo)?,
             made: &made,
             stop: &stop,
+            backends,
             ui,
             notes: RefCell::default(),
             skipped: RefCell::default(),
@@ -107,6 +114,7 @@ struct Bench<'a> {
     place: Place,
     made: &'a Made,
     stop: &'a Stop,
+    backends: &'a Known<'a>,
     ui: &'a Ui,
     notes: RefCell<Vec<String>>,
     skipped: RefCell<Vec<String>>,

@@ -4,19 +4,19 @@ use xtask_contract::{EnvName, Error, Repo, Result};
 use xtask_run::{Data, Down};
 
 use crate::{
-    backends::All,
+    backends::Known,
     cli,
     ui::{Text, Ui},
 };
 
-pub(crate) fn down(repo: &Repo, args: &cli::Down, ui: &Ui) -> Result<()> {
+pub(crate) fn down(repo: &Repo, args: &cli::Down, backends: &Known<'_>, ui: &Ui) -> Result<()> {
     let cli::Down { env, data, yes } = args;
     let runtime = super::runtime()?;
     if *data {
-        let losses = runtime.block_on(xtask_run::losses(repo, env, &All))?;
+        let losses = runtime.block_on(xtask_run::losses(repo, env, backends))?;
         agree(env, &losses, *yes, ui)?;
     }
-    let down = runtime.block_on(xtask_run::down(repo, env, *data, &All, ui))?;
+    let down = runtime.block_on(xtask_run::down(repo, env, *data, backends, ui))?;
     ui.result(words(&down), &down);
     Ok(())
 }

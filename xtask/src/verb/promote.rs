@@ -4,19 +4,19 @@ use xtask_contract::{Changes, Error, Progress, Record, Repo, Result, Vouched, le
 use xtask_release::Draft;
 
 use super::{evidence, release, releases::diff_words, runtime};
-use crate::backends::All;
+use crate::backends::Known;
 use crate::{cli, ui::Ui};
 
-pub(crate) fn promote(repo: &Repo, args: &cli::Promote, ui: &Ui) -> Result<()> {
+pub(crate) fn promote(repo: &Repo, args: &cli::Promote, backends: &Known<'_>, ui: &Ui) -> Result<()> {
     let cli::Promote { from, to, yes } = args;
     if from == to {
         return Err(Error::usage(format!("promoting from {from} to {to}"), "they are one deploy")
             .next(format!("`cargo xtask release --env {to}` makes a release of it")));
     }
     ui.step(&format!("asking what {from} runs"));
-    let image = running(repo, args)?.release.image;
-    let draft = Draft::of_image(repo, to, &image, &evidence(repo, to)?)?;
-    let record = super::record(repo, to, ui)?;
+    let image = running(repo, args, backends)?.release.image;
+    let draft = Draft::of_image(repo, to, &image, &evidence(repo, to, backends)?)?;
+    let record = super::record(repo, to, backends, ui)?;
     let newest = Vouched::of(repo, to, &record)?.newest()?;
 
     let wanted = draft.preview();
@@ -37,9 +37,9 @@ pub(crate) fn promote(repo: &Repo, args: &cli::Promote, ui: &Ui) -> Result<()> {
 }
 
 /// The release that the deploy runs.
-fn running(repo: &Repo, args: &cli::Promote) -> Result<Verified> {
+fn running(repo: &Repo, args: &cli::Promote, backends: &Known<'_>) -> Result<Verified> {
     let env = &args.from;
-    let standing = runtime()?.block_on(xtask_run::standing(repo, env, &All))?;
+    let standing = runtime()?.block_on(xtask_run::standing(repo, env, backends))?;
     // What has run and was stopped counts, too: it is the same image.
     let id = standing.witness.as_ref().map(|witness| witness.id).ok_or_else(|| {
         Error::refused(

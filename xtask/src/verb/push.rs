@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 use xtask_contract::{BuildRecord, Digest, Layout, Progress, Repo, Repository, Result};
-use xtask_kubernetes::registry::{self, Pushed, Registry};
+use xtask_run::Pushed;
 
-use crate::{cli, ui::Ui};
+use crate::{backends::Known, cli, ui::Ui};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -16,15 +16,20 @@ struct Document<'a> {
     pushed: Pushed,
 }
 
-pub(crate) fn push(repo: &Repo, args: &cli::Push, ui: &Ui) -> Result<()> {
+pub(crate) fn push(repo: &Repo, args: &cli::Push, backends: &Known<'_>, ui: &Ui) -> Result<()> {
+    let clusters = backends.clusters()?;
     let record = match &args.image {
         Some(image) => BuildRecord::of(repo, image),
         None => BuildRecord::newest(repo),
     }?;
-    let registry = Registry::of(&args.repository, args.plain_http)?;
     ui.step(&format!("pushing the image to {}", args.repository));
     let layout = Layout::at(repo.images());
-    let pushed = super::runtime()?.block_on(registry::push(&layout, &record.digest, &registry, ui))?;
+    let pushed = super::runtime()?.block_on(clusters.push(
+        &layout,
+        &record.digest,
+        (&args.repository, args.plain_http),
+        ui,
+    ))?;
     let reference = format!("{}@{}", args.repository, record.digest);
     let words = match pushed.sent {
         0 => format!("{reference} — was there already"),

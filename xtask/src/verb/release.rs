@@ -4,6 +4,7 @@ use serde::Serialize;
 use xtask_contract::{Digest, EnvName, Ledger, Progress, ReleaseId, Repo, Result, ledger::Verified};
 use xtask_release::Draft;
 
+use crate::backends::Known;
 use crate::{
     cli,
     ui::{Text, Ui},
@@ -18,17 +19,23 @@ struct Document<'a> {
     path: String,
 }
 
-pub(crate) fn release(repo: &Repo, args: &cli::Release, ui: &Ui) -> Result<()> {
+pub(crate) fn release(repo: &Repo, args: &cli::Release, backends: &Known<'_>, ui: &Ui) -> Result<()> {
     ui.step("making the release");
-    let draft = draft(repo, &args.env, args.image.as_ref(), ui)?;
-    let made = draft.publish(&super::record(repo, &args.env, ui)?)?;
+    let record = super::record(repo, &args.env, backends, ui)?;
+    let made = draft(repo, &args.env, args.image.as_ref(), backends, ui)?.publish(&record)?;
     show(repo, &made, ui);
     Ok(())
 }
 
 /// A release that could be made of a build, the newest one if none is named.
-pub(super) fn draft<'a>(repo: &'a Repo, env: &EnvName, build: Option<&Digest>, ui: &Ui) -> Result<Draft<'a>> {
-    let draft = Draft::of_build(repo, env, build, &super::evidence(repo, env)?)?;
+pub(super) fn draft<'a>(
+    repo: &'a Repo,
+    env: &EnvName,
+    build: Option<&Digest>,
+    backends: &Known<'_>,
+    ui: &Ui,
+) -> Result<Draft<'a>> {
+    let draft = Draft::of_build(repo, env, build, &super::evidence(repo, env, backends)?)?;
     warn(&draft, ui);
     Ok(draft)
 }

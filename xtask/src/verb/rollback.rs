@@ -7,42 +7,43 @@ use xtask_contract::{
 use xtask_run::Standing;
 
 use super::{release, releases::ago, run, runtime};
-use crate::{backends::All, cli, ui::Ui};
+use crate::{backends::Known, cli, ui::Ui};
 
 /// How many releases are shown to choose from.
 const CHOICE: usize = 9;
 
-pub(crate) fn rollback(repo: &Repo, args: &cli::Rollback, ui: &Ui) -> Result<()> {
-    let record = super::record(repo, &args.env, ui)?;
+pub(crate) fn rollback(repo: &Repo, args: &cli::Rollback, backends: &Known<'_>, ui: &Ui) -> Result<()> {
+    let record = super::record(repo, &args.env, backends, ui)?;
     // Nothing is chosen from a ledger that `run` would refuse.
     Vouched::of(repo, &args.env, &record)?;
     let to = match args.id {
         Some(id) => id,
-        None => choose(repo, args, ui)?,
+        None => choose(repo, args, backends, ui)?,
     };
     let options = args.how.options();
     // What is to run at once must be able to.
     let layout = (!args.no_run).then(|| Layout::at(repo.images()));
     if !args.no_run {
         ui.step("checking");
-        runtime()?.block_on(xtask_run::could_run(repo, &args.env, to, &options, &All))?;
+        runtime()?.block_on(xtask_run::could_run(repo, &args.env, to, &options, backends))?;
     }
     ui.step("making the release");
-    let evidence = super::evidence(repo, &args.env)?;
+    let evidence = super::evidence(repo, &args.env, backends)?;
     let made = xtask_release::rollback(repo, &args.env, to, &record, &evidence, layout.as_ref())?;
     if args.no_run {
         release::show(repo, &made, ui);
         return Ok(());
     }
     ui.note(&release::words(&made));
-    run::start(repo, &args.env, Some(made.release.id), &options, ui)
+    run::start(repo, &args.env, Some(made.release.id), &options, backends, ui)
 }
 
 /// The last release that ran before the one that runs, or which one of those a person says.
-fn choose(repo: &Repo, args: &cli::Rollback, ui: &Ui) -> Result<ReleaseId> {
+fn choose(repo: &Repo, args: &cli::Rollback, backends: &Known<'_>, ui: &Ui) -> Result<ReleaseId> {
     let env = &args.env;
     ui.step(&format!("asking what {env} has run"));
-    let Standing { witness, running, history } = runtime()?.block_on(xtask_run::standing(repo, env, &All))?;
+    let Standing { witness, running, history } =
+        runtime()?.block_on(xtask_run::standing(repo, env, backends))?;
     let doing = || format!("rolling {env} back");
     let ledger = Ledger::of(repo, env);
     // Where nothing runs it is the newest release that did not stay: it may be one that has failed.

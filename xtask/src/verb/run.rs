@@ -5,23 +5,23 @@ use xtask_run::{Change, Options, Ran, Status};
 
 use crate::{
     End,
-    backends::All,
+    backends::Known,
     cli,
     ui::{Text, Ui, unified},
 };
 
-pub(crate) fn run(repo: &Repo, args: &cli::Run, ui: &Ui) -> Result<End> {
+pub(crate) fn run(repo: &Repo, args: &cli::Run, backends: &Known<'_>, ui: &Ui) -> Result<End> {
     let options = args.how.options();
     if args.diff || args.only_diff {
         let changes =
-            super::runtime()?.block_on(xtask_run::changes(repo, &args.env, args.id, &options, &All))?;
+            super::runtime()?.block_on(xtask_run::changes(repo, &args.env, args.id, &options, backends))?;
         if args.only_diff {
             ui.result(in_words(&changes), &changes);
             return Ok(if changes.is_empty() { End::Done } else { End::WouldChange });
         }
         ui.tell(in_words(&changes));
     }
-    start(repo, &args.env, args.id, &options, ui).map(|()| End::Done)
+    start(repo, &args.env, args.id, &options, backends, ui).map(|()| End::Done)
 }
 
 /// The changes as one unified diff.
@@ -45,10 +45,11 @@ pub(super) fn start(
     env: &EnvName,
     id: Option<ReleaseId>,
     options: &Options,
+    backends: &Known<'_>,
     ui: &Ui,
 ) -> Result<()> {
     let announce = |ran: &Ran| ui.result(words(ran), ran);
-    let result = super::runtime()?.block_on(xtask_run::run(repo, env, id, options, &All, ui, &announce));
+    let result = super::runtime()?.block_on(xtask_run::run(repo, env, id, options, backends, ui, &announce));
     ui.finish_step();
     result
 }

@@ -5,30 +5,35 @@ use std::collections::BTreeMap;
 use xtask_contract::{EnvName, Error, Ledger, Progress, Repo, Result};
 use xtask_run::{Amount, Formation, IfBusy, Wish};
 
-use crate::backends::All;
+use crate::backends::Known;
 use crate::{cli, ui::Ui};
 
-pub(crate) fn scale(repo: &Repo, args: &cli::Scale, ui: &Ui) -> Result<()> {
+pub(crate) fn scale(repo: &Repo, args: &cli::Scale, backends: &Known<'_>, ui: &Ui) -> Result<()> {
     let runtime = super::runtime()?;
     let formation = if args.wishes.is_empty() {
-        runtime.block_on(xtask_run::formation(repo, &args.env, &All))?
+        runtime.block_on(xtask_run::formation(repo, &args.env, backends))?
     } else {
         let if_busy = if args.no_wait { IfBusy::Refuse } else { IfBusy::Wait };
         let wishes = by_process(&args.wishes)?;
-        if let Some(warning) = runtime.block_on(warning(repo, &args.env, &wishes)) {
+        if let Some(warning) = runtime.block_on(warning(repo, &args.env, &wishes, backends)) {
             ui.note(&format!("warning: {warning}"));
         }
-        runtime.block_on(xtask_run::scale(repo, &args.env, &wishes, if_busy, &All, ui))?
+        runtime.block_on(xtask_run::scale(repo, &args.env, &wishes, if_busy, backends, ui))?
     };
     ui.result(words(&formation), &formation);
     Ok(())
 }
 
 /// What should be known before there are as many processes as this, as far as it can be told.
-async fn warning(repo: &Repo, env: &EnvName, wishes: &BTreeMap<String, Amount>) -> Option<String> {
-    let running = xtask_run::standing(repo, env, &All).await.ok()?.running?;
+async fn warning(
+    repo: &Repo,
+    env: &EnvName,
+    wishes: &BTreeMap<String, Amount>,
+    backends: &Known<'_>,
+) -> Option<String> {
+    let running = xtask_run::standing(repo, env, backends).await.ok()?.running?;
     let release = Ledger::of(repo, env).load(running).ok()?.release;
-    let mut formation = xtask_run::formation(repo, env, &All).await.ok()?;
+    let mut formation = xtask_run::formation(repo, env, backends).await.ok()?;
     let changed = xtask_run::resolve(env, wishes, &formation).ok()?;
     formation.extend(changed);
     xtask_release::warning_of_scale(repo, &release, &formation)

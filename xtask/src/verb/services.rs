@@ -10,7 +10,7 @@ use xtask_run::{Data, OwnPostgres, PostgresUrl, ServiceState as State, Status};
 
 use super::down::{agree, data_words};
 use crate::{
-    backends::All,
+    backends::Known,
     cli::{self, ServiceAction},
     ui::{Text, Ui},
 };
@@ -60,17 +60,17 @@ struct Attached<'a> {
     endpoint: String,
 }
 
-pub(crate) fn services(repo: &Repo, args: &cli::Services, ui: &Ui) -> Result<()> {
+pub(crate) fn services(repo: &Repo, args: &cli::Services, backends: &Known<'_>, ui: &Ui) -> Result<()> {
     let env = &args.env;
     match &args.action {
-        None => list(repo, env, ui),
+        None => list(repo, env, backends, ui),
         Some(ServiceAction::Up { name }) => match known(name)? {
-            Name::Postgres => up(repo, env, ui),
-            Name::Logging => logging::up(repo, env, ui),
+            Name::Postgres => up(repo, env, backends, ui),
+            Name::Logging => logging::up(repo, env, backends, ui),
         },
         Some(ServiceAction::Down { name, data, yes }) => match known(name)? {
-            Name::Postgres => down(repo, env, *data, *yes, ui),
-            Name::Logging => logging::down(repo, env, *data, ui),
+            Name::Postgres => down(repo, env, *data, *yes, backends, ui),
+            Name::Logging => logging::down(repo, env, *data, backends, ui),
         },
         Some(ServiceAction::Attach { name, url }) => match known(name)? {
             Name::Postgres => attach(repo, env, url.as_deref(), ui),
@@ -89,17 +89,17 @@ fn known(name: &str) -> Result<Name> {
     }
 }
 
-fn list(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
+fn list(repo: &Repo, env: &EnvName, backends: &Known<'_>, ui: &Ui) -> Result<()> {
     let deploy = Deploy::read(repo, env)?;
     let listed = xtask_release::services::list(repo, env)?;
     let rows: Vec<Row> = at_once(async {
         let mut rows = Vec::new();
         for service in listed {
-            let state = state(repo, env, &deploy.target, &service).await;
+            let state = state(repo, env, &deploy.target, &service, backends).await;
             rows.push(row(service, state));
         }
         if let Some(logging) = &deploy.logging {
-            rows.push(logging::row(repo, env, &deploy.target, logging).await);
+            rows.push(logging::row(repo, env, &deploy.target, logging, backends).await);
         }
         rows
     })?;
@@ -111,10 +111,16 @@ fn list(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
     Ok(())
 }
 
-async fn state(repo: &Repo, env: &EnvName, target: &Target, service: &Service) -> State {
+async fn state(
+    repo: &Repo,
+    env: &EnvName,
+    target: &Target,
+    service: &Service,
+    backends: &Known<'_>,
+) -> State {
     match &service.place {
         _ if !service.attached => {
-            xtask_run::services::state(repo, env, target, &All).await.unwrap_or(State::Unknown)
+            xtask_run::services::state(repo, env, target, backends).await.unwrap_or(State::Unknown)
         }
         Place::At(endpoint) => xtask_run::services::answers(&endpoint.host, endpoint.port).await,
         Place::Sealed | Place::None => State::Unknown,
@@ -149,8 +155,8 @@ fn words(row: &Row) -> String {
     format!("{}  {variable}  {whose}  {place}  {state}", row.name)
 }
 
-fn up(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
-    let own = xtask_release::services::own(repo, env, &super::record(repo, env, ui)?)?;
+fn up(repo: &Repo, env: &EnvName, backends: &Known<'_>, ui: &Ui) -> Result<()> {
+    let own = xtask_release::services::own(repo, env, &super::record(repo, env, backends, ui)?)?;
     if let Some(back) = own.back {
         ui.note(&format!("{env} is back on its own PostgreSQL server; its next release carries it"));
         if back == Back::Anew && own.target.is_cluster() {
@@ -163,7 +169,7 @@ fn up(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
     }
     let (postgres, url) = (&own.postgres, &PostgresUrl::parse(&own.postgres.variable, &own.url)?);
     let start = OwnPostgres { postgres, url, objects: own.objects.as_deref() };
-    let up = xtask_run::services::up(repo, env, &own.target, &start, &All, ui);
+    let up = xtask_run::services::up(repo, env, &own.target, &start, backends, ui);
     let status = super::runtime()?.block_on(up)?;
     let endpoint = own.endpoint.to_string();
     let since = if status == Status::Unchanged { ", as before" } else { "" };
@@ -172,12 +178,12 @@ fn up(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<()> {
     Ok(())
 }
 
-fn down(repo: &Repo, env: &EnvName, data: bool, yes: bool, ui: &Ui) -> Result<()> {
+fn down(repo: &Repo, env: &EnvName, data: bool, yes: bool, backends: &Known<'_>, ui: &Ui) -> Result<()> {
     let target = Deploy::read(repo, env)?.target;
     if data {
-        agree(env, &xtask_run::services::losses(repo, env, &target, &All)?, yes, ui)?;
+        agree(env, &xtask_run::services::losses(repo, env, &target, backends)?, yes, ui)?;
     }
-    let down = xtask_run::services::down(repo, env, &target, data, &All, ui);
+    let down = xtask_run::services::down(repo, env, &target, data, backends, ui);
     let (stopped, data) = super::runtime()?.block_on(down)?;
     let what = if stopped { "stopped" } else { "was not running" };
     let text = format!("{env}: {POSTGRES} {what}; {}", data_words(data));

@@ -4,14 +4,14 @@ use chrono::SecondsFormat;
 use xtask_contract::{Digest, EnvName, ReleaseId, Repo, Result};
 use xtask_run::{PodStatus, ProcessStatus, Report};
 
-use crate::backends::All;
+use crate::backends::Known;
 use crate::{
     End, cli,
     ui::{Text, Ui},
 };
 
-pub(crate) fn status(repo: &Repo, args: &cli::Status, ui: &Ui) -> Result<End> {
-    let report = super::runtime()?.block_on(xtask_run::status(repo, &args.env, &All))?;
+pub(crate) fn status(repo: &Repo, args: &cli::Status, backends: &Known<'_>, ui: &Ui) -> Result<End> {
+    let report = super::runtime()?.block_on(xtask_run::status(repo, &args.env, backends))?;
     ui.result(words(&args.env, &report), &report);
     Ok(if report.is_in_step() { End::Done } else { End::Drifted })
 }

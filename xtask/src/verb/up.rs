@@ -4,16 +4,16 @@ use xtask_contract::{Progress, Repo, Result};
 use xtask_release::Published;
 
 use super::{build, release, run};
-use crate::{backends::All, cli, ui::Ui};
+use crate::{backends::Known, cli, ui::Ui};
 
-pub(crate) fn up(repo: &Repo, args: &cli::Up, ui: &Ui) -> Result<()> {
-    super::runtime()?.block_on(xtask_run::preflight(repo, &args.env, &All))?;
+pub(crate) fn up(repo: &Repo, args: &cli::Up, backends: &Known<'_>, ui: &Ui) -> Result<()> {
+    super::runtime()?.block_on(xtask_run::preflight(repo, &args.env, backends))?;
     let built = build::make(repo, args.allow_dirty, ui)?;
     ui.note(&build::words(&built));
     ui.step("making the release");
-    let draft = release::draft(repo, &args.env, Some(&built.record.digest), ui)?;
+    let draft = release::draft(repo, &args.env, Some(&built.record.digest), backends, ui)?;
     // Another release like the newest would only stand between that and whatever a rollback is to bring back.
-    let record = super::record(repo, &args.env, ui)?;
+    let record = super::record(repo, &args.env, backends, ui)?;
     let id = match draft.publish_if_new(&record)? {
         Published::Before(newest) => {
             ui.note(&format!("nothing is new since the release {} of {}", newest.release.id, args.env));
@@ -24,5 +24,5 @@ pub(crate) fn up(repo: &Repo, args: &cli::Up, ui: &Ui) -> Result<()> {
             made.release.id
         }
     };
-    run::start(repo, &args.env, Some(id), &args.how.options(), ui)
+    run::start(repo, &args.env, Some(id), &args.how.options(), backends, ui)
 }

@@ -3,6 +3,7 @@
 
 mod bench;
 mod completing;
+mod handing_over;
 mod machine;
 mod tools;
 

@@ -14,7 +14,8 @@ use xtask_contract::{
     progress::Silent,
     referrers::{PROVENANCE, SBOM},
 };
-use xtask_kubernetes::registry::{Login, Pushed, Registry, has, push};
+use xtask_kubernetes::registry::{Login, Registry, has, push};
+use xtask_run::Pushed;
 
 const NAME: &str = "team/todo-api";
 const PASSWORD: &str = "canary-password";
@@ -245,7 +246,7 @@ fn nothing_goes_over_the_open_network_without_tls() {
     let images = Images::new();
     let repository = "registry.acme.com/todo-api".parse().unwrap();
     let error = images.push_as(user(PASSWORD), &repository).unwrap_err();
-    assert_eq!(error.exit, xtask_contract::Exit::Refused);
+    assert_eq!(error.kind, xtask_contract::ErrorKind::Refused);
     assert!(error.to_string().contains("with TLS only"), "{error}");
 }
 

@@ -1,7 +1,7 @@
 //! What the newest build says of variables, if there is a build on this machine.
 
 use xtask_contract::{
-    BuildRecord, Deploy, Exit, Layout, Repo, Result,
+    BuildRecord, Deploy, ErrorKind, Layout, Repo, Result,
     nearest::did_you_mean,
     service::{RELEASE_ID, Service, Variable},
 };
@@ -18,13 +18,13 @@ pub(super) struct Known {
 impl Known {
     pub(super) fn of(repo: &Repo, deploy: &Deploy) -> Result<Self> {
         let record = match BuildRecord::newest(repo) {
-            Err(error) if error.exit == Exit::Refused => None, // there is none
+            Err(error) if error.kind == ErrorKind::NotFound => None, // there is none
             record => Some(record?),
         };
         let layout = Layout::at(repo.images());
         let service = record.map(|record| describe(&layout, &record.digest)).transpose();
         let mut service = match service {
-            Err(error) if error.exit == Exit::Refused => None, // its image was cleared away
+            Err(error) if error.kind == ErrorKind::NotFound => None, // its image was cleared away
             service => service?,
         };
         if let Some(service) = &mut service {

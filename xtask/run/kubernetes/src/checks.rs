@@ -12,7 +12,7 @@ use kube::{
     api::{DynamicObject, ObjectMeta, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
-use xtask_contract::{Error, Exit, ReleaseId, Result};
+use xtask_contract::{Error, ReleaseId, Result};
 
 use crate::{
     api_error::{ApiContext, code},
@@ -185,7 +185,7 @@ pub(crate) fn are_in_step(looks: &[(&DynamicObject, Look)]) -> bool {
 
 /// One error for all of them. What went wrong on the way comes before what was refused.
 fn together(doing: String, mut refusals: Vec<Refusal>) -> Option<Error> {
-    if let Some(place) = refusals.iter().position(|refusal| refusal.error.exit != Exit::Refused) {
+    if let Some(place) = refusals.iter().position(|refusal| !refusal.error.kind.is_refusal()) {
         return Some(refusals.swap_remove(place).error);
     }
     let next = refusals.iter().find_map(|refusal| refusal.error.next.clone());

@@ -1,7 +1,7 @@
 //! Why a release does not come up: each cause by its name, with what shows it and what to do next.
 
 use serde::Serialize;
-use xtask_contract::{Error, Exit};
+use xtask_contract::{Error, ErrorKind};
 
 use crate::containers::Name;
 
@@ -122,7 +122,7 @@ impl Failure {
             below("the cluster noted:", &self.events),
             below("its last output:", &self.log)
         );
-        Error { cause: Some(self.cause.name().into()), exit: Exit::Failed, ..Error::failed(doing, why) }
+        Error { cause: Some(self.cause.name().into()), kind: ErrorKind::Failed, ..Error::failed(doing, why) }
             .next(self.cause.next())
     }
 }

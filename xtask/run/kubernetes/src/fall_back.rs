@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use xtask_contract::{Error, Exit, Identity, ReleaseId, Result, Secret, labels::Part, ledger::Verified};
+use xtask_contract::{Error, ErrorKind, Identity, ReleaseId, Result, Secret, labels::Part, ledger::Verified};
 
 use crate::{
     apply::Applier,
@@ -128,7 +128,7 @@ async fn write_receipt<H: Host>(run: &Run<'_, H>, error: &Error, back_on: Option
 }
 
 fn stands_on(error: Error, where_it_stands: String) -> Error {
-    Error { exit: Exit::FellBack, ..with_why(error, where_it_stands) }
+    Error { kind: ErrorKind::FellBack, ..with_why(error, where_it_stands) }
 }
 
 fn with_why(mut error: Error, line: String) -> Error {

@@ -6,7 +6,7 @@ use k8s_openapi::api::{
     rbac::v1::{Role, RoleBinding},
 };
 use kube::Api;
-use xtask_contract::{Error, Exit, Logging, Progress, Result, objects::Allowed};
+use xtask_contract::{Error, Logging, Progress, Result, objects::Allowed};
 
 use crate::{
     api_error::ApiContext,
@@ -15,6 +15,7 @@ use crate::{
     kinds::Kinds,
     objects::Objects,
     objects::called,
+    refusal::is_given,
     site::Site,
     stateful::{self, gone},
 };
@@ -33,7 +34,7 @@ pub(crate) async fn up(site: &Site<'_>, objects: &str, progress: &dyn Progress) 
     for object in &objects.namespace {
         match applier.apply(object).await {
             // One that was given is taken as it is.
-            Err(error) if error.exit == Exit::Refused => {
+            Err(error) if is_given(&error) => {
                 progress.note(&format!("{} is left as it is", called(object)));
             }
             result => drop(result?),

@@ -1,6 +1,6 @@
 //! Why the cluster does not take an object.
 
-use xtask_contract::{Error, Exit};
+use xtask_contract::{Error, ErrorKind};
 
 use crate::api_error::{code, is_refusal, words};
 
@@ -26,14 +26,19 @@ impl Refusal {
     pub(crate) fn of(doing: String, error: &kube::Error) -> Self {
         let code = code(error);
         // The cluster has looked at it and said no: that is a check's answer, and nothing was changed.
-        let exit = if is_refusal(error) { Exit::Refused } else { Exit::Failed };
-        Self { error: Error { exit, ..Error::failed(doing, words(error)) }, code, fields: Vec::new() }
+        let kind = match code {
+            Some(403) => ErrorKind::Denied,
+            _ if is_refusal(error) => ErrorKind::Refused,
+            _ => ErrorKind::Failed,
+        };
+        Self { error: Error { kind, ..Error::failed(doing, words(error)) }, code, fields: Vec::new() }
     }
 
     /// Fields were set or added by hand.
     pub(crate) fn by_hand(doing: String, foreign: Vec<Foreign>) -> Self {
         let (fields, lines) = foreign.into_iter().map(|one| (one.field, one.line)).unzip();
-        Self { error: Error::refused_for(doing, lines), code: None, fields }
+        let error = Error { kind: ErrorKind::Conflict, ..Error::refused_for(doing, lines) };
+        Self { error, code: None, fields }
     }
 
     /// Adds fields that are not among those that were told already.
@@ -64,6 +69,11 @@ impl Refusal {
     }
 }
 
+/// Whether an object was not taken because it is somebody else's, who has given it to the deploy.
+pub(crate) fn is_given(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::Denied | ErrorKind::Conflict)
+}
+
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         Self { error, code: None, fields: Vec::new() }
@@ -88,7 +98,7 @@ mod tests {
     fn each_field_is_told_once_and_all_of_them_can_be_taken_at_once() {
         let refusal = Refusal::by_hand("applying deployment/web".into(), vec![foreign(".spec.a")]);
         let error = refusal.with(vec![foreign(".spec.a"), foreign(".spec.b")]).into_error();
-        assert_eq!((error.exit, error.why.len()), (Exit::Refused, 2));
+        assert_eq!((error.kind, error.why.len()), (ErrorKind::Conflict, 2));
         let next = error.next.unwrap();
         assert!(next.ends_with("with --take-over '.spec.a' --take-over '.spec.b'"), "{next}");
     }

@@ -12,10 +12,11 @@ mod token;
 use std::fs;
 
 use reqwest::{Method, StatusCode};
-use serde::Serialize;
 use xtask_contract::{
     Context, Digest, Layout, Progress, Repository, Result, image::Descriptor, image::Manifest,
 };
+
+use xtask_run::Pushed;
 
 use connection::{Access, Answer, Ask, Connection};
 pub use login::Login;
@@ -39,17 +40,6 @@ impl<'a> Registry<'a> {
     pub fn of(repository: &'a Repository, plain_http: bool) -> Result<Self> {
         Ok(Self { repository, plain_http, login: Login::at_hand(repository.host())? })
     }
-}
-
-/// What came of a push.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Pushed {
-    /// How many blobs and manifests were sent.
-    pub sent: usize,
-    /// How many were there already. Of a manifest that is there, so are the blobs, and they are not asked for.
-    pub there: usize,
-    /// How many bytes were sent.
-    pub bytes: u64,
 }
 
 /// Brings an image of the layout to the registry, and the documents about it.

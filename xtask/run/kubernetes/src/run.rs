@@ -10,7 +10,7 @@ use k8s_openapi::api::{apps::v1::Deployment, batch::v1};
 use kube::{Api, ResourceExt};
 use tokio::time;
 use xtask_contract::{
-    Error, Exit, ReleaseId, Result,
+    Error, ErrorKind, ReleaseId, Result,
     labels::{self, Part},
     witness::Witness,
 };
@@ -30,6 +30,7 @@ use crate::{
     objects::Objects,
     objects::{called, kind},
     prune::{self, Keep},
+    refusal::is_given,
     restart::restart,
     scale,
     secrets::{self, Stand},
@@ -71,8 +72,8 @@ pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, host: &impl Host) -> Resu
         applier.apply_all(&objects.namespace).await?;
     }
     // Without its namespace nothing could be asked about what is in it.
-    let told = |error: Error| match error.exit {
-        Exit::Refused if !has_namespace => {
+    let told = |error: Error| match error.kind {
+        kind if kind.is_refusal() && !has_namespace => {
             let mut error = begun(error);
             error.why.push(format!("the namespace {} was made for it, and is empty", site.namespace));
             error
@@ -205,7 +206,7 @@ impl<H: Host> Run<'_, H> {
         for object in &self.objects.namespace {
             match applier.apply(object).await {
                 // One that was given is taken as it is.
-                Err(error) if kind(object) == "Namespace" && error.exit == Exit::Refused => {}
+                Err(error) if kind(object) == "Namespace" && is_given(&error) => {}
                 result => drop(result?),
             }
         }
@@ -291,8 +292,8 @@ impl<H: Host> Run<'_, H> {
 
 /// From here on something has been changed: what is refused now is no check's answer any more.
 fn begun(error: Error) -> Error {
-    let exit = if error.exit == Exit::Refused { Exit::Failed } else { error.exit };
-    Error { exit, ..error }
+    let kind = if error.kind.is_refusal() { ErrorKind::Failed } else { error.kind };
+    Error { kind, ..error }
 }
 
 /// The process type that serves HTTP, and the path that tells whether it takes requests.

@@ -12,7 +12,7 @@ use tokio::{
     net::UnixListener,
     sync::{Mutex, MutexGuard},
 };
-use xtask_contract::{Context, EnvName, Error, Exit, Progress, Record, Repo, Result};
+use xtask_contract::{Context, EnvName, Error, ErrorKind, Progress, Record, Repo, Result};
 
 use crate::{
     child::Program,
@@ -242,8 +242,8 @@ impl<'a> Supervisor<'a> {
         }
         let before = self.formation.borrow().as_ref().map(|before| before.plan.release);
         let release = job.verified.release.id;
-        let exit = if before.is_some() { Exit::FellBack } else { error.exit };
-        let mut error = Error { exit, ..error };
+        let kind = if before.is_some() { ErrorKind::FellBack } else { error.kind };
+        let mut error = Error { kind, ..error };
         if let Err(unkept) = Receipt::of(release, &error, before).keep(&self.state_folder()) {
             error.why.push(unkept.to_string());
         }

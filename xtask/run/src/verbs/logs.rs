@@ -17,8 +17,9 @@ pub async fn logs(
     sink: &mut dyn Sink,
 ) -> Result<()> {
     let (target, doubt) = place(repo, env)?;
+    let backend = backends.of(repo, env, &target)?;
     if let Some(doubt) = doubt {
         sink.note(&format!("warning: {doubt}"));
     }
-    backends.of(repo, env, &target)?.logs(query, sink).await
+    backend.logs(query, sink).await
 }

@@ -56,7 +56,7 @@ fn only_name(arguments: &[String]) -> Result<&str> {
 
 #[cfg(test)]
 mod tests {
-    use xtask_contract::Exit;
+    use xtask_contract::ErrorKind;
 
     use super::*;
 
@@ -70,7 +70,7 @@ mod tests {
             [(&["A=1", "canary"][..], 2), (&["a=canary"], 1), (&["A=canary", "A=canary"], 2)]
         {
             let error = parse(&arguments(wrong)).unwrap_err();
-            assert_eq!(error.exit, Exit::Usage);
+            assert_eq!(error.kind, ErrorKind::Usage);
             let text = error.to_string();
             assert!(text.contains(&format!("argument {place} ")) && !text.contains("canary"), "{text}");
         }
@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(only_name(&arguments(&["TOKEN"])).unwrap(), "TOKEN");
         for wrong in [&["TOKEN=canary"][..], &["TOKEN", "canary"], &["canary"]] {
             let error = only_name(&arguments(wrong)).unwrap_err();
-            assert_eq!(error.exit, Exit::Usage);
+            assert_eq!(error.kind, ErrorKind::Usage);
             assert!(!error.to_string().contains("canary"), "{error}");
         }
     }

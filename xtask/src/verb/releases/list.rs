@@ -11,7 +11,7 @@ use xtask_contract::{
 
 use xtask_run::Fate;
 
-use crate::backends::All;
+use crate::backends::Known;
 use crate::{
     ui::{Text, Ui},
     verb::runtime,
@@ -32,7 +32,7 @@ struct Row {
     fate: Option<Fate>,
 }
 
-pub(super) fn list(repo: &Repo, env: &EnvName, number: usize, ui: &Ui) -> Result<()> {
+pub(super) fn list(repo: &Repo, env: &EnvName, number: usize, backends: &Known<'_>, ui: &Ui) -> Result<()> {
     let ledger = Ledger::of(repo, env);
     let ids = ledger.ids()?;
     if ids.is_empty() {
@@ -60,7 +60,7 @@ pub(super) fn list(repo: &Repo, env: &EnvName, number: usize, ui: &Ui) -> Result
         ui.note(&format!("warning: {doubt}"));
     }
     if !rows.is_empty() {
-        match runtime()?.block_on(xtask_run::standing(repo, env, &All)) {
+        match runtime()?.block_on(xtask_run::standing(repo, env, backends)) {
             Ok(standing) => {
                 for row in &mut rows {
                     row.running = Some(standing.running == Some(row.id));

@@ -4,7 +4,7 @@ use serde::Serialize;
 use xtask_contract::{EnvName, Progress, Record, ReleaseId, Repo, Result};
 use xtask_release::SetAside;
 
-use crate::backends::All;
+use crate::backends::Known;
 use crate::{ui::Ui, verb::runtime};
 
 #[derive(Serialize)]
@@ -14,10 +14,16 @@ struct Document<'a> {
     path: String,
 }
 
-pub(super) fn set_aside(repo: &Repo, env: &EnvName, id: ReleaseId, ui: &Ui) -> Result<()> {
+pub(super) fn set_aside(
+    repo: &Repo,
+    env: &EnvName,
+    id: ReleaseId,
+    backends: &Known<'_>,
+    ui: &Ui,
+) -> Result<()> {
     ui.step(&format!("asking what {env} has run"));
     // Unlike a release that is made, this is not looked at again by `run`: so it must be known.
-    let standings = runtime()?.block_on(xtask_run::standings(repo, env, id, &All))?;
+    let standings = runtime()?.block_on(xtask_run::standings(repo, env, id, backends))?;
     let told = standings.into_iter().map(|standing| (Record::Known(standing.witness), standing.running));
     let told: Vec<_> = told.collect();
     let SetAside { releases, folder } = xtask_release::set_aside(repo, env, id, &told)?;

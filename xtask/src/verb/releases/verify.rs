@@ -8,6 +8,7 @@ use xtask_contract::{
     bundle::Bundle, chain::Entry, signature::Signer,
 };
 
+use crate::backends::Known;
 use crate::{
     ui::{Text, Ui},
     verb::record,
@@ -49,19 +50,19 @@ struct Images {
 }
 
 /// Verifies the ledger of a deploy, or of all that have one.
-pub(super) fn verify(repo: &Repo, env: Option<&EnvName>, ui: &Ui) -> Result<()> {
+pub(super) fn verify(repo: &Repo, env: Option<&EnvName>, backends: &Known<'_>, ui: &Ui) -> Result<()> {
     let all = match env {
         Some(env) => vec![env.clone()],
         None => repo.deploys(),
     };
-    let reports = all.iter().map(|env| of_deploy(repo, env, ui)).collect::<Result<Vec<_>>>()?;
+    let reports = all.iter().map(|env| of_deploy(repo, env, backends, ui)).collect::<Result<Vec<_>>>()?;
     ui.result(Text::lines(reports.iter().map(words)), &reports);
     Ok(())
 }
 
-fn of_deploy(repo: &Repo, env: &EnvName, ui: &Ui) -> Result<Report> {
+fn of_deploy(repo: &Repo, env: &EnvName, backends: &Known<'_>, ui: &Ui) -> Result<Report> {
     ui.step(&format!("verifying the ledger of {env}"));
-    let record = record(repo, env, ui)?;
+    let record = record(repo, env, backends, ui)?;
     let vouched = Vouched::of(repo, env, &record)?;
     let (ledger, chain) = (vouched.ledger(), vouched.chain());
     if chain.is_empty() {

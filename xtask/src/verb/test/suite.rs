@@ -32,6 +32,7 @@ impl Suite {
             Self::Toolchain => &[
                 "xtask",
                 "xtask-build",
+                "xtask-cluster",
                 "xtask-contract",
                 "xtask-kubernetes",
                 "xtask-lines",

@@ -11,7 +11,7 @@ use futures_util::{
     stream::FuturesUnordered,
 };
 use tokio::{sync::oneshot, time::timeout};
-use xtask_contract::{EnvName, Exit, ReleaseId, Repo, Result, progress::Silent};
+use xtask_contract::{EnvName, ErrorKind, ReleaseId, Repo, Result, progress::Silent};
 use xtask_run::{
     Amount, Backends, Down, Formation, IfBusy, Options, Ran, Report, Standing, Status,
     logs::{Line, Query, Sink},
@@ -82,7 +82,7 @@ impl Story<'_> {
         let web = |formation: &Formation| formation.get("web").copied();
         assert_eq!(web(&self.scale("web", Amount::Exactly(2)).await.unwrap()), Some(2));
         assert_eq!(web(&self.scale("web", Amount::More(1)).await.unwrap()), Some(3));
-        assert_eq!(self.scale("wbe", Amount::More(1)).await.unwrap_err().exit, Exit::Refused);
+        assert_eq!(self.scale("wbe", Amount::More(1)).await.unwrap_err().kind, ErrorKind::Refused);
         let before = self.standing().await.running;
         let ran = self.run(next).await.unwrap();
         assert_eq!((ran.release, ran.replaced), (next, before));
@@ -94,7 +94,7 @@ impl Story<'_> {
     }
 
     async fn what_is_older_than_what_runs_is_refused(&self, older: ReleaseId, runs: ReleaseId) {
-        assert_eq!(self.run(older).await.unwrap_err().exit, Exit::Refused);
+        assert_eq!(self.run(older).await.unwrap_err().kind, ErrorKind::Refused);
         assert_eq!(self.standing().await.running, Some(runs));
     }
 

@@ -74,7 +74,7 @@ fn what_contradicts_the_description_is_refused_all_at_once() {
     let task = || json!({ "args": ["task"], "count": 1 });
     let refused = |process, text: &str| of_task(process, text).unwrap_err();
     let copy = refused(task(), &copied("worker"));
-    assert_eq!(copy.exit, xtask_contract::Exit::Refused);
+    assert_eq!(copy.kind, xtask_contract::ErrorKind::Refused);
     let not_alive = "/todo-api worker --alive`, but the service's description names no `alive` for task";
     let file = "k8s/objects/task.yaml: its";
     assert_eq!(

@@ -8,7 +8,6 @@ use xtask_contract::{
     deploy::{KindTarget, Target},
     labels,
 };
-use xtask_kubernetes::load_into_node;
 
 use super::{
     super::{
@@ -18,7 +17,6 @@ use super::{
     },
     build::{Docker, changed_image, layout, program},
 };
-use crate::engine::Engine;
 
 const PRESENT: What = What::least("load to a node, image is there", Unit::Millis, Goal::Value(300.0));
 const ABSENT: What = What::least("load to a node, image is not there", Unit::Millis, Goal::Value(500.0));
@@ -54,6 +52,7 @@ pub(super) async fn figures(bench: &Bench<'_>) -> Result<Vec<Figure>> {
 
 async fn loading(bench: &Bench<'_>) -> Result<[Option<Figure>; 2]> {
     bench.ui.step("measuring the loading of images");
+    let clusters = bench.backends.clusters()?;
     let (cluster, tag) = (bench.made.cluster(), bench.made.tag());
     let node = format!("{cluster}-control-plane");
     let docker = Docker::new(bench)?;
@@ -64,7 +63,7 @@ async fn loading(bench: &Bench<'_>) -> Result<[Option<Figure>; 2]> {
         let program = program(bench, run)?;
         let (layout, image) = (layout(bench), changed_image(bench, &program)?.digest);
         for times in [&mut absent, &mut present] {
-            times.push(timed(load_into_node(&layout, &image, &node, &Engine, bench.ui)).await?);
+            times.push(timed(clusters.load_into_node(&layout, &image, &node, bench.ui)).await?);
         }
         docker.change(&program)?;
         docker.build().await?;

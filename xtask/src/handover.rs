@@ -1,0 +1,62 @@
+//! The program that links all backends in the place of this one, which links that for this machine alone: so nobody
+//! waits for a Kubernetes client to be compiled before a deploy on a cluster is touched.
+
+use std::{
+    env,
+    ffi::OsString,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+};
+
+use xtask_contract::{Callee, Context, Error, Progress, Result, command};
+
+use crate::ui::Ui;
+
+/// The package and the name of the other program.
+const PROGRAM: &str = "xtask-cluster";
+const DOING: &str = "starting the program for deploys on clusters";
+
+/// Becomes the other program, with the same arguments. Only an error comes back.
+pub(crate) fn hand_over(ui: &Ui) -> Error {
+    match program(ui) {
+        Ok(program) => {
+            ui.finish_step();
+            let mut words = env::args_os();
+            let mut command = Callee::Itself.command(&program);
+            command.arg0(words.next().unwrap_or_else(|| PROGRAM.into())).args(words);
+            let error = command.exec();
+            Error::failed(DOING, format!("{}: {error}", program.display()))
+        }
+        Err(error) => error,
+    }
+}
+
+/// Beside this one; compiled first, where it was cargo that compiled this one and has started it.
+fn program(ui: &Ui) -> Result<PathBuf> {
+    let program = env::current_exe().doing(|| DOING)?.with_file_name(PROGRAM);
+    if let Some(cargo) = by_cargo() {
+        compile(&cargo, &program, ui)?;
+    }
+    if program.exists() {
+        return Ok(program);
+    }
+    let why = format!("there is no {}", program.display());
+    Err(Error::refused(DOING, why)
+        .next(format!("`cargo build --package {PROGRAM}` makes it; keep both in one folder")))
+}
+
+/// The cargo that has started this program from its package.
+fn by_cargo() -> Option<OsString> {
+    let package = env::var_os("CARGO_MANIFEST_DIR")?;
+    (Path::new(&package) == Path::new(env!("CARGO_MANIFEST_DIR"))).then(|| env::var_os("CARGO")).flatten()
+}
+
+fn compile(cargo: &OsString, program: &Path, ui: &Ui) -> Result<()> {
+    if !program.exists() {
+        ui.note("a deploy on a cluster is touched here for the first time: what speaks to clusters is compiled, once");
+    }
+    ui.step("compiling what speaks to clusters");
+    let mut call = Callee::Itself.command(cargo);
+    call.args(["build", "--quiet", "--package", PROGRAM]);
+    command::run(&mut call).map(drop).map_err(|failure| failure.error("compiling what speaks to clusters"))
+}

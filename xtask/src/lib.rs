@@ -1,0 +1,93 @@
+//! The command line of the toolchain. It parses, calls one stage, prints once, and sets the exit code.
+
+mod backends;
+mod cli;
+mod clusters;
+mod docker;
+mod handover;
+mod ui;
+mod verb;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::Parser;
+
+use backends::Known;
+use cli::{Cli, Verb};
+use ui::Ui;
+use xtask_contract::{Context, Repo, Result};
+
+pub use clusters::Clusters;
+
+/// Runs the command line of this process, and gives back its exit code. `clusters` is what it takes to deal with clusters; a
+/// process without it becomes the program that has it when a deploy on a cluster is touched.
+pub fn run(clusters: Option<&dyn Clusters>) -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let cli = Cli::try_parse_from(&words).unwrap_or_else(|error| cli::with_hint(error, &words).exit());
+    let ui = Ui::new(cli.form());
+    let backends = Known::new(clusters, &ui);
+    match dispatch(&cli, &backends, &ui).and_then(|end| ui.end().map(|()| end)) {
+        Ok(end) => ExitCode::from(end.code()),
+        Err(error) => {
+            ui.error(&error);
+            ExitCode::from(error.kind.exit_code())
+        }
+    }
+}
+
+/// How a command ends that has done what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Done,
+    /// The deploy is not as its release says.
+    Drifted,
+    /// Running the release would change something.
+    WouldChange,
+    /// As the process did that was asked for.
+    Code(u8),
+}
+
+impl End {
+    /// This process's exit code.
+    fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Drifted => 3,
+            Self::WouldChange => 5,
+            Self::Code(code) => code,
+        }
+    }
+}
+
+fn dispatch(cli: &Cli, backends: &Known<'_>, ui: &Ui) -> Result<End> {
+    let here = std::env::current_dir().doing(|| "looking for the project")?;
+    let repo = || Repo::around(&here);
+    match &cli.verb {
+        Verb::Build(args) => verb::build::build(&repo()?, args, ui),
+        Verb::Push(args) => verb::push::push(&repo()?, args, backends, ui),
+        Verb::Release(args) => verb::release::release(&repo()?, args, backends, ui),
+        Verb::Run(args) => return verb::run::run(&repo()?, args, backends, ui),
+        Verb::Status(args) => return verb::status::status(&repo()?, args, backends, ui),
+        Verb::Admin(args) => return verb::admin::admin(&repo()?, args, backends, ui),
+        Verb::Scale(args) => verb::scale::scale(&repo()?, args, backends, ui),
+        Verb::Logs(args) => verb::logs::logs(&repo()?, args, backends, ui),
+        Verb::Rollback(args) => verb::rollback::rollback(&repo()?, args, backends, ui),
+        Verb::Promote(args) => verb::promote::promote(&repo()?, args, backends, ui),
+        Verb::Releases(args) => verb::releases::releases(&here, args, backends, ui),
+        Verb::Config(args) => verb::config::config(&repo()?, args, ui),
+        Verb::Up(args) => verb::up::up(&repo()?, args, backends, ui),
+        Verb::Down(args) => verb::down::down(&repo()?, args, backends, ui),
+        Verb::Services(args) => verb::services::services(&repo()?, args, backends, ui),
+        Verb::Doctor(args) => verb::doctor::doctor(&repo()?, args, ui),
+        Verb::Setup(args) => verb::setup::setup(&repo()?, args, ui),
+        Verb::Test(args) => verb::test::test(&repo()?, args, ui),
+        Verb::Bench(args) => verb::bench::bench(&repo()?, args, backends, ui),
+        Verb::Completions(args) => {
+            verb::completions::completions(args, ui);
+            Ok(())
+        }
+        Verb::Complete(args) => verb::complete::complete(&here, args, ui),
+        Verb::Manual(args) => verb::manual::manual(&repo()?, args, ui),
+    }
+    .map(|()| End::Done)
+}

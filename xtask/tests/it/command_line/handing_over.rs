@@ -1,0 +1,62 @@
+//! The program for deploys of this machine, and the one for clusters that it becomes.
+
+use std::{fs, path::Path};
+
+use crate::support::{
+    checkout::Checkout,
+    command::{PROGRAM, Xtask},
+};
+
+#[test]
+fn what_touches_no_cluster_needs_no_other_program() {
+    let checkout = Checkout::with_release();
+    let alone = alone(checkout.around());
+    let call = |args: &[&str]| Xtask::with(&alone, &checkout.root, &checkout.home).args(args).run();
+    for args in [
+        &["status"][..],
+        &["releases"],
+        &["scale"],
+        &["services"],
+        &["config", "--env", "dev"],
+        &["release", "--env", "local"],
+    ] {
+        call(args).done();
+    }
+}
+
+#[test]
+fn what_touches_a_cluster_names_the_program_that_it_takes_and_does_nothing_before() {
+    let checkout = Checkout::with_release();
+    let alone = alone(checkout.around());
+    for args in [
+        &["status", "--env", "dev"][..],
+        &["up", "--env", "dev"],
+        &["down", "--env", "dev", "--yes"],
+        &["push", "registry.example.com/team/todo-api"],
+    ] {
+        let told = Xtask::with(&alone, &checkout.root, &checkout.home).args(args).run();
+        told.refused("starting the program for deploys on clusters")
+            .says("next: `cargo build --package xtask-cluster` makes it");
+    }
+    assert!(checkout.ids("dev").is_empty());
+}
+
+#[test]
+fn beside_the_program_for_clusters_it_becomes_that() {
+    let checkout = Checkout::with_release();
+    let both = alone(checkout.around());
+    let clusters = Path::new(PROGRAM).with_file_name("xtask-cluster");
+    fs::copy(clusters, both.with_file_name("xtask-cluster")).unwrap();
+    let call = |args: &[&str]| Xtask::with(&both, &checkout.root, &checkout.home).args(args).run();
+    assert_eq!(call(&["status", "--env", "dev", "--json"]).done().json()["release"], serde_json::Value::Null);
+    call(&["status", "--env", "dev", "--no-such-option"]).exits(2).says("Usage: cargo xtask status");
+}
+
+/// The program under test in a folder of its own.
+fn alone(folder: &Path) -> std::path::PathBuf {
+    let folder = folder.join("programs");
+    fs::create_dir_all(&folder).unwrap();
+    let program = folder.join("xtask");
+    fs::copy(PROGRAM, &program).unwrap();
+    program
+}
