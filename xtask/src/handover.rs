@@ -56,7 +56,7 @@ fn compile(cargo: &OsString, program: &Path, ui: &Ui) -> Result<()> {
         ui.note("a deploy on a cluster is touched here for the first time: what speaks to clusters is compiled, once");
     }
     ui.step("compiling what speaks to clusters");
-    let mut call = Callee::Itself.command(cargo);
+    let mut call = Callee::Checks.command(cargo);
     call.args(["build", "--quiet", "--package", PROGRAM]);
     command::run(&mut call).map(drop).map_err(|failure| failure.error("compiling what speaks to clusters"))
 }

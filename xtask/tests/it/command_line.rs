@@ -129,7 +129,7 @@ fn standard_output_carries_one_json_document_and_nothing_else() {
     assert_eq!(outcome.json(), serde_json::json!({ "env": "local", "stopped": false, "data": "kept" }));
     let outcome = checkout.xtask(["--json", "release", "--env", "local"]).run().exits(3);
     let document = outcome.says("there is no build yet").json();
-    assert_eq!((&document["error"]["exit"], &document["error"]["kind"]), (&3.into(), &"refused".into()));
+    assert_eq!((&document["error"]["exit"], &document["error"]["kind"]), (&3.into(), &"not_found".into()));
     assert!(document["error"]["next"].as_str().unwrap().contains("cargo xtask build"), "{document}");
     // What was found is the document of a command that then fails.
     let doctor = checkout.xtask(["doctor", "--json"]).env("PATH", "/nowhere").run().exits(1).json();

@@ -123,6 +123,9 @@ impl<H: Host> Backend for Cluster<'_, H> {
     }
 
     async fn standing(&self) -> Result<Standing> {
+        if !self.host.is_named() {
+            return Ok(Standing::default());
+        }
         match self.at_hand().await? {
             Some(client) => standing::standing(&self.site(&client)).await,
             None => Ok(Standing::default()),

@@ -16,6 +16,11 @@ pub(crate) trait Host {
     /// Where that is: `the kind cluster dev`.
     fn place(&self) -> String;
 
+    /// Whether the deploy's file names a cluster. Where it is not filled in yet, nothing can have run.
+    fn is_named(&self) -> bool {
+        true
+    }
+
     /// Says what is missing or in the way before anything is built for it.
     async fn preflight(&self) -> Result<()>;
 

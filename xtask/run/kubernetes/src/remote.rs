@@ -34,7 +34,7 @@ impl<'a> Remote<'a> {
     /// A client of the cluster, which is asked nothing yet.
     async fn client(&self, silence: Duration) -> Result<Client> {
         let context = self.target.context.as_str();
-        if context.trim().is_empty() {
+        if !self.is_named() {
             let doing = "connecting to the deploy's cluster";
             return Err(Error::refused(doing, "target.context in its file names none")
                 .next("`kubectl config get-contexts` lists those that this machine knows"));
@@ -61,17 +61,17 @@ impl Host for Remote<'_> {
         format!("the cluster of the context {}", self.target.context)
     }
 
+    fn is_named(&self) -> bool {
+        !self.target.context.trim().is_empty()
+    }
+
     async fn preflight(&self) -> Result<()> {
         let client = self.client(SILENCE).await?;
         let doing = || format!("connecting to {}", self.place());
         client.apiserver_version().await.map(drop).asked(doing)
     }
 
-    /// Where the deploy's file is not filled in yet, nothing can have run.
     async fn at_hand(&self, silence: Duration) -> Result<Option<Client>> {
-        if self.target.context.trim().is_empty() {
-            return Ok(None);
-        }
         self.client(silence).await.map(Some)
     }
 

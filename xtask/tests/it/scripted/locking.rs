@@ -18,7 +18,11 @@ fn the_lock_of_a_holder_that_died_elsewhere_is_taken_once_it_has_run_out() {
     deploy.run().done();
     let wanted = deploy.release();
     deploy.server.cluster().store.put(lease_of("alice@laptop (process 7)"));
-    deploy.xtask(["run", "--no-wait"]).run().refused("alice@laptop (process 7), which runs").says("has it");
+    deploy
+        .xtask(["run", "--no-wait"])
+        .run()
+        .refused("alice@laptop (process 7), which runs 2011-04-06-20:32:17")
+        .says("has it");
     let began = Instant::now();
     deploy.run().done().says("waiting for alice@laptop (process 7)");
     assert!(began.elapsed() >= Duration::from_secs(1), "it lasts for a second");
@@ -76,7 +80,10 @@ fn lease_of(holder: &str) -> Value {
         "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
         "metadata": {
             "name": "xtask-run", "namespace": NAMESPACE,
-            "annotations": { "twelve-factor.dev/process": "another boot pid:[1] 7 1" },
+            "annotations": {
+                "twelve-factor.dev/process": "another boot pid:[1] 7 1",
+                "twelve-factor.dev/release": "2011-04-06-20:32:17",
+            },
         },
         "spec": { "holderIdentity": holder, "leaseDurationSeconds": 1 },
     })
