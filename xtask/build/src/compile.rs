@@ -10,18 +10,21 @@ use std::{
     thread,
 };
 
-use xtask_contract::{Callee, Context, Error, Progress, Repo, Result, command, service};
+use xtask_contract::{Callee, Context, Error, Progress, Repo, Result, ServiceName, command};
 
 use crate::{
     cargo_home::{CargoHome, PLACE, config_file},
     crates::{self, Compiled, Graph},
-    dep_info,
+    dep_info, program,
     toolchain::{Chooser, RUSTUP_TOOLCHAIN, rust_folder},
 };
 
 /// Cargo, for one checkout and one target triple. It sees the repository's configuration alone, and downloads only
 /// while it runs nothing that was downloaded.
 pub(crate) struct Cargo<'a> {
+    service: &'a ServiceName,
+    /// The name that cargo gives the service's program.
+    program: String,
     root: PathBuf,
     target: &'a str,
     target_dir: PathBuf,
@@ -41,10 +44,14 @@ impl<'a> Cargo<'a> {
         Self::of(repo, target, Path::new("target"), Chooser::Checkout)
     }
 
-    fn of(repo: &Repo, target: &'a str, target_dir: &Path, chooser: Chooser) -> Result<Self> {
+    fn of(repo: &'a Repo, target: &'a str, target_dir: &Path, chooser: Chooser) -> Result<Self> {
+        let service = repo.service()?;
         let root = repo.root().canonicalize().doing(|| "looking for the checkout")?;
         let target_dir = root.join(target_dir);
-        Ok(Self { root, target, target_dir, home: CargoHome::of(repo)?, rust: rust_folder(repo, chooser)? })
+        let (home, rust) = (CargoHome::of(repo)?, rust_folder(repo, chooser)?);
+        let mut cargo = Self { service, program: String::new(), root, target, target_dir, home, rust };
+        cargo.program = program::name(&cargo.metadata()?, service)?;
+        Ok(cargo)
     }
 
     /// The target triple that it compiles for.
@@ -54,7 +61,7 @@ impl<'a> Cargo<'a> {
 
     /// Where the service's program is left.
     pub(crate) fn program(&self) -> PathBuf {
-        program(&self.target_dir, self.target)
+        self.target_dir.join(self.target).join("release").join(&self.program)
     }
 
     /// Where all that it makes is left.
@@ -62,17 +69,28 @@ impl<'a> Cargo<'a> {
         &self.target_dir
     }
 
+    /// The workspace's packages and what is made of them.
+    fn metadata(&self) -> Result<Vec<u8>> {
+        let mut cargo = self.command(Callee::Downloads, "metadata");
+        cargo.args(["--quiet", "--no-deps", "--format-version", "1"]);
+        command::run(cargo.stdin(Stdio::null())).map_err(|failure| {
+            failure
+                .error("asking cargo for the workspace's packages")
+                .next("mend what cargo names and run the same command again")
+        })
+    }
+
     /// The service's crates as cargo knows them. Those that are not on this machine are downloaded.
     pub(crate) fn graph(&self) -> Result<Graph> {
         let mut cargo = self.command(Callee::Downloads, "tree");
         cargo
-            .args(["--quiet", "--package", service::NAME, "--target", self.target])
+            .args(["--quiet", "--package", self.service.as_str(), "--target", self.target])
             .args(["--edges", "normal,build"])
             .args(crates::TREE);
         let tree = command::read(cargo.stdin(Stdio::null()));
         tree.map(|tree| crates::graph(&tree)).map_err(|failure| {
             failure
-                .error(format!("asking cargo for the crates of {}", service::NAME))
+                .error(format!("asking cargo for the crates of {}", self.service))
                 .next("mend what cargo names and run the same command again")
         })
     }
@@ -81,7 +99,7 @@ impl<'a> Cargo<'a> {
     pub(crate) fn compile(&self, progress: &dyn Progress) -> Result<Compiled> {
         let mut cargo = self.command(Callee::Compiles, "build");
         cargo
-            .args(["--offline", "--release", "--package", service::NAME, "--bin", service::NAME])
+            .args(["--offline", "--release", "--package", self.service.as_str(), "--bin", &self.program])
             .args(["--target", self.target, "--message-format", "json-render-diagnostics"])
             .arg("--target-dir")
             .arg(&self.target_dir)
@@ -136,17 +154,8 @@ impl<'a> Cargo<'a> {
     }
 }
 
-/// Where the caller's cargo leaves the service's program.
-pub(crate) fn callers_program(repo: &Repo, target: &str) -> PathBuf {
-    program(&callers_target_dir(repo), target)
-}
-
 fn callers_target_dir(repo: &Repo) -> PathBuf {
     repo.root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
-}
-
-fn program(target_dir: &Path, target: &str) -> PathBuf {
-    target_dir.join(target).join("release").join(service::NAME)
 }
 
 /// Runs cargo, telling each crate as it is compiled, and keeps what it said for the case that it fails.
@@ -216,7 +225,7 @@ mod tests {
             "    Blocking waiting for file lock on build directory\n    Finished `release` profile\n";
         assert_eq!(warnings(progress), "");
         let warning =
-            "warning: unused variable: `x`\n --> todo-api/src/main.rs:4:9\n  |\n4 |     let x = 1;\n";
+            "warning: unused variable: `x`\n --> greeter/src/main.rs:4:9\n  |\n4 |     let x = 1;\n";
         assert_eq!(warnings(&format!("{warning}\n{progress}")), warning.trim_end());
     }
 }

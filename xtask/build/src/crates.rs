@@ -172,7 +172,7 @@ pub(crate) mod tests {
             artifact(&format!("{registry}#ring@0.17.14"), "custom-build", "/t/release/build/ring-1/build"),
             artifact(&format!("{registry}#ring@0.17.14"), "lib", "/t/riscv/release/deps/libring-1.rlib"),
             artifact(&format!("{registry}#derive@1.0.0"), "proc-macro", "/t/release/deps/libderive-1.so"),
-            artifact("path+file:///src/todo-api#0.1.0", "bin", "/t/riscv/release/todo-api"),
+            artifact("path+file:///src/greeter#0.1.0", "bin", "/t/riscv/release/greeter"),
             artifact("git+https://example.org/of?rev=1#fork@3.0.0-a.1", "lib", "/t/riscv/release/deps/x"),
             r#"{"reason":"build-script-executed","package_id":"x#y@1.0.0","linked_libs":[]}"#.to_owned(),
             r#"{"reason":"build-finished","success":true}"#.to_owned(),
@@ -183,7 +183,7 @@ pub(crate) mod tests {
             (package("fork", "3.0.0-a.1"), Role::Linked),
             (package("ring", "0.17.14"), Role::Linked),
             (package("syn", "2.0.1"), Role::BuildTime),
-            (package("todo-api", "0.1.0"), Role::Linked),
+            (package("greeter", "0.1.0"), Role::Linked),
         ];
         assert_eq!(compiled(lines.join("\n").as_bytes(), "riscv").unwrap(), Compiled::from(expected));
     }
@@ -203,7 +203,7 @@ pub(crate) mod tests {
 
     #[test]
     fn the_graph_has_an_edge_wherever_the_tree_has_one() {
-        let tree = "0\ttodo-api v0.1.0 (/a b/todo-api)\tMIT\n\
+        let tree = "0\tgreeter v0.1.0 (/a b/greeter)\tMIT\n\
                     1\taxum v0.8.9\tMIT\n\
                     2\tbytes v1.12.2\tMIT\n\
                     1\tserde v1.0.229\tMIT OR Apache-2.0\n\
@@ -214,11 +214,11 @@ pub(crate) mod tests {
             graph[&package(name, version)].dependencies.iter().map(ToString::to_string).collect()
         };
         assert_eq!(graph.len(), 5);
-        assert_eq!(of("todo-api", "0.1.0"), ["axum@0.8.9", "serde@1.0.229"]);
+        assert_eq!(of("greeter", "0.1.0"), ["axum@0.8.9", "serde@1.0.229"]);
         assert_eq!(of("axum", "0.8.9"), ["bytes@1.12.2"]);
         assert_eq!(of("serde", "1.0.229"), ["serde_derive@1.0.229"]);
         assert_eq!(graph[&package("axum", "0.8.9")].licence, "MIT");
-        assert_eq!(graph[&package("todo-api", "0.1.0")].folder, Some(PathBuf::from("/a b/todo-api")));
+        assert_eq!(graph[&package("greeter", "0.1.0")].folder, Some(PathBuf::from("/a b/greeter")));
         assert_eq!(graph[&package("axum", "0.8.9")].folder, None);
     }
 }

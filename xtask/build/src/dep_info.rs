@@ -30,9 +30,9 @@ mod tests {
 
     #[test]
     fn the_files_are_those_behind_the_colon() {
-        let rule = "/a\\ b/target/release/todo-api: /a\\ b/build.rs /a\\ b/src/main.rs /a\\ b/src/it's.sql\n";
+        let rule = "/a\\ b/target/release/greeter: /a\\ b/build.rs /a\\ b/src/main.rs /a\\ b/src/it's.sql\n";
         let read: Vec<String> = prerequisites(rule).collect();
         assert_eq!(read, ["/a b/build.rs", "/a b/src/main.rs", "/a b/src/it's.sql"]);
-        assert_eq!(prerequisites("/t/todo-api:\n").count(), 0);
+        assert_eq!(prerequisites("/t/greeter:\n").count(), 0);
     }
 }

@@ -168,10 +168,7 @@ mod tests {
     const PLAIN: Picture<'_> = Picture {
         user: "65532:65532",
         labels: &[("revision", "a")],
-        layers: &[
-            &[("etc/group", 0o644, "g"), ("etc/passwd", 0o644, "p")],
-            &[("todo-api", 0o755, "program")],
-        ],
+        layers: &[&[("etc/group", 0o644, "g"), ("etc/passwd", 0o644, "p")], &[("greeter", 0o755, "program")]],
     };
 
     impl Picture<'_> {
@@ -192,7 +189,7 @@ mod tests {
                 platform: Platform { architecture: "amd64".into(), os: "linux".into() },
                 config: Execution {
                     user: self.user.into(),
-                    entrypoint: vec!["/todo-api".into()],
+                    entrypoint: vec!["/greeter".into()],
                     working_dir: "/".into(),
                     labels,
                 },
@@ -228,12 +225,12 @@ mod tests {
     #[test]
     fn a_file_is_named_by_layer_and_path_with_what_differs_in_it() {
         let layers: &[&[(&str, u32, &str)]] =
-            &[&[("etc/extra", 0o644, ""), ("etc/passwd", 0o600, "p")], &[("todo-api", 0o755, "program!!")]];
+            &[&[("etc/extra", 0o644, ""), ("etc/passwd", 0o600, "p")], &[("greeter", 0o755, "program!!")]];
         let expected = [
             "layer 1: etc/extra: only in the rebuilt image",
             "layer 1: etc/group: only in the recorded image",
             "layer 1: etc/passwd: mode: 644 recorded, 600 rebuilt",
-            "layer 2: todo-api: other content from byte 7 on (7 bytes recorded, 9 rebuilt)",
+            "layer 2: greeter: other content from byte 7 on (7 bytes recorded, 9 rebuilt)",
         ];
         assert_eq!(between(&PLAIN, &Picture { layers, ..PLAIN }), expected);
         let first: &[&[(&str, u32, &str)]] = &[PLAIN.layers[0]];

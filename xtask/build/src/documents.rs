@@ -26,8 +26,9 @@ pub(crate) struct Work<'a> {
 impl Work<'_> {
     /// The SBOM and the provenance of the image that came of it.
     pub(crate) fn documents(&self, image: &Digest, compiled: &Compiled) -> Result<(Vec<u8>, Vec<u8>)> {
-        let lock = Lock::of(self.repo)?;
+        let (lock, service) = (Lock::of(self.repo)?, self.repo.service()?);
         let materials = Materials {
+            service,
             compiled,
             graph: &self.source.graph,
             lock: &lock,
@@ -35,6 +36,7 @@ impl Work<'_> {
             banner: self.toolchain.libc.banner(),
         };
         let making = Making {
+            service,
             image,
             inputs: &self.source.inputs,
             lock: &lock.digest,

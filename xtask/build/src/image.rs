@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use serde::Serialize;
 use xtask_contract::{
-    Callee, Context, Digest, Layout, Result,
+    Callee, Context, Digest, Error, Layout, Result, ServiceName,
     archive::Archive,
     command,
     image::{Config, DIRTY, Descriptor, Execution, Manifest, Platform, REVISION, RootFs, SERVICE},
-    service::{self, Service},
+    service::Service,
 };
 
 use crate::root_files;
@@ -35,21 +35,24 @@ pub struct Origin<'a> {
     pub target: &'a str,
 }
 
-/// Puts the program's image into the layout.
-pub fn assemble(layout: &Layout, program: &Path, origin: Origin<'_>) -> Result<Image> {
-    let service = describe(program)?;
+/// Puts the image of this service's program into the layout.
+pub fn assemble(layout: &Layout, program: &Path, service: &ServiceName, origin: Origin<'_>) -> Result<Image> {
+    let description = describe(program)?;
+    check_name(service, &description)?;
     let binary = fs::read(program).doing(|| format!("reading the program {}", program.display()))?;
     let root = root_files::layer().doing(|| "making the image's root files")?;
-    let layers =
-        [blob(layout, Manifest::LAYER, &root)?, blob(layout, Manifest::LAYER, &program_layer(&binary)?)?];
+    let layers = [
+        blob(layout, Manifest::LAYER, &root)?,
+        blob(layout, Manifest::LAYER, &program_layer(service, &binary)?)?,
+    ];
     let platform = platform(origin.target);
     let config = Config {
         platform: platform.clone(),
         config: Execution {
             user: root_files::USER.into(),
-            entrypoint: vec![format!("/{}", service::NAME)],
+            entrypoint: vec![service.program()],
             working_dir: "/".into(),
-            labels: labels(origin, service),
+            labels: labels(origin, &description)?,
         },
         rootfs: RootFs { kind: "layers".into(), diff_ids: layers.iter().map(|layer| layer.digest).collect() },
     };
@@ -69,27 +72,43 @@ pub fn assemble(layout: &Layout, program: &Path, origin: Origin<'_>) -> Result<I
 }
 
 /// Asks the program what it is: the label is its own word, so it cannot differ from what it does.
-fn describe(program: &Path) -> Result<String> {
+fn describe(program: &Path) -> Result<Service> {
     let doing = || format!("asking {} to describe itself", program.display());
     let said = command::run(Callee::Bare.command(program).arg("describe"));
     let said = said.map_err(|failure| failure.error(doing()))?;
-    let service: Service = serde_json::from_slice(&said).doing(doing)?;
-    serde_json::to_string(&service).doing(doing)
+    serde_json::from_slice(&said).doing(doing)
 }
 
-fn labels(origin: Origin<'_>, service: String) -> BTreeMap<String, String> {
+/// Refuses a program that is another service than the one that is built: all that is on a cluster goes by the name.
+fn check_name(service: &ServiceName, description: &Service) -> Result<()> {
+    let said = &description.service;
+    if said == service {
+        return Ok(());
+    }
+    let why = format!(
+        "it says that it is the service {said}, but [workspace.metadata.xtask] in Cargo.toml names {service}"
+    );
+    let next = format!(
+        "name the package {said} there, or have `describe` write \"service\": \"{service}\" \
+         (env!(\"CARGO_PKG_NAME\") is always right)"
+    );
+    Err(Error::refused(format!("making the image of {service}"), why).next(next))
+}
+
+fn labels(origin: Origin<'_>, description: &Service) -> Result<BTreeMap<String, String>> {
+    let service = serde_json::to_string(description).doing(|| "writing the service's description")?;
     let mut labels =
         BTreeMap::from([(REVISION.to_owned(), origin.revision.to_owned()), (SERVICE.to_owned(), service)]);
     if origin.dirty {
         labels.insert(DIRTY.to_owned(), "true".to_owned());
     }
-    labels
+    Ok(labels)
 }
 
-fn program_layer(binary: &[u8]) -> Result<Vec<u8>> {
+fn program_layer(service: &ServiceName, binary: &[u8]) -> Result<Vec<u8>> {
     let write = || {
         let mut archive = Archive::with_capacity(binary.len() + 4096);
-        archive.file(service::NAME, 0o755, binary)?;
+        archive.file(service.as_str(), 0o755, binary)?;
         archive.finish()
     };
     write().doing(|| "making the program's layer")

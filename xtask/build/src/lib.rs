@@ -15,6 +15,7 @@ mod image;
 mod inputs;
 mod lock;
 mod origin;
+mod program;
 mod provenance;
 mod root_files;
 mod sbom;
@@ -70,8 +71,6 @@ const RECIPE: &str = concat!(
 pub struct Built {
     /// The image's record.
     pub record: BuildRecord,
-    /// Where the compiler leaves the program, until another build.
-    pub program: PathBuf,
     /// Whether an earlier build from the same inputs was found, so that nothing was done.
     pub reused: bool,
     /// Where the time went.
@@ -102,19 +101,19 @@ pub fn build(repo: &Repo, allow_dirty: bool, progress: &dyn Progress) -> Result<
     let (toolchain, last) = (toolchain?, last?);
     let known = |inputs: &Inputs| known(repo, &key(inputs, &toolchain));
     if let Some(record) = last.filter(|inputs| allow_dirty || !inputs.dirty()).and_then(|last| known(&last)) {
-        return reuse(repo, record, &toolchain, started);
+        return reuse(repo, record, started);
     }
     let cargo = Cargo::of_caller(repo, &toolchain.target)?;
     let source = Source::of(repo, &cargo, allow_dirty)?;
     if let Some(record) = known(&source.inputs) {
         source.sources.save(repo)?;
-        return reuse(repo, record, &toolchain, started);
+        return reuse(repo, record, started);
     }
 
     let mut elapsed = Elapsed { inputs: millis(started), ..Elapsed::default() };
     let Compile { source, compiled } = source.compile(&cargo, &mut elapsed, progress)?;
     let layout = Layout::at(repo.images());
-    let image = make_image(&layout, &source.inputs, &cargo, &mut elapsed, progress)?;
+    let image = make_image(repo, &layout, &source.inputs, &cargo, &mut elapsed, progress)?;
     progress.step("writing down what is in the image");
     let started = Instant::now();
     let work = Work { repo, source: &source, toolchain: &toolchain, started: started_at };
@@ -135,15 +134,20 @@ pub fn build(repo: &Repo, allow_dirty: bool, progress: &dyn Progress) -> Result<
     record.save(repo)?;
     source.sources.save(repo)?;
     elapsed.documents = millis(started);
-    Ok(Built { record, program: cargo.program(), reused: false, elapsed })
+    Ok(Built { record, reused: false, elapsed })
 }
 
 /// What was built before is the newest build again.
-fn reuse(repo: &Repo, record: BuildRecord, toolchain: &Toolchain, started: Instant) -> Result<Built> {
+fn reuse(repo: &Repo, record: BuildRecord, started: Instant) -> Result<Built> {
     record.make_newest(repo)?;
     let elapsed = Elapsed { inputs: millis(started), ..Elapsed::default() };
-    let program = compile::callers_program(repo, &toolchain.target);
-    Ok(Built { record, program, reused: true, elapsed })
+    Ok(Built { record, reused: true, elapsed })
+}
+
+/// Where the caller's cargo leaves the service's program, until another build.
+pub fn program(repo: &Repo) -> Result<PathBuf> {
+    let toolchain = Toolchain::of_this_machine(repo, Chooser::Caller)?;
+    Ok(Cargo::of_caller(repo, &toolchain.target)?.program())
 }
 
 /// What the last build was made of, as it is now: enough to find out whether anything has changed, without asking cargo.
@@ -173,6 +177,7 @@ fn is_whole(layout: &Layout, record: &BuildRecord) -> bool {
 
 /// Makes the image of what was compiled.
 fn make_image(
+    repo: &Repo,
     layout: &Layout,
     inputs: &Inputs,
     cargo: &Cargo<'_>,
@@ -182,7 +187,7 @@ fn make_image(
     progress.step("making the image");
     let started = Instant::now();
     let origin = Origin { revision: &inputs.revision, dirty: inputs.dirty(), target: cargo.target() };
-    let image = assemble(layout, &cargo.program(), origin)?;
+    let image = assemble(layout, &cargo.program(), repo.service()?, origin)?;
     elapsed.image = millis(started);
     Ok(image)
 }

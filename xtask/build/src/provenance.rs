@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
-use xtask_contract::{Context, Digest, Result, service};
+use xtask_contract::{Context, Digest, Result, ServiceName};
 
 use crate::{inputs::Inputs, toolchain::Toolchain};
 
@@ -13,6 +13,8 @@ const BUILD_TYPE: &str = "https://twelve-factor.dev/xtask-build/v1";
 
 /// How one image was made.
 pub(crate) struct Making<'a> {
+    /// The service.
+    pub(crate) service: &'a ServiceName,
     /// The image.
     pub(crate) image: &'a Digest,
     /// What it was made of.
@@ -69,7 +71,7 @@ impl Making<'_> {
     pub(crate) fn statement(&self) -> Result<Vec<u8>> {
         let mut statement = json!({
             "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{ "name": service::NAME, "digest": { "sha256": self.image.hex() } }],
+            "subject": [{ "name": self.service, "digest": { "sha256": self.image.hex() } }],
             "predicateType": "https://slsa.dev/provenance/v1",
             "predicate": {
                 "buildDefinition": {
@@ -124,6 +126,7 @@ mod tests {
     fn statement(origin: Option<&str>, builder: Builder) -> Value {
         let at = |text: &str| text.parse().unwrap();
         let making = Making {
+            service: &"greeter".parse().unwrap(),
             image: &Digest::of("image"),
             inputs: &Inputs::clean(REVISION),
             lock: &Digest::of("lock"),
@@ -142,7 +145,7 @@ mod tests {
         let toolchain = toolchain();
         let expected = json!({
             "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{ "name": "todo-api", "digest": { "sha256": Digest::of("image").hex() } }],
+            "subject": [{ "name": "greeter", "digest": { "sha256": Digest::of("image").hex() } }],
             "predicateType": "https://slsa.dev/provenance/v1",
             "predicate": {
                 "buildDefinition": {

@@ -5,7 +5,7 @@ mod cyclonedx;
 
 use std::collections::BTreeSet;
 
-use xtask_contract::{Context, Result, service};
+use xtask_contract::{Context, Result, ServiceName};
 
 use self::cyclonedx::{Component, Dependency, Document, Hash, Licence, Lifecycle, Metadata};
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
 
 /// What there is to know of an image's content.
 pub(crate) struct Materials<'a> {
+    /// The service, whose package has its name.
+    pub(crate) service: &'a ServiceName,
     /// The crates that cargo compiled, the service's own among them.
     pub(crate) compiled: &'a Compiled,
     /// The service's crates, as cargo knows them.
@@ -32,7 +34,7 @@ pub(crate) struct Materials<'a> {
 impl Materials<'_> {
     /// The document's bytes.
     pub(crate) fn document(&self) -> Result<Vec<u8>> {
-        let service = self.compiled.keys().find(|package| package.name == service::NAME);
+        let service = self.compiled.keys().find(|package| package.name == self.service.as_str());
         let authorities = authorities();
         let native = [self.standard_library(), self.c_library()];
         let beside = native.iter().map(|library| library.bom_ref.clone());
@@ -209,10 +211,10 @@ source = "registry+https://github.com/rust-lang/crates.io-index"
 checksum = "bbbb"
 
 [[package]]
-name = "todo-api"
+name = "greeter"
 version = "0.1.0"
 "#;
-    const TREE: &str = "0\ttodo-api v0.1.0 (/here/todo-api)\tApache-2.0 OR MIT\n\
+    const TREE: &str = "0\tgreeter v0.1.0 (/here/greeter)\tApache-2.0 OR MIT\n\
                         1\taxum v0.8.9\tMIT\n\
                         2\tforked v1.0.0 (https://example.org/forked#01234567)\t\n\
                         2\tnot-compiled v1.0.0\tMIT\n\
@@ -223,9 +225,10 @@ version = "0.1.0"
             (package("axum", "0.8.9"), Role::Linked),
             (package("forked", "1.0.0"), Role::Linked),
             (package("macros", "2.0.0+spec-1"), Role::BuildTime),
-            (package("todo-api", "0.1.0"), Role::Linked),
+            (package("greeter", "0.1.0"), Role::Linked),
         ]);
         let materials = Materials {
+            service: &"greeter".parse().unwrap(),
             compiled: &compiled,
             graph: &graph(TREE),
             lock: &Lock::parse(LOCK).unwrap(),
@@ -266,7 +269,7 @@ version = "0.1.0"
         let expected = json!({
             "lifecycles": [{ "phase": "build" }],
             "component": {
-                "type": "application", "bom-ref": "todo-api@0.1.0", "name": "todo-api", "version": "0.1.0",
+                "type": "application", "bom-ref": "greeter@0.1.0", "name": "greeter", "version": "0.1.0",
                 "licenses": [{ "expression": "Apache-2.0 OR MIT", "acknowledgement": "declared" }],
             },
         });
@@ -282,11 +285,11 @@ version = "0.1.0"
         let expected = json!([
             { "ref": "forked@1.0.0", "dependsOn": [] },
             { "ref": "glibc@2.36", "dependsOn": [] },
+            { "ref": "greeter@0.1.0", "dependsOn": ["glibc@2.36", axum, macros, authorities, "rust-std@1.95.0"] },
             { "ref": axum, "dependsOn": ["forked@1.0.0"] },
             { "ref": macros, "dependsOn": [] },
             { "ref": authorities, "dependsOn": [] },
             { "ref": "rust-std@1.95.0", "dependsOn": [] },
-            { "ref": "todo-api@0.1.0", "dependsOn": ["glibc@2.36", axum, macros, authorities, "rust-std@1.95.0"] },
         ]);
         assert_eq!(document()["dependencies"], expected);
     }

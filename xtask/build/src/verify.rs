@@ -64,7 +64,7 @@ pub fn verify(repo: &Repo, claim: &Claim, progress: &dyn Progress) -> Result<Ela
     let source = Source::of(&clone.repo, &cargo, false)?;
     let mut elapsed = Elapsed { inputs: millis(started), ..Elapsed::default() };
     let Compile { source, .. } = source.compile(&cargo, &mut elapsed, progress)?;
-    let image = make_image(&layout, &source.inputs, &cargo, &mut elapsed, progress)?;
+    let image = make_image(&clone.repo, &layout, &source.inputs, &cargo, &mut elapsed, progress)?;
     if image.digest == claim.image {
         return Ok(elapsed);
     }

@@ -1,6 +1,8 @@
 //! The image layout: blobs by digest and an index of the images, as the OCI image layout specification has
 //! it, so that every tool that reads such layouts (skopeo, crane, podman, ctr) reads this one.
 
+mod described;
+
 use std::{
     fs,
     io::{self, Read},

@@ -58,12 +58,14 @@ impl Verified {
                 by: String::new(),
                 previous: None,
                 rollback_to: None,
+                // One image is of one service, whether that was written down or not.
+                service: None,
                 image: Image { revision: String::new(), dirty: false, ..image.clone() },
                 // Sealing a value again makes it no other one.
                 secrets: None,
                 ..verified.release.clone()
             };
-            (release, verified.release.secret_name(), objects)
+            (release, verified.release.commitments(), objects)
         };
         content(self) == content(other)
     }
@@ -168,7 +170,7 @@ impl Ledger {
 
     pub(crate) fn load_alone(&self, id: ReleaseId) -> Result<Verified> {
         let files = self.files(id)?;
-        let release: Release = self.parse(id, &files.manifest)?;
+        let release = self.release(id, &files)?;
         self.check_place(id, release.id, &release.env)?;
         let digest = files.digest();
         let Files { objects, sums, signature, .. } = files;
@@ -178,7 +180,7 @@ impl Ledger {
     /// Reads a release for people to look at, also one that is not as it was made.
     pub fn look(&self, id: ReleaseId) -> Result<Found> {
         let files = self.found(id)?;
-        let release: Release = self.parse(id, &files.manifest)?;
+        let release = self.release(id, &files)?;
         let own = files.doubt.as_ref().map(|doubt| self.altered(id, doubt));
         let doubt = own
             .or_else(|| self.check_place(id, release.id, &release.env).err())
@@ -234,6 +236,13 @@ impl Ledger {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.missing(id)),
             files => files.doing(|| format!("reading the release {id} of {}", self.env)),
         }
+    }
+
+    /// The manifest, with what was not written down in earlier ones.
+    fn release(&self, id: ReleaseId, files: &Files) -> Result<Release> {
+        let release: Release = self.parse(id, &files.manifest)?;
+        let service = release.service.clone().or_else(|| files.service());
+        Ok(Release { service, ..release })
     }
 
     fn parse<T: DeserializeOwned>(&self, id: ReleaseId, manifest: &str) -> Result<T> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Digest, EnvName, ReleaseId, SealedSecrets,
+    Digest, EnvName, ReleaseId, SealedSecrets, ServiceName,
     deploy::{Schema, Services, Target},
     service,
     settings::{Ingress, Network, Settings},
@@ -31,6 +31,10 @@ pub struct Release {
     /// The earlier release that it brings back, if it is a rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_to: Option<ReleaseId>,
+    /// The service, as its image says. Releases that were made before this was written down have it from their objects,
+    /// when they are read; those of local deploys, which have none, from their image alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceName>,
     /// The image.
     pub image: Image,
     /// Where it runs.
@@ -159,18 +163,32 @@ impl Release {
 
     /// The name of the ConfigMap with the release's config: made from the content.
     pub fn config_name(&self) -> String {
-        content_name("config", &self.config)
+        self.content_name("config", &self.config)
     }
 
     /// The name of the Secret with the release's secrets: made from their commitments, which tell nothing of the
     /// values themselves. Sealing the same value again gives the same name.
     pub fn secret_name(&self) -> String {
-        let Some(secrets) = &self.secrets else {
-            return content_name("secrets", &BTreeMap::<_, String>::new());
-        };
-        let commitments =
-            secrets.values.iter().map(|(name, secret)| (name.clone(), secret.commitment.clone()));
-        content_name("secrets", &commitments.collect())
+        self.content_name("secrets", &self.commitments())
+    }
+
+    /// What the sealed values are, without telling them.
+    pub(crate) fn commitments(&self) -> BTreeMap<String, String> {
+        let all = self.secrets.iter().flat_map(|secrets| &secrets.values);
+        all.map(|(name, secret)| (name.clone(), secret.commitment.clone())).collect()
+    }
+
+    fn content_name(&self, kind: &str, content: &BTreeMap<String, String>) -> String {
+        // Lengths keep apart what concatenation alone would run together.
+        let text = content.iter().fold(String::new(), |text, (name, value)| {
+            text + &format!("{} {name} {} {value}\n", name.len(), value.len())
+        });
+        format!("{}-{kind}-{}", self.service(), Digest::of(text).short())
+    }
+
+    /// The service's name. Only old releases of local deploys have none, and nothing is named after it there.
+    fn service(&self) -> &str {
+        self.service.as_ref().map_or("", ServiceName::as_str)
     }
 }
 
@@ -182,13 +200,4 @@ pub fn image_name() -> String {
 /// An image in the form that Kubernetes takes.
 pub fn image_reference(image: &Digest) -> String {
     format!("{}@{image}", image_name())
-}
-
-fn content_name<T: AsRef<str>>(kind: &str, content: &BTreeMap<String, T>) -> String {
-    // Lengths keep apart what concatenation alone would run together.
-    let text = content.iter().fold(String::new(), |text, (name, value)| {
-        let value = value.as_ref();
-        text + &format!("{} {name} {} {value}\n", name.len(), value.len())
-    });
-    format!("{}-{kind}-{}", service::NAME, Digest::of(text).short())
 }

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{EnvName, Error, Result};
+use crate::{EnvName, Error, Result, ServiceName, workspace};
 
 /// A checkout of this repository.
 #[derive(Debug, Clone)]
 pub struct Repo {
     root: PathBuf,
+    service: std::result::Result<ServiceName, String>,
 }
 
 impl Repo {
@@ -16,7 +17,7 @@ impl Repo {
         folder
             .ancestors()
             .find(|dir| dir.join("k8s/envs").is_dir() && dir.join("Cargo.toml").is_file())
-            .map(|root| Self { root: root.to_owned() })
+            .map(Self::at)
             .ok_or_else(|| {
                 Error::usage(
                     "looking for the project",
@@ -28,12 +29,24 @@ impl Repo {
 
     /// The checkout with this top folder.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        let root = root.into();
+        Self { service: workspace::service(&root), root }
     }
 
     /// The checkout's top folder.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The service that the workspace's metadata name. They are read once, where a command begins, and handed down from
+    /// there: the stages after `build` read no manifest. They go by the name that an image, and from it a release, bears;
+    /// this one is for what there is before any release (a deploy's own database, the log shipper), and no other service's
+    /// release is made or run where it stands.
+    pub fn service(&self) -> Result<&ServiceName> {
+        self.service.as_ref().map_err(|why| {
+            Error::refused("looking for the service of this workspace", why)
+                .next("name the service's package: `[workspace.metadata.xtask]` with `service = \"NAME\"` in Cargo.toml")
+        })
     }
 
     /// The OCI image layout shared by all builds. It can be rebuilt.

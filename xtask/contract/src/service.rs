@@ -1,9 +1,9 @@
 //! The service's description of itself: its process types and its configuration variables. The binary writes
-//! it (`todo-api describe`), the image carries it as a label, `release` holds a deploy's config against it.
+//! it (`NAME describe`), the image carries it as a label, `release` holds a deploy's config against it.
 
 use serde::{Deserialize, Serialize};
 
-use crate::value::Value;
+use crate::{ServiceName, value::Value};
 
 /// The service's name: of its package and the folder with it, its program in the image, its Kubernetes objects, its
 /// database. Another service in its place begins here (`docs/your-own-service.md`).
@@ -18,8 +18,8 @@ pub const RELEASE_ID: &str = "RELEASE_ID";
 pub struct Service {
     /// The version of this document's form: 1.
     pub schema: u32,
-    /// The service's name.
-    pub service: String,
+    /// The service's name: that of its package, which the workspace's metadata name too.
+    pub service: ServiceName,
     /// The process types that run as long as the deploy does.
     pub processes: Vec<ProcessType>,
     /// The arguments of the process that brings the database to the schema that this image needs.

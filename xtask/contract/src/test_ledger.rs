@@ -33,7 +33,8 @@ impl Three {
     pub(crate) fn of(image: Digest) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("k8s/envs")).unwrap();
-        fs::write(folder.path().join("Cargo.toml"), "").unwrap();
+        let manifest = "[workspace.metadata.xtask]\nservice = \"greeter\"\n";
+        fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
         let repo = Repo::around(folder.path()).unwrap();
         let ledger = Ledger::of(&repo, &EnvName::local());
         let mut previous = None;
@@ -75,6 +76,7 @@ fn write_of(image: Digest, folder: &Path, id: &str, sequence: u64, previous: Opt
         by: "somebody".into(),
         previous,
         rollback_to: None,
+        service: Some("greeter".parse().unwrap()),
         image: Image { digest: image, revision: "revision".into(), dirty: false },
         target: Target::Local {},
         migrate: vec!["migrate".into()],

@@ -4,8 +4,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    EnvName, Error, Ledger, Policy, ReleaseId, Repo, Result, chain::Entry, ledger::Verified, release::Link,
-    witness::Witness,
+    EnvName, Error, Ledger, Policy, ReleaseId, Repo, Result, ServiceName, chain::Entry, ledger::Verified,
+    release::Link, witness::Witness,
 };
 
 /// How far the clocks of two machines may be apart.
@@ -42,6 +42,7 @@ pub struct Vouched {
     ledger: Ledger,
     chain: Vec<Entry>,
     policy: Policy,
+    service: ServiceName,
 }
 
 impl Vouched {
@@ -50,7 +51,8 @@ impl Vouched {
     pub fn of(repo: &Repo, env: &EnvName, record: &Record) -> Result<Self> {
         let ledger = Ledger::of(repo, env);
         let chain = ledger.verify()?;
-        let vouched = Self { policy: Policy::read(repo, env)?, ledger, chain };
+        let (policy, service) = (Policy::read(repo, env)?, repo.service()?.clone());
+        let vouched = Self { ledger, chain, policy, service };
         vouched.check(record, Utc::now())?;
         Ok(vouched)
     }
@@ -94,12 +96,28 @@ impl Vouched {
         self.chain.last().map(|entry| self.entry(entry.link.id)).transpose()
     }
 
-    /// A release that may run, or from which another one may be made: it bears the signature that the deploy's rules
-    /// ask for.
+    /// A release that may run, or from which another one may be made: it is of this workspace's service, and bears the
+    /// signature that the deploy's rules ask for.
     pub fn release(&self, id: ReleaseId) -> Result<Verified> {
         let verified = self.entry(id)?;
+        self.check_service(&verified)?;
         self.policy.check_signature(&verified)?;
         Ok(verified)
+    }
+
+    /// Refuses a release of another service: its pods may have the account that bears the service's name, and who writes
+    /// to a ledger is not the one who says which account that is.
+    fn check_service(&self, verified: &Verified) -> Result<()> {
+        match &verified.release.service {
+            Some(other) if *other != self.service => {
+                let why = format!("it is of the service {other}, and this workspace is of {}", self.service);
+                Err(self.ledger.unfit(verified.release.id, &why).next(
+                    "make a new release: `cargo xtask up` does; where the service was given another name, stop what \
+                     runs under the old one first (docs/your-own-service.md)",
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A release as it was when the chain was verified, whoever signed it.
@@ -199,6 +217,20 @@ mod tests {
         assert!(why(vouched(&three, &Record::Known(None))).contains("it is not signed"));
         let vouched = vouched(&three, &ran(last)).unwrap();
         assert!(why(vouched.release(last.id)).contains("it is not signed"), "it is not run again");
+    }
+
+    #[test]
+    fn a_release_of_another_service_is_refused() {
+        let three = signed();
+        let vouched = |three: &Three| {
+            Vouched::of(&Repo::at(three.repo.root()), three.ledger.env(), &Record::Unknown).unwrap()
+        };
+        let id = IDS[2].parse().unwrap();
+        assert!(vouched(&three).release(id).is_ok());
+        let manifest = "[workspace.metadata.xtask]\nservice = \"operator\"\n";
+        fs::write(three.repo.root().join("Cargo.toml"), manifest).unwrap();
+        let refused = why(vouched(&three).release(id));
+        assert!(refused.contains("of the service greeter, and this workspace is of operator"), "{refused}");
     }
 
     #[test]

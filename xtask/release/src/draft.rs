@@ -12,7 +12,7 @@ use xtask_contract::{
     service::{ProcessType, Service},
 };
 
-use crate::{Clock, SystemClock, check, describe, ledger, provision, recipients, render, signing, who};
+use crate::{Clock, SystemClock, check, ledger, provision, recipients, render, signing, who};
 
 /// A release that could be made: nothing keeps its image and its config from each other.
 pub struct Draft<'a> {
@@ -59,7 +59,8 @@ impl<'a> Draft<'a> {
             return Err(Error::refused(format!("releasing {env}"), objection).next(allow(env, &image)));
         }
         set_image(&mut deploy);
-        let service = describe(&Layout::at(repo.images()), &image.digest)?;
+        let service = Layout::at(repo.images()).description(&image.digest)?;
+        check_service(repo, env, &service)?;
         let secrets = SealedSecrets::read(repo, env)?;
         check(repo, env, &service, &deploy, secrets.as_ref(), &image)?;
         let clock = &SystemClock;
@@ -97,7 +98,9 @@ impl<'a> Draft<'a> {
         // Who made it, when, and from which commit's same content makes no difference to what runs.
         let image = Image { revision: newest.release.image.revision.clone(), ..draft.image.clone() };
         let (by, rollback_to) = (newest.release.by.clone(), newest.release.rollback_to);
-        let draft = Release { by, rollback_to, image, ..draft };
+        // One image is of one service, whether that was written down or not.
+        let service = newest.release.service.clone();
+        let draft = Release { by, rollback_to, service, image, ..draft };
         let is_like_it = draft == newest.release
             && self.objects(&draft)? == newest.objects
             && self.deploy.policy.check_signature(&newest).is_ok();
@@ -159,6 +162,7 @@ impl<'a> Draft<'a> {
             by: self.by.clone(),
             previous,
             rollback_to: None,
+            service: Some(self.service.service.clone()),
             image: self.image.clone(),
             target: self.deploy.target.clone(),
             migrate: self.service.migrate.clone(),
@@ -207,6 +211,17 @@ fn check_record(layout: &Layout, record: &BuildRecord) -> Result<()> {
     );
     Err(Error::refused(format!("reading the build record of {}", record.digest), why)
         .next("run `cargo xtask build`: it writes the record anew"))
+}
+
+/// Refuses the image of another service: `run` would refuse the release.
+fn check_service(repo: &Repo, env: &EnvName, service: &Service) -> Result<()> {
+    let (here, other) = (repo.service()?, &service.service);
+    if here == other {
+        return Ok(());
+    }
+    let why = format!("the image is of the service {other}, and this workspace is of {here}");
+    Err(Error::refused(format!("releasing {env}"), why)
+        .next("build the service of this workspace: `cargo xtask build`"))
 }
 
 /// Lets the environment name the image of the deploy's own server.

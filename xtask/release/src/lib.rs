@@ -25,23 +25,12 @@ pub use set_aside::{SetAside, set_aside};
 
 use std::{collections::BTreeMap, env};
 
-use xtask_contract::{Context, Digest, Error, Layout, Release, Repo, Result, image, service::Service};
+use xtask_contract::{Layout, Release, Repo};
 
 /// What should be known before a release has as many processes as this. Nothing, where its image is not on this machine.
 pub fn warning_of_scale(repo: &Repo, release: &Release, counts: &BTreeMap<String, u32>) -> Option<String> {
-    let service = describe(&Layout::at(repo.images()), &release.image.digest).ok()?;
+    let service = Layout::at(repo.images()).description(&release.image.digest).ok()?;
     check::warning_of_scale(&service, release, counts)
-}
-
-/// Reads the service's own description from its image.
-fn describe(layout: &Layout, image: &Digest) -> Result<Service> {
-    let config = layout.config(&layout.manifest(image)?)?;
-    let doing = || format!("reading the service's description in the image {image}");
-    let label = config.config.labels.get(image::SERVICE).ok_or_else(|| {
-        Error::refused(doing(), format!("it has no label {}", image::SERVICE))
-            .next("build it with `cargo xtask build`")
-    })?;
-    serde_json::from_str(label).doing(doing)
 }
 
 /// Who makes the release: the CI system's or the login's user name.

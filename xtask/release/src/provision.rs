@@ -3,9 +3,8 @@
 
 use url::Url;
 use xtask_contract::{
-    Deploy, EnvName, Identity, Repo, Result, SealedSecrets, Secret,
+    Deploy, EnvName, Identity, Repo, Result, SealedSecrets, Secret, ServiceName,
     deploy::{Postgres, Target},
-    service,
 };
 
 use crate::{config::folder, recipients};
@@ -26,8 +25,11 @@ pub(crate) fn secrets(repo: &Repo, env: &EnvName, deploy: &Deploy) -> Result<Opt
     // Two releases at once must not each make a password: the second one takes the first one's.
     let _lock = folder::lock(repo)?;
     let mut secrets = recipients::read_or_new(repo, env, deploy)?;
-    let url =
-        if has(&secrets) { moved(repo, deploy, &secrets) } else { Some(url(postgres, &deploy.target)?) };
+    let url = if has(&secrets) {
+        moved(repo, deploy, &secrets)
+    } else {
+        Some(url(repo.service()?, postgres, &deploy.target)?)
+    };
     if let Some(url) = url {
         secrets.insert(&postgres.variable, &url, Identity::at_hand(repo)?.as_ref())?;
         secrets.write(repo, env)?;
@@ -71,11 +73,10 @@ fn is_hex(text: &str) -> bool {
     text.bytes().all(|c| c.is_ascii_hexdigit())
 }
 
-/// A URL of the deploy's own server, with a new password. User and database have the service's name, which SQL takes
-/// without quotes.
-pub(crate) fn url(postgres: &Postgres, target: &Target) -> Result<Secret> {
-    let (host, password, name) =
-        (host(target), Secret::random::<PASSWORD>()?, service::NAME.replace('-', "_"));
+/// A URL of the deploy's own server, with a new password. User and database have the service's name: that of the
+/// workspace, as there may be no image yet.
+pub(crate) fn url(service: &ServiceName, postgres: &Postgres, target: &Target) -> Result<Secret> {
+    let (host, password, name) = (host(target), Secret::random::<PASSWORD>()?, service.in_sql());
     Ok(Secret::new(format!("postgres://{name}:{}@{host}:{}/{name}", password.expose(), postgres.port)))
 }
 

@@ -167,7 +167,7 @@ fn come_back(repo: &Repo, env: &EnvName, record: &Record) -> Result<Option<Back>
     let vouched = Vouched::of(repo, env, record)?;
     let (url, back) = match released_url(&vouched, postgres, &deploy.target, identity.as_ref()) {
         Some(url) => (url, Back::FromLedger),
-        None => (provision::url(postgres, &deploy.target)?, Back::Anew),
+        None => (provision::url(repo.service()?, postgres, &deploy.target)?, Back::Anew),
     };
     secrets.insert(&postgres.variable, &url, identity.as_ref())?;
     // The mark goes last: the other server must not pass for the deploy's own, also after a kill right here.

@@ -18,6 +18,7 @@ mod stop;
 
 use std::{
     cell::RefCell,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -49,8 +50,10 @@ pub(crate) fn bench(repo: &Repo, args: &cli::Bench, backends: &Known<'_>, ui: &U
     let lock = repo.rebuildable().join("bench.lock");
     let _lock = durable::lock(&lock).doing(|| format!("taking the lock {}", lock.display()))?;
     let built = build::make(repo, true, ui)?;
+    let program = xtask_build::program(repo)?;
     let occasion = occasion(repo, args.runs)?;
-    let (measured, failed) = super::runtime()?.block_on(all(repo, &built, args, &occasion, backends, ui))?;
+    let (measured, failed) =
+        super::runtime()?.block_on(all(repo, (&built, &program), args, &occasion, backends, ui))?;
     let record = Record { parts: measured };
     let words = report::table(&record);
     if args.save {
@@ -63,7 +66,7 @@ pub(crate) fn bench(repo: &Repo, args: &cli::Bench, backends: &Known<'_>, ui: &U
 /// Measures all parts that are asked for. One that fails does not keep the others from being measured.
 async fn all(
     repo: &Repo,
-    built: &xtask_build::Built,
+    (built, program): (&xtask_build::Built, &Path),
     args: &cli::Bench,
     occasion: &Occasion,
     backends: &Known<'_>,
@@ -80,6 +83,7 @@ async fn all(
         let bench = Bench {
             repo,
             built,
+            program,
             runs: args.runs,
             place: Place::make(repo)?,
             made: &made,
@@ -110,6 +114,8 @@ async fn all(
 struct Bench<'a> {
     repo: &'a Repo,
     built: &'a xtask_build::Built,
+    /// Where the compiler has left the service's program.
+    program: &'a Path,
     runs: u32,
     place: Place,
     made: &'a Made,

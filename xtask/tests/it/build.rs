@@ -4,6 +4,7 @@
 mod elsewhere;
 mod hooks;
 mod inputs;
+mod naming;
 mod reproducing;
 
 use std::{collections::BTreeSet, fs, path::Path};

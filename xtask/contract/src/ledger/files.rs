@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, fmt, io, path::Path};
 
 use crate::{
-    Digest, Release,
+    Digest, Release, ServiceName,
     checksums::difference,
+    labels,
     plain_file::{Folder, TEXT},
 };
 
@@ -113,6 +114,14 @@ impl Files {
         }
     }
 
+    /// The service that its objects say they are of: the first label of the first one of them. (To read them as what they
+    /// are would take a long ledger much longer.)
+    pub(super) fn service(&self) -> Option<ServiceName> {
+        let value =
+            |line: &str| line.trim_start().strip_prefix(labels::NAME)?.strip_prefix(": ")?.parse().ok();
+        self.objects.as_ref()?.lines().find_map(value)
+    }
+
     /// The release's digest, as far as its list of checksums is what it was.
     pub(super) fn digest(&self) -> Digest {
         Digest::of(&self.sums)
@@ -124,6 +133,19 @@ mod tests {
     use std::{fs, process::Command};
 
     use super::*;
+
+    #[test]
+    fn the_service_is_that_of_the_objects() {
+        let of = |objects: Option<&str>| {
+            let files = Files { objects: objects.map(str::to_owned), ..Files::default() };
+            files.service().map(String::from)
+        };
+        let objects = "# The objects.\n---\nkind: Namespace\nmetadata:\n  labels:\n    \
+                       app.kubernetes.io/name: greeter\n    twelve-factor.dev/part: namespace\n";
+        assert_eq!(of(Some(objects)).as_deref(), Some("greeter"));
+        assert_eq!(of(Some(&objects.replace("greeter", "../greeter"))), None);
+        assert_eq!((of(Some("---\n")), of(None)), (None, None));
+    }
 
     #[test]
     fn very_many_files_that_were_added_hide_none_of_a_releases_own_and_are_taken_out() {

@@ -6,8 +6,6 @@ use xtask_contract::{
     service::{RELEASE_ID, Service, Variable},
 };
 
-use crate::describe;
-
 /// What is known of variables.
 pub(super) struct Known {
     service: Option<Service>,
@@ -22,7 +20,7 @@ impl Known {
             record => Some(record?),
         };
         let layout = Layout::at(repo.images());
-        let service = record.map(|record| describe(&layout, &record.digest)).transpose();
+        let service = record.map(|record| layout.description(&record.digest)).transpose();
         let mut service = match service {
             Err(error) if error.kind == ErrorKind::NotFound => None, // its image was cleared away
             service => service?,

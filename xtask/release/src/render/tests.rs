@@ -13,7 +13,7 @@ use super::*;
 #[expect(clippy::needless_pass_by_value, reason = "tables are written where they are used")]
 fn release(tables: Value) -> Release {
     let mut release = json!({
-        "schema": 2, "id": "2011-04-06-20:32:17", "env": "prod", "sequence": 1, "by": "somebody",
+        "schema": 2, "id": "2011-04-06-20:32:17", "env": "prod", "sequence": 1, "by": "somebody", "service": "todo-api",
         "image": { "digest": Digest::of("image"), "revision": "revision", "dirty": false },
         "target": { "kind": "kubernetes", "context": "c", "namespace": "todo-prod",
             "registry": "registry.acme.com/todo-api", "pull_secret": "registry" },

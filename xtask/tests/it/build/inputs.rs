@@ -38,7 +38,7 @@ fn a_crate_by_path_is_an_input_and_so_is_what_it_depends_on_from_now_on() {
     tiny.write(
         "Cargo.lock",
         "version = 4\n\n[[package]]\nname = \"deeper\"\nversion = \"0.1.0\"\n\n[[package]]\nname = \"library\"\n\
-         version = \"0.1.0\"\ndependencies = [\n \"deeper\",\n]\n\n[[package]]\nname = \"todo-api\"\n\
+         version = \"0.1.0\"\ndependencies = [\n \"deeper\",\n]\n\n[[package]]\nname = \"tiny\"\n\
          version = \"0.1.0\"\ndependencies = [\n \"library\",\n]\n",
     );
     tiny.commit("The library needs another one");

@@ -82,7 +82,7 @@ fn forget_that_build_scripts_ran(target: &Path) {
 }
 
 fn program(tiny: &Tiny, image: &str) -> Vec<u8> {
-    Image::read(&tiny.repo(), image).file("todo-api").to_owned()
+    Image::read(&tiny.repo(), image).file("tiny").to_owned()
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {

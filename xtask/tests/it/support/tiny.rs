@@ -20,12 +20,13 @@ pub(crate) const UNWANTED: &str = "CANARY_IN_THE_ENVIRONMENT";
 /// The name of the file in the caller's home for as long as which the service's build script waits.
 pub(crate) const WAIT: &str = "wait";
 
-const WORKSPACE: &str = "[workspace]\nresolver = '3'\nmembers = ['service', 'library']\n";
-const SERVICE: &str = "[package]\nname = 'todo-api'\nversion = '0.1.0'\nedition = '2024'\n\
+const WORKSPACE: &str = "[workspace]\nresolver = '3'\nmembers = ['service', 'library']\n\
+                         [workspace.metadata.xtask]\nservice = 'tiny'\n";
+const SERVICE: &str = "[package]\nname = 'tiny'\nversion = '0.1.0'\nedition = '2024'\n\
                        [dependencies]\nlibrary = { path = '../library' }\n";
 const LIBRARY: &str = "[package]\nname = 'library'\nversion = '0.1.0'\nedition = '2024'\n";
 const LOCK: &str = "version = 4\n\n[[package]]\nname = \"library\"\nversion = \"0.1.0\"\n\n\
-                    [[package]]\nname = \"todo-api\"\nversion = \"0.1.0\"\ndependencies = [\n \"library\",\n]\n";
+                    [[package]]\nname = \"tiny\"\nversion = \"0.1.0\"\ndependencies = [\n \"library\",\n]\n";
 
 /// It has each kind of text in it that could name a folder of this machine.
 const PROGRAM: &str = r##"
@@ -34,7 +35,7 @@ include!(concat!(env!("OUT_DIR"), "/generated.rs"));
 fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("describe") => println!(
-            r#"{{"schema":1,"service":"todo-api","processes":[],"migrate":[],"variables":[]}}"#
+            r#"{{"schema":1,"service":"tiny","processes":[],"migrate":[],"variables":[]}}"#
         ),
         Some("generated") => generated(),
         Some(_) => panic!("of the service"),
@@ -118,6 +119,11 @@ impl Tiny {
 
     pub(crate) fn repo(&self) -> Repo {
         Repo::around(&self.root).unwrap()
+    }
+
+    /// A file of the checkout.
+    pub(crate) fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.root.join(path)).unwrap()
     }
 
     /// Writes a file of the checkout.

@@ -58,8 +58,8 @@ pub(super) async fn figures(bench: &Bench<'_>) -> Result<Vec<Figure>> {
 
 /// A program that is new in each run: the real one with a few bytes more, which the system does not mind.
 pub(super) fn program(bench: &Bench<'_>, run: u32) -> Result<Vec<u8>> {
-    let doing = || format!("reading the program {}", bench.built.program.display());
-    let mut content = fs::read(&bench.built.program).doing(doing)?;
+    let doing = || format!("reading the program {}", bench.program.display());
+    let mut content = fs::read(bench.program).doing(doing)?;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     content.extend_from_slice(format!("{run} {}", now.as_nanos()).as_bytes());
     Ok(content)
@@ -74,7 +74,7 @@ pub(super) fn changed_image(bench: &Bench<'_>, program: &[u8]) -> Result<Image> 
     }
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let origin = Origin { revision: "bench", dirty: true, target: &target };
-    assemble(&layout(bench), &path, origin)
+    assemble(&layout(bench), &path, bench.repo.service()?, origin)
 }
 
 /// A layout of the bench's own.

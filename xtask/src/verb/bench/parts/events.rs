@@ -24,7 +24,7 @@ pub(super) async fn figures(bench: &Bench<'_>, url: &str) -> Result<Vec<Figure>>
     let asker = Asker::compile(bench).await?;
     bench.ui.step("measuring events and reminders");
     migrate(bench, url)?;
-    let program = || Command::new(&bench.built.program);
+    let program = || Command::new(bench.program);
     let (here, there) = (web(url, program()).await?, web(url, program()).await?);
     let (address, port) = (here.address(), free_port()?);
     let worker = worker(program(), url, port)?;

@@ -61,7 +61,7 @@ async fn compare(
     let ours = filled(bench, asker, server, "ours").await?;
     let theirs = filled(bench, asker, server, "theirs").await?;
     let bare = filled(bench, asker, server, "bare").await?;
-    let service = service::web(&ours, on_one_core(&bench.built.program)).await?;
+    let service = service::web(&ours, on_one_core(bench.program)).await?;
     let peer = match folder {
         Some(folder) => Some(peer::start(bench, folder, &theirs, CONNECTIONS).await?),
         None => None,

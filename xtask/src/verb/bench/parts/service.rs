@@ -19,7 +19,7 @@ pub(super) async fn figures(bench: &Bench<'_>, url: &str) -> Result<Vec<Figure>>
     migrate(bench, url)?;
     for _ in 0..bench.runs {
         let started = Instant::now();
-        let service = web(url, Command::new(&bench.built.program)).await?;
+        let service = web(url, Command::new(bench.program)).await?;
         starts.push(started.elapsed().as_secs_f64() * 1e3);
         let resident = service.status("VmRSS:")?;
         let kib = resident.trim_end_matches(" kB").parse::<f64>();
@@ -32,7 +32,7 @@ pub(super) async fn figures(bench: &Bench<'_>, url: &str) -> Result<Vec<Figure>>
 
 /// Brings a database's schema up to date.
 pub(in super::super) fn migrate(bench: &Bench<'_>, url: &str) -> Result<()> {
-    let mut migrate = Command::new(&bench.built.program);
+    let mut migrate = Command::new(bench.program);
     migrate.arg("migrate").env_clear().env("DATABASE_URL", url);
     command::run(&mut migrate).map(drop).map_err(|failure| failure.error("migrating a database"))
 }
