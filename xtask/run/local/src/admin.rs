@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use xtask_contract::{EnvName, Error, Progress, Repo, Result, service};
+use xtask_contract::{EnvName, Error, Progress, Repo, Result};
 
 use crate::{environment::environment, environment::own_url, executable::Executable, lock};
 use xtask_run::{Options, Wanted};
@@ -33,11 +33,11 @@ pub(crate) fn admin(
         ));
     }
     let mut command = Command::new(executable.path());
-    command.arg0(lock::folder(repo, env).join(service::NAME));
+    command.arg0(executable.called_in(&lock::folder(repo, env)));
     command.args(args).env_clear().envs(environment(&job)).current_dir("/");
     if let Some(terminal) = terminal {
         command.env("TERM", terminal);
     }
     let error: io::Error = command.exec();
-    Err(Error::failed(format!("starting {} of {}", service::NAME, job.verified.release.id), error))
+    Err(Error::failed(format!("starting the program of {}", job.verified.release.id), error))
 }

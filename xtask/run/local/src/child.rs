@@ -19,7 +19,6 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command},
 };
-use xtask_contract::service;
 
 use crate::{executable::Executable, gate::Ear, socket::Socket};
 
@@ -62,9 +61,10 @@ impl Program {
         environment: BTreeMap<String, String>,
         kept_open: &[RawFd],
     ) -> Self {
+        let called = executable.called_in(folder);
         Self {
             what: What::Image(executable),
-            called: folder.join(service::NAME),
+            called,
             environment,
             user: None,
             death_signal: Signal::TERM,

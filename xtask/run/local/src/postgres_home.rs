@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use xtask_contract::{Callee, Context, EnvName, Error, Repo, Result, Secret, durable, service};
+use xtask_contract::{Callee, Context, EnvName, Error, Repo, Result, Secret, durable};
 
 use crate::{child::User, lock};
 
@@ -105,7 +105,10 @@ pub(crate) fn known(repo: &Repo, env: &EnvName) -> Option<PathBuf> {
 fn choose(repo: &Repo, env: &EnvName, as_root: bool) -> Result<PathBuf> {
     // The unprivileged user may not be able to enter the checkout: its folders may be open to root alone.
     let folder = if as_root {
-        Path::new("/var/lib").join(service::NAME).join(format!("{env}-{}", Secret::random::<4>()?.expose()))
+        // There may be no release yet: the name is the one that the command line was called for.
+        Path::new("/var/lib")
+            .join(repo.service()?.as_str())
+            .join(format!("{env}-{}", Secret::random::<4>()?.expose()))
     } else {
         PathBuf::from("postgres")
     };
