@@ -54,7 +54,8 @@ pub fn pack(ledger: &Ledger, layout: &Layout, release: &Verified) -> Result<Vec<
 
 /// The files that say which image there is, and which documents about it.
 fn lists(layout: &Layout, release: &Release, about: &[Descriptor]) -> Result<Vec<(&'static str, Vec<u8>)>> {
-    let tag = format!("{}:{}-{}", image_name(), release.env, release.id.as_name());
+    let service = layout.service_name(&release.image.digest)?;
+    let tag = format!("{}:{}-{}", image_name(&service), release.env, release.id.as_name());
     let mut lists = layout.lists(&release.image.digest, &tag)?;
     let referrers = serde_json::to_vec(&Index::of(about.to_vec()));
     lists.push((REFERRERS, referrers.doing(|| "listing the documents about the image")?));

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::{EnvName, service};
+use crate::{EnvName, ServiceName};
 
 /// The annotation with the ID of the release that an object or a pod belongs to. (A label cannot hold its colons.)
 pub const RELEASE: &str = "twelve-factor.dev/release";
@@ -91,23 +91,22 @@ impl fmt::Display for Part {
     }
 }
 
-/// The labels of all of a deploy's objects and pods, as Kubernetes recommends them.
-pub fn of(env: &EnvName) -> BTreeMap<&'static str, String> {
-    BTreeMap::from([
-        (NAME, service::NAME.to_owned()),
-        (DEPLOY, env.to_string()),
-        (MANAGED_BY, "xtask".to_owned()),
-    ])
+/// The labels of all of a deploy's objects and pods, as Kubernetes recommends them. All are found by those that name the
+/// deploy; which service they are of is on those that are made from a release, or for one.
+pub fn of(env: &EnvName, service: Option<&ServiceName>) -> BTreeMap<&'static str, String> {
+    let mut labels = BTreeMap::from([(DEPLOY, env.to_string()), (MANAGED_BY, "xtask".to_owned())]);
+    labels.extend(service.map(|service| (NAME, service.to_string())));
+    labels
 }
 
 /// The labels by which a deploy's pods are selected, beside their [`COMPONENT`]: all of them bear these.
-pub fn of_pods(env: &EnvName) -> [(&'static str, String); 2] {
-    [(NAME, service::NAME.to_owned()), (DEPLOY, env.to_string())]
+pub fn of_pods(env: &EnvName, service: &ServiceName) -> [(&'static str, String); 2] {
+    [(NAME, service.to_string()), (DEPLOY, env.to_string())]
 }
 
 /// The labels of an object that is this part of a deploy. (Pods have none of a part: what they are is a component.)
-pub fn of_part(env: &EnvName, part: Part) -> BTreeMap<&'static str, String> {
-    let mut labels = of(env);
+pub fn of_part(env: &EnvName, service: Option<&ServiceName>, part: Part) -> BTreeMap<&'static str, String> {
+    let mut labels = of(env, service);
     labels.insert(PART, part.to_string());
     labels
 }

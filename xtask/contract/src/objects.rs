@@ -7,7 +7,7 @@ use std::iter::once;
 
 use serde_json::Value;
 
-use crate::{kubernetes_name::is_dns_name, logging::Logging};
+use crate::{ServiceName, kubernetes_name::is_dns_name, logging::Logging};
 
 /// The names of the `ConfigMaps` in which `run` keeps what a deploy has run. They are `run`'s own.
 pub const RECORDS: [&str; 3] = ["release-witness", "release-history", "failed-releases"];
@@ -58,20 +58,23 @@ pub struct Object<'a> {
 pub struct Allowed {
     kinds: &'static [(&'static str, &'static str)],
     namespaces: Vec<String>,
+    /// The service, whose account pods may have, if it is known.
+    service: Option<ServiceName>,
     /// Whether what they hold comes from a ledger.
     of_release: bool,
 }
 
 impl Allowed {
-    /// The objects of a release, which are all in the deploy's namespace.
-    pub fn in_release(namespace: &str) -> Self {
-        Self { kinds: &OF_RELEASES, namespaces: vec![namespace.to_owned()], of_release: true }
+    /// The objects of a service's release, which are all in the deploy's namespace.
+    pub fn in_release(namespace: &str, service: Option<&ServiceName>) -> Self {
+        let (namespaces, service) = (vec![namespace.to_owned()], service.cloned());
+        Self { kinds: &OF_RELEASES, namespaces, service, of_release: true }
     }
 
     /// The objects of a deploy's log shipper: in a namespace of its own, but for what lets it ask about the deploy's.
     pub fn in_shipper(namespace: &str) -> Self {
         let namespaces = once(namespace.to_owned()).chain(once(Logging::namespace(namespace)));
-        Self { kinds: &OF_SHIPPERS, namespaces: namespaces.collect(), of_release: false }
+        Self { kinds: &OF_SHIPPERS, namespaces: namespaces.collect(), service: None, of_release: false }
     }
 
     /// Why this object, whole, may not be applied, if it may not.
@@ -82,7 +85,8 @@ impl Allowed {
         let namespace = text("/metadata/namespace");
         let placed = self.objection(&Object { version, kind, name, namespace });
         placed.or_else(|| {
-            let found = if self.of_release { forbidden(kind, object) } else { Vec::new() };
+            let found =
+                if self.of_release { forbidden(kind, object, self.service.as_ref()) } else { Vec::new() };
             let called = format!("{}/{name}", kind.to_lowercase());
             (!found.is_empty())
                 .then(|| format!("{called} has what a release may not hold: {}", found.join(", ")))
@@ -122,9 +126,9 @@ impl Allowed {
 }
 
 /// What of an object's content would give it more than the deploy's namespace.
-fn forbidden(kind: &str, object: &Value) -> Vec<String> {
+fn forbidden(kind: &str, object: &Value, service: Option<&ServiceName>) -> Vec<String> {
     let is_empty = |list: &Value| list.is_null() || list.as_array().is_some_and(Vec::is_empty);
-    let mut found = pod::forbidden(&object["spec"]["template"]);
+    let mut found = pod::forbidden(&object["spec"]["template"], service);
     for field in ["ownerReferences", "finalizers"] {
         found.extend((!is_empty(&object["metadata"][field])).then(|| field.to_owned()));
     }
@@ -147,7 +151,7 @@ mod tests {
 
     #[test]
     fn an_object_of_a_release_has_no_more_than_the_deploys_namespace() {
-        let (release, shipper) = (Allowed::in_release("todo"), Allowed::in_shipper("todo"));
+        let (release, shipper) = (Allowed::in_release("todo", None), Allowed::in_shipper("todo"));
         let object = |version: &str, kind: &str, more: Value| {
             let mut object = json!({ "apiVersion": version, "kind": kind, "metadata": { "name": "todo", "namespace": "todo" } });
             for (at, value) in more.as_object().unwrap() {
@@ -198,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_release_has_objects_of_the_deploys_namespace_and_of_known_kinds_alone() {
-        let allowed = Allowed::in_release("todo");
+        let allowed = Allowed::in_release("todo", None);
         for (version, kind, namespace) in [
             ("v1", "Namespace", ""),
             ("apps/v1", "Deployment", "todo"),

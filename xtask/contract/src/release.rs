@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Digest, EnvName, ReleaseId, SealedSecrets, ServiceName,
     deploy::{Schema, Services, Target},
-    service,
     settings::{Ingress, Network, Settings},
 };
 
@@ -157,7 +156,7 @@ impl Release {
     pub fn image_reference(&self) -> String {
         match self.target.registry() {
             Some(cluster) => format!("{}@{}", cluster.registry, self.image.digest),
-            None => image_reference(&self.image.digest),
+            None => format!("{}@{}", local_image(self.service()), self.image.digest),
         }
     }
 
@@ -192,12 +191,16 @@ impl Release {
     }
 }
 
-/// The name of the service's image where it comes from no registry. The host part makes sure that none is ever asked.
-pub fn image_name() -> String {
-    format!("xtask.local/{}", service::NAME)
+/// The name of a service's image where it comes from no registry. The host part makes sure that none is ever asked.
+pub fn image_name(service: &ServiceName) -> String {
+    local_image(service.as_str())
 }
 
-/// An image in the form that Kubernetes takes.
-pub fn image_reference(image: &Digest) -> String {
-    format!("{}@{image}", image_name())
+/// An image of a service in the form that Kubernetes takes.
+pub fn image_reference(service: &ServiceName, image: &Digest) -> String {
+    format!("{}@{image}", image_name(service))
+}
+
+fn local_image(service: &str) -> String {
+    format!("xtask.local/{service}")
 }

@@ -5,10 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ServiceName, value::Value};
 
-/// The service's name: of its package and the folder with it, its program in the image, its Kubernetes objects, its
-/// database. Another service in its place begins here (`docs/your-own-service.md`).
-pub const NAME: &str = "todo-api";
-
 /// The variable in which `run` tells each process which release it is of. No deploy's config has it.
 pub const RELEASE_ID: &str = "RELEASE_ID";
 

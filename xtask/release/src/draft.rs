@@ -12,7 +12,11 @@ use xtask_contract::{
     service::{ProcessType, Service},
 };
 
-use crate::{Clock, SystemClock, check, ledger, provision, recipients, render, signing, who};
+use crate::{
+    Clock, SystemClock, check, ledger, provision, recipients,
+    render::{self, Source},
+    signing, who,
+};
 
 /// A release that could be made: nothing keeps its image and its config from each other.
 pub struct Draft<'a> {
@@ -142,7 +146,8 @@ impl<'a> Draft<'a> {
 
     fn objects(&self, release: &Release) -> Result<Option<String>> {
         let folder = self.repo.k8s().join("objects");
-        release.target.is_cluster().then(|| render::objects(&folder, release)).transpose()
+        let source = Source { folder: &folder, service: &self.service.service, release };
+        release.target.is_cluster().then(|| render::objects(source)).transpose()
     }
 
     fn at(

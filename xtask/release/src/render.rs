@@ -16,12 +16,11 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 use xtask_contract::{
-    Context, EnvName, Error, Logging, Release, Result,
+    Context, EnvName, Error, Logging, Release, Repo, Result, ServiceName,
     deploy::{Postgres, Target},
     labels::{self, Part},
     objects::Allowed,
     release::Process,
-    service,
 };
 
 pub(crate) use again::again;
@@ -29,22 +28,40 @@ pub(crate) use again::again;
 /// Objects in the order of application, with what they are to the deploy.
 type Objects = Vec<(Part, Value)>;
 
+/// What the objects of a release are made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    /// k8s/objects.
+    pub(crate) folder: &'a Path,
+    pub(crate) service: &'a ServiceName,
+    pub(crate) release: &'a Release,
+}
+
+/// Whose objects they are, and where they belong.
+#[derive(Clone, Copy)]
+struct Owner<'a> {
+    service: &'a ServiceName,
+    env: &'a EnvName,
+    target: &'a Target,
+}
+
 /// The objects of a release in the order of application, as YAML documents.
-pub(crate) fn objects(folder: &Path, release: &Release) -> Result<String> {
-    check(folder, release)?;
+pub(crate) fn objects(source: Source<'_>) -> Result<String> {
+    let Source { folder, service, release } = source;
+    check(source)?;
     let mut objects = read(folder, "namespace", Part::Namespace)?;
     objects.extend(read(folder, "account", Part::Namespace)?);
     objects.push((Part::Config, config_map(release)));
     if let Some(postgres) = release.services.own_postgres() {
         objects.extend(postgres::server(folder, &release.env, postgres)?);
     }
-    objects.extend(migration(folder, release)?);
+    objects.extend(migration(source)?);
     objects.extend(network::policies(folder, release)?);
     for (name, process) in &release.processes {
-        objects.extend(process::objects(folder, release, name, process)?);
+        objects.extend(process::objects(source, name, process)?);
     }
     objects.extend(ingress::objects(folder, release)?);
-    let objects = placed(objects, &release.env, &release.target);
+    let objects = placed(objects, Owner { service, env: &release.env, target: &release.target });
     check_kinds(
         release,
         &objects,
@@ -55,7 +72,8 @@ pub(crate) fn objects(folder: &Path, release: &Release) -> Result<String> {
 
 /// Refuses what `run` would not apply.
 fn check_kinds(release: &Release, objects: &[Value], next: &str) -> Result<()> {
-    let allowed = Allowed::in_release(release.target.namespace().unwrap_or_default());
+    let namespace = release.target.namespace().unwrap_or_default();
+    let allowed = Allowed::in_release(namespace, release.service.as_ref());
     let objection = |object| allowed.objection_to(object);
     let problems: Vec<String> = objects.iter().filter_map(objection).collect();
     if problems.is_empty() {
@@ -65,13 +83,14 @@ fn check_kinds(release: &Release, objects: &[Value], next: &str) -> Result<()> {
 }
 
 /// Refuses what k8s/objects say that the service's description contradicts: pods would be asked for what is not there.
-fn check(folder: &Path, release: &Release) -> Result<()> {
+fn check(source: Source<'_>) -> Result<()> {
+    let release = source.release;
     let mut problems = Vec::new();
     for (name, process) in &release.processes {
-        let told = process::contradictions(folder, name, process)?.into_iter();
+        let told = process::contradictions(source, name, process)?.into_iter();
         problems.extend(told.map(|problem| format!("k8s/objects/{name}.yaml: {problem}")));
     }
-    let migration = process::contradictions(folder, "migrate", &Process::that_ends(&release.migrate))?;
+    let migration = process::contradictions(source, "migrate", &Process::that_ends(&release.migrate))?;
     problems.extend(migration.into_iter().map(|problem| format!("k8s/objects/migrate.yaml: {problem}")));
     if problems.is_empty() {
         return Ok(());
@@ -80,28 +99,30 @@ fn check(folder: &Path, release: &Release) -> Result<()> {
     Err(Error::refused_for(format!("releasing {}", release.env), problems).next(next))
 }
 
-/// The objects of a deploy's own PostgreSQL server alone, as they are in each of its releases.
+/// The objects of a deploy's own PostgreSQL server alone, as they are in each of its releases. There may be none of these
+/// yet, so the workspace says which service it is.
 pub(crate) fn postgres_objects(
-    folder: &Path,
+    repo: &Repo,
     env: &EnvName,
     target: &Target,
     postgres: &Postgres,
 ) -> Result<String> {
-    let mut objects = read(folder, "namespace", Part::Namespace)?;
-    objects.extend(postgres::server(folder, env, postgres)?);
-    to_yaml(&format!("# The PostgreSQL server of {env}."), &placed(objects, env, target))
+    let (folder, service) = (repo.k8s().join("objects"), repo.service()?);
+    let mut objects = read(&folder, "namespace", Part::Namespace)?;
+    objects.extend(postgres::server(&folder, env, postgres)?);
+    to_yaml(&format!("# The PostgreSQL server of {env}."), &placed(objects, Owner { service, env, target }))
 }
 
 /// The objects of a deploy's log shipper, which no release has: from `k8s/logging.yaml`.
 pub(crate) fn logging_objects(
-    k8s: &Path,
+    repo: &Repo,
     env: &EnvName,
     target: &Target,
     logging: &Logging,
 ) -> Result<String> {
-    let namespace = placed(read(&k8s.join("objects"), "namespace", Part::Namespace)?, env, target);
-    let mut objects = namespace;
-    objects.extend(logging::shipper(documents(k8s, "logging")?, env, target, logging)?);
+    let (k8s, owner) = (repo.k8s(), Owner { service: repo.service()?, env, target });
+    let mut objects = placed(read(&k8s.join("objects"), "namespace", Part::Namespace)?, owner);
+    objects.extend(logging::shipper(documents(&k8s, "logging")?, owner, logging)?);
     to_yaml(&format!("# The log shipper of {env}."), &objects)
 }
 
@@ -113,11 +134,12 @@ fn migration_name(release: &Release) -> String {
     format!("migrate-{}", release.id.as_name())
 }
 
-fn migration(folder: &Path, release: &Release) -> Result<Objects> {
-    let mut objects = read(folder, "migrate", Part::Migration)?;
+fn migration(source: Source<'_>) -> Result<Objects> {
+    let release = source.release;
+    let mut objects = read(source.folder, "migrate", Part::Migration)?;
     for (_, object) in &mut objects {
         object["metadata"]["name"] = json!(migration_name(release));
-        workload::patch((folder, "migrate"), object, release, &release.migrate)?;
+        workload::patch(source, "migrate", object, &release.migrate)?;
     }
     Ok(objects)
 }
@@ -154,15 +176,16 @@ fn config_map(release: &Release) -> Value {
 }
 
 /// The objects in the deploy's namespace and marked as the deploy's.
-fn placed(objects: Objects, env: &EnvName, target: &Target) -> Vec<Value> {
+fn placed(objects: Objects, owner: Owner<'_>) -> Vec<Value> {
+    let Owner { service, env, target } = owner;
     let place = |(part, mut object): (Part, Value)| {
         let metadata = &mut object["metadata"];
-        for (label, value) in labels::of_part(env, part) {
+        for (label, value) in labels::of_part(env, Some(service), part) {
             metadata["labels"][label] = json!(value);
         }
-        selectors::name_the_deploy(&mut object, env);
+        selectors::name_the_deploy(&mut object, owner);
         if object["kind"] == "ServiceAccount" {
-            object["metadata"]["name"] = json!(service::NAME); // as the pods call it
+            object["metadata"]["name"] = json!(service); // as the pods call it
         }
         let key = if object["kind"] == "Namespace" { "name" } else { "namespace" };
         object["metadata"][key] = json!(target.namespace());

@@ -83,7 +83,7 @@ pub fn shipper(repo: &Repo, env: &EnvName) -> Result<Shipper> {
              k8s/logging/Dockerfile)",
         )
     })?;
-    let objects = render::logging_objects(&repo.k8s(), env, &target, &logging)?;
+    let objects = render::logging_objects(repo, env, &target, &logging)?;
     Ok(Shipper { target, logging, objects })
 }
 
@@ -147,9 +147,8 @@ pub fn own(repo: &Repo, env: &EnvName, record: &Record) -> Result<Own> {
              to the deploy's own"
         )));
     }
-    let folder = repo.k8s().join("objects");
     let objects =
-        deploy.target.is_cluster().then(|| render::postgres_objects(&folder, env, &deploy.target, &postgres));
+        deploy.target.is_cluster().then(|| render::postgres_objects(repo, env, &deploy.target, &postgres));
     let objects = objects.transpose()?;
     Ok(Own { target: deploy.target, postgres, url, endpoint, objects, back })
 }

@@ -84,8 +84,9 @@ fn load(repo: &Repo, built: &Built, ui: &Ui) -> Result<bool> {
             return Ok(false);
         }
         ui.step("loading the image into the Docker Engine");
-        let archive =
-            Layout::at(repo.images()).archive(&record.digest, &format!("{}:latest", image_name()))?;
+        let layout = Layout::at(repo.images());
+        let name = image_name(&layout.service_name(&record.digest)?);
+        let archive = layout.archive(&record.digest, &format!("{name}:latest"))?;
         match docker::load(&archive).await {
             Ok(()) => Ok(true),
             Err(error) => {

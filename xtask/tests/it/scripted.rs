@@ -1,6 +1,7 @@
 //! A deploy on a cluster that a server of the tests' own plays (`support/api_server`): what takes minutes on a real
 //! one, or hardly ever happens to it.
 
+mod earlier;
 mod foreign;
 mod hindering;
 mod killing;

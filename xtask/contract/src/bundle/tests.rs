@@ -21,7 +21,7 @@ struct Made {
 fn image(layout: &Layout, content: &str) -> Digest {
     let put = |kind: &str, text: &[u8]| Descriptor::new(kind, layout.put(text).unwrap(), text.len() as u64);
     let config = format!(
-        r#"{{"architecture":"amd64","os":"linux","config":{{"User":"1:1","Entrypoint":["/{content}"],"WorkingDir":"/","Labels":{{}}}},"rootfs":{{"type":"layers","diff_ids":[]}}}}"#
+        r#"{{"architecture":"amd64","os":"linux","config":{{"User":"1:1","Entrypoint":["/{content}"],"WorkingDir":"/","Labels":{{"dev.twelve-factor.service":"{{\"service\":\"greeter\"}}"}}}},"rootfs":{{"type":"layers","diff_ids":[]}}}}"#
     );
     let manifest = Manifest {
         schema_version: 2,
@@ -126,7 +126,7 @@ fn a_bundle_has_one_image_in_each_of_its_lists() {
     );
     assert_eq!(String::from_utf8_lossy(made.file("index.json")), index);
     let docker = format!(
-        r#"[{{"Config":"blobs/sha256/{}","RepoTags":["xtask.local/todo-api:local-2011-04-07-00-00-00"],"Layers":["blobs/sha256/{}"]}}]"#,
+        r#"[{{"Config":"blobs/sha256/{}","RepoTags":["xtask.local/greeter:local-2011-04-07-00-00-00"],"Layers":["blobs/sha256/{}"]}}]"#,
         manifest.config.digest.hex(),
         manifest.layers[0].digest.hex()
     );
@@ -138,7 +138,7 @@ fn another_image_in_a_list_is_refused() {
     for list in ["index.json", "manifest.json", "both"] {
         let mut made = made();
         let another = made.with_another();
-        let lists = made.layout.lists(&another, "xtask.local/todo-api:local-2011-04-07-00-00-00").unwrap();
+        let lists = made.layout.lists(&another, "xtask.local/greeter:local-2011-04-07-00-00-00").unwrap();
         for (name, content) in lists.into_iter().filter(|(name, _)| *name == list || list == "both") {
             *made.file(name) = content;
         }

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::service;
+use crate::ServiceName;
 
 const CAPABILITIES: [&str; 13] = [
     "AUDIT_WRITE",
@@ -37,8 +37,9 @@ const SYSCTLS: [&str; 10] = [
 
 const SELINUX_TYPES: [&str; 4] = ["container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
 
-/// The fields, by their paths, that a pod made from this template may not have so.
-pub(super) fn forbidden(template: &Value) -> Vec<String> {
+/// The fields, by their paths, that a pod made from this template may not have so. The service's account is the deploy's
+/// own; any other one may have been given more.
+pub(super) fn forbidden(template: &Value, service: Option<&ServiceName>) -> Vec<String> {
     let pod = &template["spec"];
     let mut found = Vec::new();
     for field in ["hostNetwork", "hostPID", "hostIPC"] {
@@ -46,9 +47,8 @@ pub(super) fn forbidden(template: &Value) -> Vec<String> {
     }
     for field in ["serviceAccountName", "serviceAccount"] {
         let account = text(&pod[field]);
-        found.extend(
-            (!["", "default", service::NAME].contains(&account)).then(|| format!("{field} {account}")),
-        );
+        let is_own = ["", "default"].contains(&account) || service.is_some_and(|own| own.as_str() == account);
+        found.extend((!is_own).then(|| format!("{field} {account}")));
     }
     if items(&pod["volumes"]).any(|volume| !volume["hostPath"].is_null()) {
         found.push("hostPath".to_owned());
@@ -119,6 +119,7 @@ mod tests {
 
     #[test]
     fn a_pod_has_nothing_of_its_node() {
+        let service: ServiceName = "greeter".parse().unwrap();
         let container =
             |context: Value| json!({ "initContainers": [{ "name": "c", "securityContext": context }] });
         for (pod, why) in [
@@ -147,10 +148,12 @@ mod tests {
             ),
             (container(json!({ "seLinuxOptions": { "type": "spc_t" } })), "seLinuxOptions (container c)"),
         ] {
-            assert_eq!(forbidden(&json!({ "spec": pod })), [why]);
+            assert_eq!(forbidden(&json!({ "spec": pod }), Some(&service)), [why]);
         }
-        let fine = json!({ "hostNetwork": false, "serviceAccountName": service::NAME, "volumes": [{ "emptyDir": {} }],
+        let fine = json!({ "hostNetwork": false, "serviceAccountName": "greeter", "volumes": [{ "emptyDir": {} }],
             "containers": [{ "image": "sidecar", "securityContext": { "privileged": false, "runAsUser": 0 } }] });
-        assert!(forbidden(&json!({ "spec": fine })).is_empty());
+        let fine = json!({ "spec": fine });
+        assert!(forbidden(&fine, Some(&service)).is_empty());
+        assert_eq!(forbidden(&fine, None), ["serviceAccountName greeter"]);
     }
 }

@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 use xtask_contract::{
-    Context, Digest, EnvName, Logging, Result,
-    deploy::Target,
+    Context, Digest, Logging, Result,
     labels::{self, Part},
     logging::Destination,
 };
 
-use super::{own, selectors};
+use super::{Owner, own, selectors};
 
 /// The annotation that starts its pods anew when their config has changed.
 const CONFIG: &str = "twelve-factor.dev/config";
@@ -17,20 +16,15 @@ const CONFIG: &str = "twelve-factor.dev/config";
 const CONFIG_FOLDER: &str = "/etc/logging";
 const SPOOL: &str = "/var/spool";
 
-pub(super) fn shipper(
-    mut objects: Vec<Value>,
-    env: &EnvName,
-    target: &Target,
-    logging: &Logging,
-) -> Result<Vec<Value>> {
-    let deploy = target.namespace().unwrap_or_default();
+pub(super) fn shipper(mut objects: Vec<Value>, owner: Owner<'_>, logging: &Logging) -> Result<Vec<Value>> {
+    let deploy = owner.target.namespace().unwrap_or_default();
     let own = Logging::namespace(deploy);
     let config = objects.iter().find(|object| object["kind"] == "ConfigMap").map(|object| &object["data"]);
     let config = Digest::of(&serde_json::to_vec(&config).doing(|| "reading k8s/logging.yaml")?);
     for object in &mut objects {
         let kind = object["kind"].as_str().unwrap_or_default().to_owned();
         let metadata = &mut object["metadata"];
-        for (label, value) in labels::of_part(env, Part::Logging) {
+        for (label, value) in labels::of_part(owner.env, Some(owner.service), Part::Logging) {
             metadata["labels"][label] = json!(value);
         }
         match kind.as_str() {
@@ -40,21 +34,21 @@ pub(super) fn shipper(
         }
         match kind.as_str() {
             "RoleBinding" => object["subjects"][0]["namespace"] = json!(own),
-            "DaemonSet" => daemon_set(object, env, deploy, logging, &config),
+            "DaemonSet" => daemon_set(object, owner, deploy, logging, &config),
             _ => {}
         }
     }
     Ok(objects)
 }
 
-fn daemon_set(object: &mut Value, env: &EnvName, deploy: &str, logging: &Logging, config: &Digest) {
+fn daemon_set(object: &mut Value, owner: Owner<'_>, deploy: &str, logging: &Logging, config: &Digest) {
     let template = &mut object["spec"]["template"];
     template["metadata"]["annotations"][CONFIG] = json!(config);
-    for (label, value) in labels::of(env) {
+    for (label, value) in labels::of(owner.env, Some(owner.service)) {
         template["metadata"]["labels"][label] = json!(value);
     }
     let place = own::place(template, "logging").unwrap_or_default();
-    selectors::name_the_deploy(object, env);
+    selectors::name_the_deploy(object, owner);
     let pod = &mut object["spec"]["template"]["spec"];
     let volumes = pod["volumes"].as_array_mut().into_iter().flatten();
     for spool in volumes.filter(|volume| volume["name"] == "spool") {
@@ -104,6 +98,8 @@ fn mount(pod: &mut Value, place: usize, folder: &str) {
 mod tests {
     use std::path::Path;
 
+    use xtask_contract::deploy::Target;
+
     use super::{super::documents, *};
 
     fn rendered(to: &str) -> Vec<Value> {
@@ -114,7 +110,9 @@ mod tests {
             port: 1,
         });
         let logging = Logging { to: to.parse().unwrap(), image: "shipper:1".into() };
-        shipper(documents(&k8s, "logging").unwrap(), &"dev".parse().unwrap(), &target, &logging).unwrap()
+        let (service, env) = ("greeter".parse().unwrap(), "dev".parse().unwrap());
+        let owner = Owner { service: &service, env: &env, target: &target };
+        shipper(documents(&k8s, "logging").unwrap(), owner, &logging).unwrap()
     }
 
     fn of<'a>(objects: &'a [Value], kind: &str) -> &'a Value {

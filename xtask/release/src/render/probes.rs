@@ -1,7 +1,7 @@
 //! The probes of a process's container: what they ask is in the service's description, how often is in k8s/objects.
 
 use serde_json::{Map, Value, json};
-use xtask_contract::{release::Process, service, settings::UP_BY_RUNNING};
+use xtask_contract::{ServiceName, release::Process, settings::UP_BY_RUNNING};
 
 /// A kind of probe, and how it is asked where k8s/objects do not say.
 struct Kind {
@@ -34,10 +34,10 @@ const HANDLERS: [&str; 4] = ["httpGet", "exec", "tcpSocket", "grpc"];
 
 /// Gives the container the probes that the description names. Without any that says whether the process is up, it has to
 /// run for a while before it counts as up.
-pub(super) fn put(spec: &mut Value, place: usize, process: &Process) {
+pub(super) fn put(spec: &mut Value, place: usize, process: &Process, service: &ServiceName) {
     let container = &mut spec["template"]["spec"]["containers"][place];
     for Kind { name, word, timing } in PROBES {
-        let Some((handler, what)) = asks(process, word, &container[name]) else { continue };
+        let Some((handler, what)) = asks(process, service, word, &container[name]) else { continue };
         let mut whole = container[name].as_object().cloned().unwrap_or_else(|| defaults(timing, handler));
         whole.retain(|key, _| !HANDLERS.contains(&key.as_str()));
         whole.insert(handler.to_owned(), what);
@@ -59,7 +59,12 @@ fn defaults(timing: [(&str, u8); 3], handler: &str) -> Map<String, Value> {
 }
 
 /// What a probe does by the description: a kind of handler and its fields.
-fn asks(process: &Process, word: &str, probe: &Value) -> Option<(&'static str, Value)> {
+fn asks(
+    process: &Process,
+    service: &ServiceName,
+    word: &str,
+    probe: &Value,
+) -> Option<(&'static str, Value)> {
     let path = if word == "readiness" { &process.readiness } else { &process.liveness };
     if let (Some(path), Some(port)) = (path, process.port) {
         let mut get = probe.get("httpGet").cloned().unwrap_or_else(|| json!({ "port": port }));
@@ -67,22 +72,29 @@ fn asks(process: &Process, word: &str, probe: &Value) -> Option<(&'static str, V
         return Some(("httpGet", get));
     }
     let alive = process.alive.as_ref().filter(|_| process.port.is_none() && word == "liveness")?;
-    let program = [format!("/{}", service::NAME)];
+    let program = [service.program()];
     let command: Vec<&String> = program.iter().chain(alive).collect();
     Some(("exec", json!({ "command": command })))
 }
 
 /// What a container of k8s/objects has that contradicts the description, or that its image cannot do.
-pub(super) fn contradictions(container: &Value, process: &Process, name: &str) -> Vec<String> {
+pub(super) fn contradictions(
+    container: &Value,
+    process: &Process,
+    name: &str,
+    service: &ServiceName,
+) -> Vec<String> {
+    let program = service.program();
+    let no_program = || format!("but its image holds no program but {program}");
     let mut problems = Vec::new();
     for Kind { name: probe, word, .. } in PROBES {
         let given = &container[probe];
-        if given.is_null() || asks(process, word, given).is_some() {
+        if given.is_null() || asks(process, service, word, given).is_some() {
             continue;
         }
         let lacks = |what: &str| format!("but the service's description names no {what} for {name}");
         if let Some(command) = given.pointer("/exec/command") {
-            let is_own = command[0] == program();
+            let is_own = command[0] == *program;
             if word == "liveness" {
                 problems.push(format!("its {probe} runs {}, {}", line(command), lacks("`alive`")));
             } else if !is_own {
@@ -97,24 +109,16 @@ pub(super) fn contradictions(container: &Value, process: &Process, name: &str) -
     if process.port.is_none() && !container["ports"].is_null() {
         problems.push(format!("it has ports, but the service's description names no `port` for {name}"));
     }
-    if !container["command"].is_null() && container["command"][0] != program() {
+    if !container["command"].is_null() && container["command"][0] != *program {
         problems.push(format!("its command is {}, {}", line(&container["command"]), no_program()));
     }
     for hook in ["postStart", "preStop"] {
         let command = &container["lifecycle"][hook]["exec"]["command"];
-        if !command.is_null() && command[0] != program() {
+        if !command.is_null() && command[0] != *program {
             problems.push(format!("its {hook} hook runs {}, {}", line(command), no_program()));
         }
     }
     problems
-}
-
-fn program() -> String {
-    format!("/{}", service::NAME)
-}
-
-fn no_program() -> String {
-    format!("but its image holds no program but {}", program())
 }
 
 fn line(command: &Value) -> String {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use xtask_contract::{
-    Release, Result,
+    Result,
     deploy::Target,
     labels::{self, Part},
     quantity::Quantity,
@@ -12,13 +12,14 @@ use xtask_contract::{
     settings::{Amounts, Autoscale, Disruption},
 };
 
-use super::{Objects, own, probes, read, workload};
+use super::{Objects, Source, own, probes, read, workload};
 
-pub(super) fn objects(folder: &Path, release: &Release, name: &str, process: &Process) -> Result<Objects> {
+pub(super) fn objects(source: Source<'_>, name: &str, process: &Process) -> Result<Objects> {
+    let Source { folder, release, .. } = source;
     let mut objects = read(folder, name, Part::Process)?;
     for (_, object) in &mut objects {
         match object["kind"].as_str() {
-            Some("Deployment") => deployment(folder, object, release, name, process)?,
+            Some("Deployment") => deployment(source, object, name, process)?,
             Some("Service") => service(object, &release.target),
             _ => {}
         }
@@ -43,35 +44,30 @@ fn named(folder: &Path, file: &str, name: &str, patch: impl Fn(&mut Value)) -> R
 }
 
 /// What k8s/objects say of a process type that contradicts the service's description, a line each.
-pub(super) fn contradictions(folder: &Path, name: &str, process: &Process) -> Result<Vec<String>> {
+pub(super) fn contradictions(source: Source<'_>, name: &str, process: &Process) -> Result<Vec<String>> {
     let mut problems = Vec::new();
-    for (_, object) in read(folder, name, Part::Process)? {
+    for (_, object) in read(source.folder, name, Part::Process)? {
         if object["kind"] == "Service" && process.port.is_none() {
             problems
                 .push(format!("it has a Service, but the service's description names no `port` for {name}"));
         }
         let template = &object["spec"]["template"];
         if let Some(place) = own::place(template, name) {
-            problems.extend(probes::contradictions(&template["spec"]["containers"][place], process, name));
+            let container = &template["spec"]["containers"][place];
+            problems.extend(probes::contradictions(container, process, name, source.service));
         }
     }
     Ok(problems)
 }
 
-fn deployment(
-    folder: &Path,
-    object: &mut Value,
-    release: &Release,
-    name: &str,
-    process: &Process,
-) -> Result<()> {
-    object["metadata"]["annotations"][labels::RELEASE] = json!(release.id);
+fn deployment(source: Source<'_>, object: &mut Value, name: &str, process: &Process) -> Result<()> {
+    object["metadata"]["annotations"][labels::RELEASE] = json!(source.release.id);
     if let Some(spec) = object["spec"].as_object_mut() {
         // Whoever scales owns it.
         spec.remove("replicas");
         spec.insert("paused".into(), json!(false));
     }
-    let place = workload::patch((folder, name), object, release, &process.args)?;
+    let place = workload::patch(source, name, object, &process.args)?;
     let pod = &mut object["spec"]["template"]["spec"];
     if let Some(label) = &process.settings.spread {
         pod["topologySpreadConstraints"] = json!([{
@@ -90,7 +86,7 @@ fn deployment(
         }
         container["ports"][0]["containerPort"] = json!(port);
     }
-    probes::put(&mut object["spec"], place, process);
+    probes::put(&mut object["spec"], place, process, source.service);
     Ok(())
 }
 

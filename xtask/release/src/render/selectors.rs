@@ -1,14 +1,16 @@
 //! Selectors name the deploy: a neighbour in the same namespace may call its components the same.
 
 use serde_json::{Map, Value, json};
-use xtask_contract::{EnvName, labels};
+use xtask_contract::labels;
+
+use super::Owner;
 
 /// The keys of the fields that select pods.
 const SELECTORS: [&str; 3] = ["selector", "labelSelector", "podSelector"];
 
 /// Completes all selectors of an object that go by a component, and the labels of the pods that it makes.
-pub(super) fn name_the_deploy(object: &mut Value, env: &EnvName) {
-    let deploy = labels::of_pods(env);
+pub(super) fn name_the_deploy(object: &mut Value, owner: Owner<'_>) {
+    let deploy = labels::of_pods(owner.env, owner.service);
     if let Some(template) = object.pointer_mut("/spec/template/metadata") {
         for (label, value) in &deploy {
             template["labels"][*label] = json!(value);
@@ -60,11 +62,14 @@ fn complete(selector: &mut Map<String, Value>, deploy: &[(&'static str, String)]
 
 #[cfg(test)]
 mod tests {
+    use xtask_contract::deploy::Target;
+
     use super::*;
 
     #[test]
     fn what_goes_by_a_component_goes_by_the_deploy_too_and_nothing_else() {
-        let env: EnvName = "prod".parse().unwrap();
+        let (service, env) = ("greeter".parse().unwrap(), "prod".parse().unwrap());
+        let owner = Owner { service: &service, env: &env, target: &Target::Local {} };
         let own = json!({ "matchLabels": { labels::COMPONENT: "web" } });
         let mut policy = json!({ "kind": "NetworkPolicy", "spec": {
             "podSelector": { "matchExpressions": [{ "key": labels::COMPONENT, "operator": "Exists" }] },
@@ -76,11 +81,11 @@ mod tests {
             ] }],
         } });
         let before = policy.clone();
-        name_the_deploy(&mut policy, &env);
-        let deploy = json!({ labels::NAME: "todo-api", labels::DEPLOY: "prod" });
+        name_the_deploy(&mut policy, owner);
+        let deploy = json!({ labels::NAME: "greeter", labels::DEPLOY: "prod" });
         assert_eq!(policy["spec"]["podSelector"]["matchLabels"], deploy);
         let from = |policy: &Value, place: usize| policy["spec"]["ingress"][0]["from"][place].clone();
-        let complete = json!({ labels::COMPONENT: "web", labels::NAME: "todo-api", labels::DEPLOY: "prod" });
+        let complete = json!({ labels::COMPONENT: "web", labels::NAME: "greeter", labels::DEPLOY: "prod" });
         assert_eq!(from(&policy, 0)["podSelector"]["matchLabels"], complete);
         for place in 1..4 {
             assert_eq!(from(&policy, place), from(&before, place), "{place}");

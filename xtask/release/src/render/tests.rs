@@ -13,10 +13,10 @@ use super::*;
 #[expect(clippy::needless_pass_by_value, reason = "tables are written where they are used")]
 fn release(tables: Value) -> Release {
     let mut release = json!({
-        "schema": 2, "id": "2011-04-06-20:32:17", "env": "prod", "sequence": 1, "by": "somebody", "service": "todo-api",
+        "schema": 2, "id": "2011-04-06-20:32:17", "env": "prod", "sequence": 1, "by": "somebody", "service": "greeter",
         "image": { "digest": Digest::of("image"), "revision": "revision", "dirty": false },
         "target": { "kind": "kubernetes", "context": "c", "namespace": "todo-prod",
-            "registry": "registry.acme.com/todo-api", "pull_secret": "registry" },
+            "registry": "registry.acme.com/greeter", "pull_secret": "registry" },
         "migrate": ["migrate"], "config": { "PORT": "8080" },
         "processes": { "web": { "args": ["web"], "count": 2, "port": 8080, "readiness": "/readyz", "liveness": "/livez" } },
     });
@@ -30,9 +30,13 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../k8s/objects")
 }
 
+fn text(release: &Release) -> String {
+    objects(Source { folder: &folder(), service: release.service.as_ref().unwrap(), release }).unwrap()
+}
+
 /// The rendered objects as `Kind/name`.
 fn rendered(release: &Release) -> BTreeMap<String, Value> {
-    by_name(&objects(&folder(), release).unwrap())
+    by_name(&text(release))
 }
 
 fn by_name(text: &str) -> BTreeMap<String, Value> {
@@ -89,7 +93,7 @@ fn every_object_has_its_part_and_its_place_and_no_pod_has_a_part() {
     let expected = BTreeMap::from([
         ("config", vec![config.as_str()]),
         ("migration", vec!["Job/migrate-2011-04-06-20-32-17"]),
-        ("namespace", vec!["Namespace/todo-prod", "ServiceAccount/todo-api"]),
+        ("namespace", vec!["Namespace/todo-prod", "ServiceAccount/greeter"]),
         ("process", process),
         ("service", vec!["ConfigMap/postgres-users", "Service/postgres", "StatefulSet/postgres"]),
     ]);
@@ -117,7 +121,7 @@ fn nothing_that_was_not_asked_for_is_rendered() {
         "Job/migrate-2011-04-06-20-32-17",
         "Namespace/todo-prod",
         "Service/web",
-        "ServiceAccount/todo-api",
+        "ServiceAccount/greeter",
     ];
     assert_eq!(names, expected);
 }
@@ -141,7 +145,7 @@ fn how_many_processes_there_are_is_not_the_releases_to_say() {
 
 /// The labels that pods of a component bear, and by which they are selected.
 fn of_pods(component: &str) -> Value {
-    json!({ labels::COMPONENT: component, "app.kubernetes.io/name": "todo-api", "app.kubernetes.io/instance": "prod" })
+    json!({ labels::COMPONENT: component, "app.kubernetes.io/name": "greeter", "app.kubernetes.io/instance": "prod" })
 }
 
 #[test]
@@ -183,10 +187,10 @@ fn pods_run_the_image_of_the_registry_by_digest_and_know_their_release() {
     for name in ["Deployment/web", "Job/migrate-2011-04-06-20-32-17"] {
         let template = &objects[name]["spec"]["template"];
         let (pod, container) = (&template["spec"], &template["spec"]["containers"][0]);
-        assert_eq!(container["image"], format!("registry.acme.com/todo-api@{}", Digest::of("image")));
+        assert_eq!(container["image"], format!("registry.acme.com/greeter@{}", Digest::of("image")));
         assert_eq!(
             (&container["imagePullPolicy"], &pod["serviceAccountName"]),
-            (&json!("IfNotPresent"), &json!("todo-api"))
+            (&json!("IfNotPresent"), &json!("greeter"))
         );
         assert_eq!(pod["imagePullSecrets"], json!([{ "name": "registry" }]));
         assert_eq!(pod["automountServiceAccountToken"], false);
@@ -219,12 +223,12 @@ fn a_process_type_without_a_port_is_asked_by_its_own_program_whether_it_is_alive
     let spec = &objects["Deployment/worker"]["spec"];
     assert!(spec["replicas"].is_null() && spec["paused"] == false, "{spec}");
     let pod = &spec["template"]["spec"];
-    assert_eq!(pod["serviceAccountName"], "todo-api");
+    assert_eq!(pod["serviceAccountName"], "greeter");
     let container = &pod["containers"][0];
     assert_eq!(container["args"], json!(["worker"]));
     assert_eq!(container["env"][0]["name"], "RELEASE_ID");
     for probe in ["startupProbe", "livenessProbe"] {
-        assert_eq!(container[probe]["exec"]["command"], json!(["/todo-api", "worker", "--well"]));
+        assert_eq!(container[probe]["exec"]["command"], json!(["/greeter", "worker", "--well"]));
         assert!(container[probe]["httpGet"].is_null());
     }
     assert!(container["ports"].is_null() && container["readinessProbe"].is_null());
@@ -252,7 +256,7 @@ fn a_process_type_without_a_port_is_asked_by_its_own_program_whether_it_is_alive
 fn a_kind_cluster_gets_the_image_by_itself_and_a_port_of_its_node() {
     let objects = rendered(&release(json!({ "target": kind() })));
     let container = &objects["Deployment/web"]["spec"]["template"]["spec"]["containers"][0];
-    assert_eq!(container["image"], format!("xtask.local/todo-api@{}", Digest::of("image")));
+    assert_eq!(container["image"], format!("xtask.local/greeter@{}", Digest::of("image")));
     assert_eq!(container["imagePullPolicy"], "Never");
     let service = &objects["Service/web"]["spec"];
     assert_eq!((&service["type"], &service["ports"][0]["nodePort"]), (&json!("NodePort"), &json!(30100)));
@@ -314,7 +318,7 @@ fn an_ingress_leads_to_the_process_type_that_serves() {
 #[test]
 fn a_rollback_to_a_release_from_before_objects_had_parts_gives_them_parts_and_no_count() {
     let mut earlier = release(json!({ "target": kind(), "services": own_postgres() }));
-    let mut old: Vec<Value> = serde_saphyr::from_multiple(&objects(&folder(), &earlier).unwrap()).unwrap();
+    let mut old: Vec<Value> = serde_saphyr::from_multiple(&text(&earlier)).unwrap();
     // There was no account then.
     old.retain(|object| object["kind"] != "ServiceAccount");
     let parts = |objects: &BTreeMap<String, Value>| {

@@ -1,32 +1,21 @@
 //! What Deployments and Jobs share: a container of their pods runs the release's image with its config.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
-use xtask_contract::{
-    Release, Result,
-    deploy::Target,
-    labels,
-    service::{self, RELEASE_ID},
-};
+use xtask_contract::{Result, deploy::Target, labels, service::RELEASE_ID};
 
-use super::own;
+use super::{Source, own};
 
-/// Completes the object of a file in this folder; tells where the container stands among those of its pod.
-pub(super) fn patch(
-    (folder, file): (&Path, &str),
-    object: &mut Value,
-    release: &Release,
-    args: &[String],
-) -> Result<usize> {
+/// Completes the object of this file; tells where the container stands among those of its pod.
+pub(super) fn patch(source: Source<'_>, file: &str, object: &mut Value, args: &[String]) -> Result<usize> {
+    let Source { folder, service, release } = source;
     let template = &mut object["spec"]["template"];
     template["metadata"]["annotations"][labels::RELEASE] = json!(release.id);
-    for (label, value) in labels::of(&release.env) {
+    for (label, value) in labels::of(&release.env, Some(service)) {
         template["metadata"]["labels"][label] = json!(value);
     }
     let place = own::mark(folder, file, template)?;
     let pod = &mut template["spec"];
-    pod["serviceAccountName"] = json!(service::NAME);
+    pod["serviceAccountName"] = json!(service);
     if let Some(name) = release.target.registry().and_then(|cluster| cluster.pull_secret.as_ref()) {
         pod["imagePullSecrets"] = json!([{ "name": name }]);
     }

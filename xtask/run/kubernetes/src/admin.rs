@@ -186,7 +186,7 @@ fn job(site: &Site<'_>, verified: &Verified, args: &[String], console: &dyn Cons
         "kind": "Job",
         "metadata": {
             "generateName": format!("{NAME}-"),
-            "labels": labels::of_part(site.env, Part::Admin),
+            "labels": labels::of_part(site.env, verified.release.service.as_ref(), Part::Admin),
             "annotations": { labels::RELEASE: verified.release.id },
         },
         "spec": { "backoffLimit": 0, "ttlSecondsAfterFinished": CLEAN_UP, "template": template },

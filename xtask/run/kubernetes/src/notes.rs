@@ -85,7 +85,7 @@ async fn write<T: Serialize>(site: &Site<'_>, name: &str, key: &str, document: &
     let object = json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": { "name": name, "labels": labels::of(site.env) },
+        "metadata": { "name": name, "labels": labels::of(site.env, None) },
         "data": { key: serde_json::to_string(document).doing(doing)? },
     });
     // Whoever else has written to it: what a deploy has run is for `run` alone to say.

@@ -6,7 +6,7 @@ use k8s_openapi::ByteString;
 use kube::{ResourceExt, api::DynamicObject};
 use serde_json::json;
 use xtask_contract::{
-    Context, EnvName, Error, Release, Result,
+    Context, EnvName, Error, Release, Result, ServiceName,
     labels::{self, Part},
     ledger::Verified,
     objects::{Allowed, Object},
@@ -100,6 +100,11 @@ impl Objects {
         }
     }
 
+    /// The service that they say they are of.
+    pub(crate) fn service(&self) -> Option<ServiceName> {
+        self.all().find_map(|object| object.labels().get(labels::NAME)?.parse().ok())
+    }
+
     /// The names of the process types' Deployments.
     pub(crate) fn deployments(&self) -> Vec<String> {
         names(&self.processes, "Deployment")
@@ -120,7 +125,7 @@ fn told_by<'a>(
     let (text, namespace) = objects
         .zip(release.target.namespace())
         .ok_or_else(|| Error::refused(doing(), "it has none: it was made for another target"))?;
-    Ok((text, Allowed::in_release(namespace)))
+    Ok((text, Allowed::in_release(namespace, release.service.as_ref())))
 }
 
 fn misplaced(allowed: &Allowed, object: &DynamicObject) -> Option<String> {
@@ -148,8 +153,8 @@ pub(crate) fn called(object: &DynamicObject) -> String {
 
 /// A Secret with these values, marked as the deploy's like all other objects.
 pub(crate) fn secret<'a>(
-    env: &EnvName,
-    namespace: &str,
+    (env, namespace): (&EnvName, &str),
+    service: Option<&ServiceName>,
     (name, part, immutable): (&str, Part, bool),
     values: impl Iterator<Item = (&'a str, &'a xtask_contract::Secret)>,
 ) -> Result<DynamicObject> {
@@ -161,7 +166,7 @@ pub(crate) fn secret<'a>(
         "metadata": {
             "name": name,
             "namespace": namespace,
-            "labels": labels::of_part(env, part),
+            "labels": labels::of_part(env, service, part),
         },
         "immutable": immutable,
         "data": data,

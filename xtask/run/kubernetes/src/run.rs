@@ -214,11 +214,12 @@ impl<H: Host> Run<'_, H> {
         if let Some(postgres) = release.services.own_postgres()
             && let Some(value) = values.get(&postgres.variable)
         {
-            secrets::postgres(&self.site, &PostgresUrl::parse(&postgres.variable, value)?).await?;
+            let url = PostgresUrl::parse(&postgres.variable, value)?;
+            secrets::postgres(&self.site, release.service.as_ref(), &url).await?;
         }
         applier.apply_all(&self.objects.config).await?;
         for name in self.objects.stateful_sets() {
-            stateful::label(&self.site, &name).await?;
+            stateful::label(&self.site, release.service.as_ref(), &name).await?;
         }
         applier.apply_all(&self.objects.services).await
     }

@@ -7,7 +7,7 @@ use kube::{
     Api,
     api::{Patch, PatchParams},
 };
-use xtask_contract::{Release, Result, Secret, labels::Part};
+use xtask_contract::{Release, Result, Secret, ServiceName, labels::Part};
 
 use crate::{
     api_error::{ApiContext, code},
@@ -77,24 +77,29 @@ pub(crate) async fn of_release(
     }
     if stand != Stand::InStep {
         let values = values.iter().map(|(name, value)| (name.as_str(), value));
-        write(site, (&name, Part::Config, true), values).await?;
+        write(site, release.service.as_ref(), (&name, Part::Config, true), values).await?;
     }
     Ok(matches!(stand, Stand::Other(_)))
 }
 
 /// What the deploy's own PostgreSQL server makes its user and database from, when its volume is new.
-pub(crate) async fn postgres(site: &Site<'_>, url: &PostgresUrl) -> Result<()> {
+pub(crate) async fn postgres(
+    site: &Site<'_>,
+    service: Option<&ServiceName>,
+    url: &PostgresUrl,
+) -> Result<()> {
     let (user, database) = (Secret::new(&url.user), Secret::new(&url.database));
     let values = [("POSTGRES_USER", &user), ("POSTGRES_PASSWORD", &url.password), ("POSTGRES_DB", &database)];
-    write(site, ("postgres", Part::Service, false), values.into_iter()).await
+    write(site, service, ("postgres", Part::Service, false), values.into_iter()).await
 }
 
 async fn write<'a>(
     site: &Site<'_>,
+    service: Option<&ServiceName>,
     marks: (&str, Part, bool),
     values: impl Iterator<Item = (&'a str, &'a Secret)>,
 ) -> Result<()> {
-    let secret = objects::secret(site.env, site.namespace, marks, values)?;
+    let secret = objects::secret((site.env, site.namespace), service, marks, values)?;
     let api: Api<KubeSecret> = Api::namespaced(site.client.clone(), site.namespace);
     let params = PatchParams::apply(MANAGER).force();
     let doing = || format!("writing the Secret {}", marks.0);

@@ -34,13 +34,15 @@ pub(crate) async fn up(
 ) -> Result<Status> {
     let doing = || format!("reading the objects of the PostgreSQL server of {}", site.env);
     let objects = objects.ok_or_else(|| Error::refused(doing(), "it has none"))?;
-    let objects = Objects::parse(objects, &Allowed::in_release(site.namespace), doing)?;
+    let objects = Objects::parse(objects, &Allowed::in_release(site.namespace, None), doing)?;
+    let service = objects.service();
+    let service = service.as_ref();
     let kinds = Kinds::of_objects(site.client, &objects).await?;
     let applier = Applier { client: site.client, kinds: &kinds, take_over: &[], before: None, release: None };
     applier.apply_all(&objects.namespace).await?;
-    secrets::postgres(site, url).await?;
+    secrets::postgres(site, service, url).await?;
     let before = stateful::is_up::<StatefulSet>(site, NAME).await?;
-    stateful::label(site, NAME).await?;
+    stateful::label(site, service, NAME).await?;
     applier.apply_all(&objects.services).await?;
     start(site, host, NAME, progress).await?;
     Ok(if before { Status::Unchanged } else { Status::Started })

@@ -25,7 +25,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time;
-use xtask_contract::{Error, Progress, Result, labels};
+use xtask_contract::{Error, Progress, Result, ServiceName, labels};
 
 use self::keeper::{Keeper, is_outdated, is_stuck, keeps, lacks_labels};
 use crate::{
@@ -68,13 +68,14 @@ async fn delete(site: &Site<'_>, pod: &Pod) -> Result<()> {
 }
 
 /// Gives pods of earlier releases the labels by which a deploy's pods are selected, before anything selects by them.
-pub(crate) async fn label(site: &Site<'_>, name: &str) -> Result<()> {
+pub(crate) async fn label(site: &Site<'_>, service: Option<&ServiceName>, name: &str) -> Result<()> {
+    let Some(service) = service else { return Ok(()) };
     let api: Api<Pod> = Api::namespaced(site.client.clone(), site.namespace);
-    let wanted: Value =
-        labels::of_pods(site.env).into_iter().map(|(label, value)| (label, json!(value))).collect();
-    let patch = Patch::Merge(json!({ "metadata": { "labels": wanted } }));
+    let wanted = labels::of_pods(site.env, service);
+    let all: Value = wanted.iter().map(|(label, value)| (*label, json!(value))).collect();
+    let patch = Patch::Merge(json!({ "metadata": { "labels": all } }));
     let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
-    for pod in pods_of(site, name).await?.iter().filter(|pod| lacks_labels(site.env, pod)) {
+    for pod in pods_of(site, name).await?.iter().filter(|pod| lacks_labels(&wanted, pod)) {
         let labelled = api.patch_metadata(&pod.name_any(), &params, &patch).await;
         labelled.map(drop).asked(|| format!("labelling the pod {}", pod.name_any()))?;
     }

@@ -13,7 +13,11 @@ fn of_task(process: Value, file: &str) -> Result<BTreeMap<String, Value>> {
     }
     fs::write(own.path().join("task.yaml"), file).unwrap();
     let release = release(json!({ "processes": { "task": process } }));
-    objects(own.path(), &release).map(|text| by_name(&text))
+    made(own.path(), &release).map(|text| by_name(&text))
+}
+
+fn made(folder: &Path, release: &Release) -> Result<String> {
+    objects(Source { folder, service: release.service.as_ref().unwrap(), release })
 }
 
 fn file(name: &str) -> String {
@@ -40,7 +44,7 @@ fn what_the_service_says_of_itself_is_asked_also_where_the_file_says_nothing() {
         for probe in ["startupProbe", "livenessProbe"] {
             assert_eq!(
                 container[probe]["exec"]["command"],
-                json!(["/todo-api", "task", "--well"]),
+                json!(["/greeter", "task", "--well"]),
                 "{container}"
             );
         }
@@ -101,11 +105,11 @@ fn a_migration_is_asked_nothing() {
         fs::copy(folder().join(format!("{name}.yaml")), own.path().join(format!("{name}.yaml"))).unwrap();
     }
     let asked =
-        file("migrate").replace("args: [migrate]", "livenessProbe: {exec: {command: [/todo-api, check]}}");
+        file("migrate").replace("args: [migrate]", "livenessProbe: {exec: {command: [/greeter, check]}}");
     fs::write(own.path().join("migrate.yaml"), asked).unwrap();
-    let why = objects(own.path(), &release(json!({}))).unwrap_err().why;
+    let why = made(own.path(), &release(json!({}))).unwrap_err().why;
     let names = "but the service's description names no `alive` for migrate";
-    assert_eq!(why, [format!("k8s/objects/migrate.yaml: its livenessProbe runs `/todo-api check`, {names}")]);
+    assert_eq!(why, [format!("k8s/objects/migrate.yaml: its livenessProbe runs `/greeter check`, {names}")]);
 }
 
 #[test]
@@ -120,12 +124,12 @@ fn a_program_that_is_not_in_the_image_is_refused() {
         "readinessProbe: {exec: {command: [curl, localhost]}}",
     ] {
         let why = with(more).unwrap_err().why;
-        assert!(why.len() == 1 && why[0].ends_with("its image holds no program but /todo-api"), "{why:?}");
+        assert!(why.len() == 1 && why[0].ends_with("its image holds no program but /greeter"), "{why:?}");
     }
     for more in [
-        "command: [/todo-api]",
-        "lifecycle: {preStop: {exec: {command: [/todo-api, wait]}}}",
-        "readinessProbe: {exec: {command: [/todo-api, check]}}",
+        "command: [/greeter]",
+        "lifecycle: {preStop: {exec: {command: [/greeter, wait]}}}",
+        "readinessProbe: {exec: {command: [/greeter, check]}}",
         "readinessProbe: {tcpSocket: {port: 81}}",
         "lifecycle: {preStop: {sleep: {seconds: 5}}}",
     ] {

@@ -49,12 +49,13 @@ pub async fn load(
     engine: &impl Nodes,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let reference = image_reference(image);
+    let service = layout.service_name(image)?;
+    let reference = image_reference(&service, image);
     if has(engine, node, &reference).await? {
         return Ok(());
     }
     progress.step(&format!("copying the image to {node}"));
-    let name = image_name();
+    let name = image_name(&service);
     let archive = layout.archive(image, &format!("{name}:latest"))?;
     let import = [&CTR[..], &["import", "--base-name", &name, "--digests", "-"]].concat();
     let output = engine.exec(node, &import, archive).await?;

@@ -6,7 +6,6 @@ use k8s_openapi::api::{
 };
 use kube::ResourceExt;
 use serde_json::Value;
-use xtask_contract::EnvName;
 
 use crate::{
     containers::{Container, containers},
@@ -84,8 +83,8 @@ pub(crate) fn is_stuck(pod: &Pod) -> bool {
 }
 
 /// Whether a pod lacks the labels by which a deploy's pods are selected.
-pub(crate) fn lacks_labels(env: &EnvName, pod: &Pod) -> bool {
-    xtask_contract::labels::of_pods(env).iter().any(|(label, value)| pod.labels().get(*label) != Some(value))
+pub(crate) fn lacks_labels(wanted: &[(&'static str, String)], pod: &Pod) -> bool {
+    wanted.iter().any(|(label, value)| pod.labels().get(*label) != Some(value))
 }
 
 /// Whether a pod is of an earlier version of the StatefulSet that differs in what the pod is made of: it has to be
