@@ -25,6 +25,9 @@ struct Process {
     args: [&'static str; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
     port: Option<&'static str>,
+    /// The variable with the address that it listens at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<&'static str>,
     /// Whether it takes the socket for that port from whoever starts it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     inherits: bool,
@@ -51,6 +54,7 @@ pub(crate) fn print() -> io::Result<()> {
                 name: "web",
                 args: ["web"],
                 port: Some("PORT"),
+                address: Some("BIND_ADDRESS"),
                 inherits: true,
                 tells: false,
                 readiness: Some(health::READINESS),
@@ -62,6 +66,7 @@ pub(crate) fn print() -> io::Result<()> {
                 name: "worker",
                 args: ["worker"],
                 port: None,
+                address: None,
                 inherits: false,
                 tells: true,
                 readiness: None,

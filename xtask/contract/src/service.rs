@@ -27,6 +27,23 @@ pub struct Service {
     pub variables: Vec<Variable>,
 }
 
+impl Service {
+    /// The variable that says at which address a process type listens: the one that it names, or else the only one that
+    /// takes an address.
+    pub fn address_variable<'a>(&'a self, process: &'a ProcessType) -> Option<&'a str> {
+        let mut addresses = self.variables.iter().filter(|variable| variable.value == Value::Address);
+        process.address.as_deref().or_else(|| match (addresses.next(), addresses.next()) {
+            (Some(only), None) => Some(only.name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The value that the service uses if this variable is not set.
+    pub fn default(&self, variable: &str) -> Option<&str> {
+        self.variables.iter().find(|known| known.name == variable)?.default.as_deref()
+    }
+}
+
 /// A process type, such as `web`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +55,9 @@ pub struct ProcessType {
     /// The variable that says on which port it serves HTTP, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,
+    /// The variable that says at which of the machine's addresses it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
     /// Whether it also takes the socket that it listens on from whoever starts it (`LISTEN_FDS`), then accepts nothing
     /// before it can take requests, and tells when it can (`NOTIFY_SOCKET`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

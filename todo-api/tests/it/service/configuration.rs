@@ -76,6 +76,7 @@ async fn describe_needs_nothing_and_tells_everything() {
         (&web["port"], &web["readiness"], &web["liveness"]),
         (&"PORT".into(), &"/readyz".into(), &"/livez".into())
     );
+    assert_eq!(web["address"], "BIND_ADDRESS");
 
     let worker = &contract["processes"][1];
     assert_eq!((&worker["name"], &worker["port"]), (&"worker".into(), &Value::Null));

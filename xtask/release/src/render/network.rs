@@ -15,7 +15,7 @@ pub(super) fn policies(folder: &Path, release: &Release) -> Result<Objects> {
     let mut policies = Objects::new();
     for (part, mut policy) in read(folder, "network", Part::Process)? {
         match policy["metadata"]["name"].as_str() {
-            Some("web") => {
+            Some("requests") => {
                 policies.extend(requests(&policy, release).into_iter().map(|policy| (part, policy)));
             }
             Some("services") => {
