@@ -8,7 +8,7 @@ use xtask_run::Gone;
 use crate::{
     journal,
     lock::{self, Lock},
-    preflight::address,
+    listening::ListenAddress,
     service,
 };
 
@@ -24,9 +24,8 @@ pub(crate) async fn down(
     progress: &dyn Progress,
 ) -> Result<Gone> {
     let mut gone = stop(repo, env, data, progress).await?;
-    if let Some(address) = address(deploy)
-        && TcpStream::connect_timeout(&address, LOOK).is_ok()
-    {
+    let answers = |at: &ListenAddress| TcpStream::connect_timeout(&at.address, LOOK).is_ok();
+    for ListenAddress { address, .. } in ListenAddress::expected(repo, deploy).into_iter().filter(answers) {
         gone.left.push(format!(
             "something answers at port {0} all the same, which no `run` of this checkout has started: `ss -ltnp 'sport = \
              :{0}'` shows what",

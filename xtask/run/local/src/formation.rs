@@ -1,17 +1,13 @@
 //! The processes of one release.
 
-use std::{
-    cell::RefCell,
-    collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    rc::Rc,
-    time::Duration,
-};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use futures_util::future::{join_all, try_join_all};
 use rustix::process::Signal;
-use xtask_contract::{EnvName, Error, Progress, Release, ReleaseId, Result, release::Process};
+use xtask_contract::{
+    EnvName, Error, Progress, Release, ReleaseId, Result, release::Process, service::Service,
+};
 
 use crate::{
     child::Program,
@@ -19,6 +15,7 @@ use crate::{
     gate::Gate,
     journal::Journal,
     keeper::Keeper,
+    listening::ListenAddress,
     nursery::Nursery,
     slot::{Ready, Slot},
     socket::{Claim, Sockets},
@@ -29,7 +26,8 @@ pub(crate) struct Plan {
     pub(crate) release: ReleaseId,
     env: EnvName,
     types: BTreeMap<String, Process>,
-    address: IpAddr,
+    /// Where they listen, those that do.
+    addresses: BTreeMap<String, ListenAddress>,
     pub(crate) program: Program,
     /// How long each process may take to become ready.
     start: Duration,
@@ -61,16 +59,21 @@ struct Member {
 impl Plan {
     pub(crate) fn new(
         release: &Release,
+        service: &Service,
         program: Program,
         start: Duration,
         gate: Rc<Gate>,
         journal: Rc<Journal>,
     ) -> Self {
+        let listening = release.processes.iter().filter_map(|(kind, process)| Some((kind, process.port?)));
+        let address = |(kind, port): (&String, u16)| {
+            (kind.clone(), ListenAddress::of(service, kind, port, &release.config))
+        };
         Self {
             release: release.id,
             env: release.env.clone(),
             types: release.processes.clone(),
-            address: address(&release.config),
+            addresses: listening.map(address).collect(),
             program,
             start,
             gate,
@@ -90,10 +93,9 @@ impl Plan {
 
     fn one(&self, kind: &str, process: &Process, number: u32, sockets: &Sockets) -> Result<Planned> {
         let (ready, claim) = match (process.port, &process.readiness) {
-            (Some(port), _) if process.inherits => {
-                let address = SocketAddr::new(self.address, port);
-                let claim =
-                    sockets.claim(address).map_err(|error| cannot_listen(&self.env, address, &error))?;
+            (Some(_), _) if process.inherits => {
+                let at = &self.addresses[kind];
+                let claim = sockets.claim(at.address).map_err(|error| at.refusal(&self.env, &error))?;
                 let ready = Ready::Tells { gate: self.gate.clone(), socket: Some(claim.socket()) };
                 (ready, Some(claim))
             }
@@ -271,26 +273,6 @@ async fn stop_all(keepers: impl IntoIterator<Item = Keeper>) {
     // All are told before the first one is waited for.
     let ends: Vec<_> = keepers.into_iter().map(Keeper::stop).collect();
     join_all(ends).await;
-}
-
-/// The address that the service listens on: all of the machine's, if its config does not say.
-pub(crate) fn address(config: &BTreeMap<String, String>) -> IpAddr {
-    let address = config.get("BIND_ADDRESS").and_then(|text| text.parse().ok());
-    address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
-}
-
-/// Says who is in the way of a socket.
-pub(crate) fn cannot_listen(env: &EnvName, address: SocketAddr, error: &std::io::Error) -> Error {
-    let doing = format!("running {env} on this machine");
-    if error.kind() != std::io::ErrorKind::AddrInUse {
-        let next = format!("correct BIND_ADDRESS or PORT in k8s/envs/{env}.toml and make a new release");
-        return Error::refused(doing, format!("cannot listen on {address}: {error}")).next(next);
-    }
-    let port = address.port();
-    Error::refused(doing, format!("another program listens on port {port}")).next(format!(
-        "stop it (`ss -ltnp 'sport = :{port}'` names it; a kind deploy: `cargo xtask down --env dev`), or set \
-         another PORT in k8s/envs/{env}.toml and make a new release"
-    ))
 }
 
 fn one_at_most(env: &EnvName, kind: &str, port: u16) -> Error {

@@ -17,6 +17,7 @@ mod formation;
 mod gate;
 mod journal;
 mod keeper;
+mod listening;
 mod lock;
 mod nursery;
 mod patience;

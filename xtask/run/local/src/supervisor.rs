@@ -144,7 +144,8 @@ impl<'a> Supervisor<'a> {
         let executable = Executable::of_image(job.layout, &release.image.digest)?;
         let held = [self.lock.for_children(), self.gate.as_raw_fd()];
         let program = Program::of_image(executable, &self.state_folder(), environment(job), &held);
-        Ok(Plan::new(release, program, job.options.start, self.gate.clone(), self.journal.clone()))
+        let service = job.layout.description(&release.image.digest)?;
+        Ok(Plan::new(release, &service, program, job.options.start, self.gate.clone(), self.journal.clone()))
     }
 
     /// Sees to it that the deploy's own server runs, if the release has one.

@@ -1,15 +1,21 @@
 //! What keeps a deploy from starting is told, and nothing is left running.
 
-use std::{net::TcpListener, process::Command};
+use std::{
+    net::{TcpListener, TcpStream},
+    process::Command,
+};
 
 use super::falling_back::describe;
 use crate::support::{
     PATIENCE,
     checkout::{Checkout, name},
+    forge::forge,
     postgres,
     processes::Tree,
 };
 use rustix::process::Signal;
+use serde_json::Value;
+use xtask_contract::{Ledger, Release};
 
 #[test]
 fn a_port_that_is_taken_is_named_and_nothing_starts() {
@@ -79,6 +85,28 @@ fn an_address_that_is_not_this_machines_is_named_and_nothing_starts() {
     refused.says("next: correct BIND_ADDRESS or PORT in k8s/envs/local.toml");
     assert_nothing_runs(&checkout);
     assert!(!checkout.path(".xtask/local/postgres-home").exists(), "PostgreSQL was started");
+}
+
+#[test]
+fn a_release_from_before_it_named_its_service_goes_by_its_image() {
+    let checkout = Checkout::with_database();
+    let made = checkout.releases("local").pop().unwrap();
+    forge(&Ledger::of(&checkout.repo(), &name("local")), &Release { service: None, ..made.release }, None);
+    // So does an image from before a process type could name the variable with its address.
+    describe(&checkout, "/processes/0/address", Value::Null);
+    checkout.configure("local", "BIND_ADDRESS", "127.0.0.2");
+    checkout.release("local");
+    for (id, address) in checkout.ids("local").into_iter().zip(["127.0.0.1", "127.0.0.2"]) {
+        let mut run = checkout.xtask(["run", &id.to_string(), "--json"]).start();
+        run.announces();
+        let tree = Tree::of(run.pid());
+        assert_eq!(tree.count("todo-api web"), 1);
+        let port = checkout.port();
+        assert!(TcpStream::connect((address, port)).is_ok());
+        let other = if address == "127.0.0.1" { "127.0.0.2" } else { "127.0.0.1" };
+        assert!(TcpStream::connect((other, port)).is_err(), "it listens at {other}, too");
+        run.stops().done();
+    }
 }
 
 #[test]
