@@ -72,7 +72,7 @@ pub(crate) enum Verb {
     ///
     /// What is there already is not sent again. Who pushes is in `XTASK_REGISTRY_USER` and `XTASK_REGISTRY_PASSWORD`, or
     /// in Docker's config file. `run` pushes by itself where a deploy's cluster pulls from a registry.
-    #[command(after_help = "Example: cargo xtask push registry.example.com/team/todo-api")]
+    #[command(after_help = "Example: cargo xtask push registry.example.com/team/service")]
     Push(Push),
     /// Make an immutable release of a build and a deploy's config
     #[command(after_help = "Example: cargo xtask release --env dev")]

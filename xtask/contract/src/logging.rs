@@ -47,7 +47,7 @@ pub enum Destination {
         /// Without the slash that it begins with.
         path: String,
     },
-    /// A file of each node, absolute: `file:///var/log/todo-api.log`.
+    /// A file of each node, absolute: `file:///var/log/service.log`.
     File {
         /// The folder that it is in.
         folder: String,

@@ -1,4 +1,4 @@
-//! A repository of a container registry, such as `registry.example.com/team/todo-api`.
+//! A repository of a container registry, such as `registry.example.com/team/service`.
 
 use std::{fmt, str::FromStr};
 
@@ -89,7 +89,7 @@ pub struct NotARepository(&'static str);
 
 impl fmt::Display for NotARepository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a repository is HOST/NAME, such as registry.example.com/team/todo-api: {}", self.0)
+        write!(f, "a repository is HOST/NAME, such as registry.example.com/team/service: {}", self.0)
     }
 }
 

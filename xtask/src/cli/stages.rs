@@ -18,7 +18,7 @@ pub(crate) struct Build {
 
 #[derive(Debug, Args)]
 pub(crate) struct Push {
-    /// The repository, such as registry.example.com/team/todo-api
+    /// The repository, such as registry.example.com/team/service
     pub(crate) repository: Repository,
 
     /// The image's digest, if not the newest build's

@@ -153,6 +153,37 @@ fn what_a_program_gets_of_the_environment_is_said_in_one_place() {
     assert_eq!(found, BTreeSet::from(STARTS));
 }
 
+/// Where the toolchain is about one service: the bench measures the one of this repository.
+const MEASURES: &str = "src/verb/bench";
+
+#[test]
+fn the_toolchain_is_of_no_service() {
+    let names_it: Vec<PathBuf> = sources().filter(|file| names_the_service(&code(file))).collect();
+    let (bench, others): (Vec<_>, Vec<_>) =
+        names_it.iter().partition(|file| file.starts_with(manifest_folder().join(MEASURES)));
+    assert!(
+        others.is_empty(),
+        "the service's name is the workspace's, the image's and the release's to say: {others:#?}"
+    );
+    assert!(!bench.is_empty(), "what names a service would not be found");
+}
+
+fn names_the_service(code: &str) -> bool {
+    ["todo-api", "todo_api"].iter().any(|name| code.contains(name))
+}
+
+/// All source files of the toolchain, wherever its crates are, but for those that are tests.
+fn sources() -> impl Iterator<Item = PathBuf> {
+    let is_source = |file: &PathBuf| {
+        let inside = file.strip_prefix(manifest_folder()).unwrap();
+        let is_test = |part: &str| part == "tests" || part == "tests.rs" || part.starts_with("test_");
+        file.extension().is_some_and(|ending| ending == "rs")
+            && inside.iter().any(|part| part == "src")
+            && !inside.iter().any(|part| is_test(&part.to_string_lossy()))
+    };
+    files(&manifest_folder()).into_iter().filter(is_source)
+}
+
 #[test]
 fn only_the_one_printer_prints() {
     let folders = CRATES.map(|name| manifest_folder().join(name).join("src"));
@@ -176,8 +207,34 @@ fn prints(code: &str) -> bool {
 
 /// A source file without its tests.
 fn code(file: &Path) -> String {
-    let text = fs::read_to_string(file).unwrap();
-    text.split("#[cfg(test)]").next().unwrap().to_owned()
+    without_tests(&fs::read_to_string(file).unwrap())
+}
+
+/// A text as rustfmt leaves it, without the items that are for tests alone: one ends with a semicolon in its first line,
+/// or with a brace as far from the margin as it begins.
+fn without_tests(text: &str) -> String {
+    let mut code = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let margin = line.strip_suffix("#[cfg(test)]").filter(|margin| margin.trim().is_empty());
+        let Some(margin) = margin else {
+            code.push(line);
+            continue;
+        };
+        let end = format!("{margin}}}");
+        let first = lines.by_ref().find(|line| !line.trim_start().starts_with("#[")).unwrap_or_default();
+        if !first.ends_with(';') {
+            lines.by_ref().find(|line| *line == end);
+        }
+    }
+    code.join("\n")
+}
+
+#[test]
+fn what_follows_a_test_is_no_test() {
+    let text = "a\n#[cfg(test)]\nmod tests;\nb\n    #[cfg(test)]\n    #[must_use]\n    fn x() {\n        y\n    }\n    c\n\
+                #[cfg(test)]\nmod tests {\n    z\n}\nd\n";
+    assert_eq!(without_tests(text), "a\nb\n    c\nd");
 }
 
 /// Whether a program is started here with the whole environment, outside of tests.

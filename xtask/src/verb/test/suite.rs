@@ -16,6 +16,19 @@ pub(super) enum Suite {
     Service,
 }
 
+/// The toolchain's packages. The service's are all others of the workspace, whatever they are called.
+const TOOLCHAIN: [&str; 9] = [
+    "xtask",
+    "xtask-build",
+    "xtask-cluster",
+    "xtask-contract",
+    "xtask-kubernetes",
+    "xtask-lines",
+    "xtask-local",
+    "xtask-release",
+    "xtask-run",
+];
+
 impl Suite {
     pub(super) const ALL: [Self; 2] = [Self::Toolchain, Self::Service];
 
@@ -27,20 +40,14 @@ impl Suite {
         }
     }
 
-    fn packages(self) -> &'static [&'static str] {
+    /// Cargo's words for its packages.
+    fn packages(self) -> Vec<&'static str> {
         match self {
-            Self::Toolchain => &[
-                "xtask",
-                "xtask-build",
-                "xtask-cluster",
-                "xtask-contract",
-                "xtask-kubernetes",
-                "xtask-lines",
-                "xtask-local",
-                "xtask-release",
-                "xtask-run",
-            ],
-            Self::Service => &["todo-api", "todo-bench"],
+            Self::Toolchain => TOOLCHAIN.iter().flat_map(|package| ["--package", package]).collect(),
+            Self::Service => {
+                let but = TOOLCHAIN.iter().flat_map(|package| ["--exclude", package]);
+                ["--workspace"].into_iter().chain(but).collect()
+            }
         }
     }
 
@@ -55,8 +62,7 @@ impl Suite {
     /// `cargo SUBCOMMAND` for its packages.
     pub(super) fn cargo(self, repo: &Repo, subcommand: &[&str]) -> Command {
         let mut cargo = super::cargo(repo);
-        cargo.args(subcommand).arg("--locked");
-        cargo.args(self.packages().iter().flat_map(|package| ["--package", package]));
+        cargo.args(subcommand).arg("--locked").args(self.packages());
         cargo
     }
 
