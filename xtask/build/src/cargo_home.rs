@@ -80,6 +80,14 @@ impl CargoHome {
     }
 }
 
+#[cfg(test)]
+impl CargoHome {
+    /// One that nobody has made.
+    pub(crate) fn nowhere() -> Self {
+        Self { folder: "/nowhere/cargo".into(), users: "/nowhere/home".into() }
+    }
+}
+
 /// The user's own home of cargo.
 fn users() -> PathBuf {
     env::var_os("CARGO_HOME")

@@ -97,6 +97,10 @@ impl<'a> Cargo<'a> {
 
     /// Compiles the service, and tells of which crates. All of them must be on this machine.
     pub(crate) fn compile(&self, progress: &dyn Progress) -> Result<Compiled> {
+        run(self.build(), self.target, progress)
+    }
+
+    fn build(&self) -> Command {
         let mut cargo = self.command(Callee::Compiles, "build");
         cargo
             .args(["--offline", "--release", "--package", self.service.as_str(), "--bin", &self.program])
@@ -106,7 +110,7 @@ impl<'a> Cargo<'a> {
             .arg("--config")
             .arg(format!("target.{}.linker='cc'", self.target))
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags());
-        run(cargo, self.target, progress)
+        cargo
     }
 
     /// The files of the repository that the last compile has read.
@@ -216,8 +220,26 @@ fn listen(stderr: impl BufRead, progress: &dyn Progress) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// How cargo is called for a service that is nowhere: all words, and the compiler's flags.
+    pub(crate) fn command() -> Vec<u8> {
+        let (service, target) = ("greeter".parse().unwrap(), "x86_64-unknown-linux-gnu");
+        let cargo = Cargo {
+            service: &service,
+            program: "served".into(),
+            root: "/nowhere/source".into(),
+            target,
+            target_dir: "/nowhere/target".into(),
+            home: CargoHome::nowhere(),
+            rust: "/nowhere/rust".into(),
+        };
+        let build = cargo.build();
+        let flags = build.get_envs().find(|(name, _)| *name == "CARGO_ENCODED_RUSTFLAGS").unwrap().1.unwrap();
+        let words = build.get_args().chain([flags]);
+        words.flat_map(|word| [word.as_encoded_bytes(), b"\n"].concat()).collect()
+    }
 
     #[test]
     fn of_a_compile_that_succeeds_only_warnings_are_told() {

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use serde::Serialize;
+use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 use xtask_contract::{
     Callee, Context, Digest, Error, Layout, Result, ServiceName,
     archive::Archive,
@@ -40,35 +41,54 @@ pub fn assemble(layout: &Layout, program: &Path, service: &ServiceName, origin: 
     let description = describe(program)?;
     check_name(service, &description)?;
     let binary = fs::read(program).doing(|| format!("reading the program {}", program.display()))?;
-    let root = root_files::layer().doing(|| "making the image's root files")?;
-    let layers = [
-        blob(layout, Manifest::LAYER, &root)?,
-        blob(layout, Manifest::LAYER, &program_layer(service, &binary)?)?,
-    ];
-    let platform = platform(origin.target);
-    let config = Config {
-        platform: platform.clone(),
-        config: Execution {
-            user: root_files::USER.into(),
-            entrypoint: vec![service.program()],
-            working_dir: "/".into(),
-            labels: labels(origin, &description)?,
-        },
-        rootfs: RootFs { kind: "layers".into(), diff_ids: layers.iter().map(|layer| layer.digest).collect() },
-    };
-    let config = document(layout, Config::MEDIA_TYPE, &config)?;
-    let config_digest = config.digest;
-    let manifest = Manifest {
-        schema_version: 2,
-        media_type: Manifest::MEDIA_TYPE.into(),
-        config,
-        layers: layers.into(),
-    };
-    let size = manifest.size();
-    let descriptor = document(layout, Manifest::MEDIA_TYPE, &manifest)?;
-    let digest = descriptor.digest;
-    layout.add(Descriptor { platform: Some(platform), ..descriptor })?;
-    Ok(Image { digest, config_digest, size })
+    // Mozilla's authorities: the same for every build as long as Cargo.lock names the same list of them.
+    let root = root_files::layer(TLS_SERVER_ROOT_CERTS).doing(|| "making the image's root files")?;
+    Content { service, description: &description, program: &binary, root: &root }.put(layout, origin)
+}
+
+/// What an image holds.
+pub(crate) struct Content<'a> {
+    pub(crate) service: &'a ServiceName,
+    pub(crate) description: &'a Service,
+    /// The program's bytes.
+    pub(crate) program: &'a [u8],
+    /// The lower layer.
+    pub(crate) root: &'a [u8],
+}
+
+impl Content<'_> {
+    /// Puts the image of it into the layout.
+    pub(crate) fn put(&self, layout: &Layout, origin: Origin<'_>) -> Result<Image> {
+        let program = program_layer(self.service, self.program)?;
+        let layers = [blob(layout, Manifest::LAYER, self.root)?, blob(layout, Manifest::LAYER, &program)?];
+        let platform = platform(origin.target);
+        let config = Config {
+            platform: platform.clone(),
+            config: Execution {
+                user: root_files::USER.into(),
+                entrypoint: vec![self.service.program()],
+                working_dir: "/".into(),
+                labels: labels(origin, self.description)?,
+            },
+            rootfs: RootFs {
+                kind: "layers".into(),
+                diff_ids: layers.iter().map(|layer| layer.digest).collect(),
+            },
+        };
+        let config = document(layout, Config::MEDIA_TYPE, &config)?;
+        let config_digest = config.digest;
+        let manifest = Manifest {
+            schema_version: 2,
+            media_type: Manifest::MEDIA_TYPE.into(),
+            config,
+            layers: layers.into(),
+        };
+        let size = manifest.size();
+        let descriptor = document(layout, Manifest::MEDIA_TYPE, &manifest)?;
+        let digest = descriptor.digest;
+        layout.add(Descriptor { platform: Some(platform), ..descriptor })?;
+        Ok(Image { digest, config_digest, size })
+    }
 }
 
 /// Asks the program what it is: the label is its own word, so it cannot differ from what it does.

@@ -17,6 +17,7 @@ mod lock;
 mod origin;
 mod program;
 mod provenance;
+mod recipe;
 mod root_files;
 mod sbom;
 mod source;
@@ -46,25 +47,6 @@ use sources::Sources;
 use toolchain::{Chooser, Toolchain};
 pub use verify::{Claim, Made, verify};
 use work_tree::WorkTree;
-
-/// All source files that decide what an image and the documents about it look like for given inputs: a change
-/// to one of them makes earlier builds stale.
-const RECIPE: &str = concat!(
-    include_str!("../../contract/src/archive.rs"),
-    include_str!("../../contract/src/image.rs"),
-    include_str!("../../contract/src/referrers.rs"),
-    include_str!("authorities.rs"),
-    include_str!("cargo_home.rs"),
-    include_str!("compile.rs"),
-    include_str!("crates.rs"),
-    include_str!("documents.rs"),
-    include_str!("image.rs"),
-    include_str!("lock.rs"),
-    include_str!("origin.rs"),
-    include_str!("provenance.rs"),
-    include_str!("root_files.rs"),
-    include_str!("sbom.rs"),
-);
 
 /// What a build ended with.
 #[derive(Debug)]
@@ -195,7 +177,8 @@ fn make_image(
 fn key(inputs: &Inputs, toolchain: &Toolchain) -> Digest {
     let (content, revision, dirty) = (&inputs.content, &inputs.revision, inputs.dirty());
     let lines = toolchain.lines.join("\n");
-    Digest::of(format!("{content}\n{revision}\n{dirty}\n{lines}\n{}\n{RECIPE}", authorities::entry()))
+    let (authorities, recipe) = (authorities::entry(), recipe::VERSION);
+    Digest::of(format!("{content}\n{revision}\n{dirty}\n{lines}\n{authorities}\n{recipe}"))
 }
 
 fn millis(since: Instant) -> u64 {

@@ -3,7 +3,6 @@
 use std::io;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 use xtask_contract::archive::Archive;
 
 /// Who the processes run as: the user and group that distroless images call `nonroot`.
@@ -12,24 +11,23 @@ pub(crate) const USER: &str = "65532:65532";
 const PASSWD: &str = "root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n";
 const GROUP: &str = "root:x:0:\nnonroot:x:65532:\n";
 
-/// The layer with users, Mozilla's certificate authorities and an empty /tmp. It is the same for every
-/// build as long as Cargo.lock names the same list of authorities.
-pub(crate) fn layer() -> io::Result<Vec<u8>> {
+/// The layer with users, these certificate authorities and an empty /tmp.
+pub(crate) fn layer(authorities: &[impl AsRef<[u8]>]) -> io::Result<Vec<u8>> {
     let mut archive = Archive::with_capacity(1 << 19);
     archive.folder("etc", 0o755)?;
     archive.file("etc/group", 0o644, GROUP.as_bytes())?;
     archive.file("etc/passwd", 0o644, PASSWD.as_bytes())?;
     archive.folder("etc/ssl", 0o755)?;
     archive.folder("etc/ssl/certs", 0o755)?;
-    archive.file("etc/ssl/certs/ca-certificates.crt", 0o644, certificates().as_bytes())?;
+    archive.file("etc/ssl/certs/ca-certificates.crt", 0o644, certificates(authorities).as_bytes())?;
     archive.folder("tmp", 0o1777)?;
     archive.finish()
 }
 
 /// The certificate authorities in PEM (RFC 7468: base64 in lines of 64 characters).
-fn certificates() -> String {
+fn certificates(authorities: &[impl AsRef<[u8]>]) -> String {
     let mut pem = String::with_capacity(1 << 18);
-    for certificate in TLS_SERVER_ROOT_CERTS {
+    for certificate in authorities {
         let base64 = STANDARD.encode(certificate);
         pem.push_str("-----BEGIN CERTIFICATE-----\n");
         let mut rest = base64.as_str();
