@@ -24,6 +24,12 @@ impl Block {
         (self.mark != "sh").then_some(path)
     }
 
+    /// The file some lines of which it is: the path after the `In` with which the text before it begins.
+    pub(crate) fn part_of(&self) -> Option<&str> {
+        let (path, _) = self.intro.strip_prefix("In `")?.split_once('`')?;
+        (self.mark != "sh").then_some(path)
+    }
+
     pub(crate) fn text(&self) -> String {
         self.lines.join("\n") + "\n"
     }
