@@ -1,10 +1,4 @@
-//! The configuration: environment variables, described by the one table below.
-
-mod duration;
-mod kinds;
-mod reader;
-mod secret;
-mod variable;
+//! The configuration: environment variables, each declared once.
 
 use std::{
     net::SocketAddr,
@@ -13,96 +7,144 @@ use std::{
 };
 
 use axum::http::{HeaderValue, Uri};
+use chassis::{
+    config::{Address, HostNames, Integer, LogLevel, Need, Origins, Reader, Secret, Span, Variable, Word},
+    database::PostgresUrl,
+    webhook::{Signer, WebhookSecret, WebhookUrl},
+};
 use tracing::Level;
 
-use self::{
-    kinds::{
-        Address, Choice, HostNames, Integer, Origins, PostgresUrl, Span, WebhookSecret, WebhookUrl, Word,
-    },
-    variable::{Described, Need, Variable},
-};
 use crate::{
     admission::Admission,
     server::{Limits, Times},
-    worker::Signer,
 };
 
-pub(crate) use self::{
-    reader::{ConfigError, Reader},
-    secret::Secret,
-    variable::Description,
-};
-
-/// Turns the table into one constant per variable and the list of them all, so that neither can be without the other.
-macro_rules! variables {
-    ($($name:ident: $kind:ty = $value:expr, $need:expr, $help:literal;)*) => {
-        $(const $name: Variable<$kind> = Variable { name: stringify!($name), kind: $value, need: $need, help: $help };)*
-
-        /// Every variable, in the order people read about them.
-        pub(crate) const VARIABLES: &[&dyn Described] = &[$(&$name),*];
-    };
-}
-
-variables! {
-    DATABASE_URL: PostgresUrl = PostgresUrl, Need::Secret,
-        "the PostgreSQL database";
-    PORT: Integer<u16> = Integer::new(0, 65535), Need::Required,
-        "the TCP port to listen on; 0 takes any free port, see the first log line";
-    BIND_ADDRESS: Address = Address, Need::Default("0.0.0.0"),
-        "the address to listen on";
-    LOG_LEVEL: Choice<Level> = Choice(LEVELS), Need::Default("info"),
-        "the least severe events to log";
-    DATABASE_MAX_CONNECTIONS: Integer<u32> = Integer::new(2, 1000), Need::Default("10"),
-        "how many database connections one process may hold, of which web listens for changes on one";
-    DATABASE_ACQUIRE_TIMEOUT: Span = Span, Need::Default("500ms"),
-        "how long to wait for a database connection, connecting included";
-    DATABASE_STATEMENT_TIMEOUT: Span = Span, Need::Default("1s"),
-        "how long one SQL statement may take";
-    EVENTS_MAX_STREAMS: Integer<u32> = Integer::new(0, 100_000), Need::Default("750"),
-        "how many clients may watch changes through one process at once; no more than three quarters of MAX_CONNECTIONS";
-    REQUEST_TIMEOUT: Span = Span, Need::Default("10s"),
-        "how long one request may take";
-    BODY_TIMEOUT: Span = Span, Need::Default("5s"),
-        "how long a request's body may take to arrive";
-    HEAD_TIMEOUT: Span = Span, Need::Default("10s"),
-        "how long a request's head may take to arrive";
-    ANSWER_TIMEOUT: Span = Span, Need::Default("30s"),
-        "how long a client may take to read an answer, unless it watches changes";
-    MAX_CONNECTIONS: Integer<u32> = Integer::new(1, 1_000_000), Need::Default("1000"),
-        "how many clients may be served at once, those who watch changes included; more are answered 503, and the idle give way";
-    MAX_PER_ADDRESS: Integer<u32> = Integer::new(0, 1_000_000), Need::Default("0"),
-        "how many of them may have one address; 0 for any number, as behind a proxy, where all have the same";
-    MAX_REQUESTS: Integer<u32> = Integer::new(1, 1_000_000), Need::Default("256"),
-        "how many requests to the API may be under way at once, each of which may take 256 KiB of memory until its answer is sent; more are answered 503";
-    RATE_LIMIT: Integer<u32> = Integer::new(0, 1_000_000), Need::Default("0"),
-        "how many requests a second to the API one address may make, more are answered 429; 0 for any number";
-    METRICS_PORT: Integer<u16> = Integer::new(0, 65535), Need::Optional,
-        "the TCP port for /metrics, in Prometheus's text format; there are none if not set";
-    WEBHOOK_URL: WebhookUrl = WebhookUrl, Need::OptionalSecret,
-        "where the worker sends what happens to todos and what is due; it delivers nothing if not set";
-    WEBHOOK_SECRET: WebhookSecret = WebhookSecret, Need::OptionalSecret,
-        "what deliveries are signed with after Standard Webhooks; must be set if WEBHOOK_URL is";
-    WEBHOOK_ATTEMPTS: Integer<u16> = Integer::new(1, 100), Need::Default("12"),
-        "how often to try a delivery, with growing pauses, before it is given up";
-    ALLOWED_HOSTS: HostNames = HostNames, Need::Optional,
-        "the names by which requests may ask for the service, with commas between them; any if not set, but on a loopback address only names of it";
-    CORS_ORIGINS: Origins = Origins, Need::Optional,
-        "the web origins whose pages may use the API, with commas between them; no other may if not set";
-    DRAIN_DELAY: Span = Span, Need::Default("3s"),
-        "how long to go on serving after SIGTERM, until no new requests are sent here; while some still come, up to three times as long";
-    SHUTDOWN_TIMEOUT: Span = Span, Need::Default("10s"),
-        "how long stopping may take, DRAIN_DELAY included";
-    RELEASE_ID: Word = Word, Need::Default("none"),
-        "the release that the process belongs to, which answers bear; whoever runs the release sets it";
-}
-
-const LEVELS: &[(&str, Level)] = &[
-    ("error", Level::ERROR),
-    ("warn", Level::WARN),
-    ("info", Level::INFO),
-    ("debug", Level::DEBUG),
-    ("trace", Level::TRACE),
-];
+const DATABASE_URL: Variable<PostgresUrl> =
+    Variable::new("DATABASE_URL", PostgresUrl, Need::Secret, "the PostgreSQL database");
+const PORT: Variable<Integer<u16>> = Variable::new(
+    "PORT",
+    Integer::new(0, 65535),
+    Need::Required,
+    "the TCP port to listen on; 0 takes any free port, see the first log line",
+);
+const BIND_ADDRESS: Variable<Address> =
+    Variable::new("BIND_ADDRESS", Address, Need::Default("0.0.0.0"), "the address to listen on");
+const LOG_LEVEL: Variable<LogLevel> =
+    Variable::new("LOG_LEVEL", LogLevel, Need::Default("info"), "the least severe events to log");
+const DATABASE_MAX_CONNECTIONS: Variable<Integer<u32>> = Variable::new(
+    "DATABASE_MAX_CONNECTIONS",
+    Integer::new(2, 1000),
+    Need::Default("10"),
+    "how many database connections one process may hold, of which web listens for changes on one",
+);
+const DATABASE_ACQUIRE_TIMEOUT: Variable<Span> = Variable::new(
+    "DATABASE_ACQUIRE_TIMEOUT",
+    Span,
+    Need::Default("500ms"),
+    "how long to wait for a database connection, connecting included",
+);
+const DATABASE_STATEMENT_TIMEOUT: Variable<Span> = Variable::new(
+    "DATABASE_STATEMENT_TIMEOUT",
+    Span,
+    Need::Default("1s"),
+    "how long one SQL statement may take",
+);
+const EVENTS_MAX_STREAMS: Variable<Integer<u32>> = Variable::new(
+    "EVENTS_MAX_STREAMS",
+    Integer::new(0, 100_000),
+    Need::Default("750"),
+    "how many clients may watch changes through one process at once; no more than three quarters of MAX_CONNECTIONS",
+);
+const REQUEST_TIMEOUT: Variable<Span> =
+    Variable::new("REQUEST_TIMEOUT", Span, Need::Default("10s"), "how long one request may take");
+const BODY_TIMEOUT: Variable<Span> =
+    Variable::new("BODY_TIMEOUT", Span, Need::Default("5s"), "how long a request's body may take to arrive");
+const HEAD_TIMEOUT: Variable<Span> =
+    Variable::new("HEAD_TIMEOUT", Span, Need::Default("10s"), "how long a request's head may take to arrive");
+const ANSWER_TIMEOUT: Variable<Span> = Variable::new(
+    "ANSWER_TIMEOUT",
+    Span,
+    Need::Default("30s"),
+    "how long a client may take to read an answer, unless it watches changes",
+);
+const MAX_CONNECTIONS: Variable<Integer<u32>> = Variable::new(
+    "MAX_CONNECTIONS",
+    Integer::new(1, 1_000_000),
+    Need::Default("1000"),
+    "how many clients may be served at once, those who watch changes included; more are answered 503, and the idle give way",
+);
+const MAX_PER_ADDRESS: Variable<Integer<u32>> = Variable::new(
+    "MAX_PER_ADDRESS",
+    Integer::new(0, 1_000_000),
+    Need::Default("0"),
+    "how many of them may have one address; 0 for any number, as behind a proxy, where all have the same",
+);
+const MAX_REQUESTS: Variable<Integer<u32>> = Variable::new(
+    "MAX_REQUESTS",
+    Integer::new(1, 1_000_000),
+    Need::Default("256"),
+    "how many requests to the API may be under way at once, each of which may take 256 KiB of memory until its answer is sent; more are answered 503",
+);
+const RATE_LIMIT: Variable<Integer<u32>> = Variable::new(
+    "RATE_LIMIT",
+    Integer::new(0, 1_000_000),
+    Need::Default("0"),
+    "how many requests a second to the API one address may make, more are answered 429; 0 for any number",
+);
+const METRICS_PORT: Variable<Integer<u16>> = Variable::new(
+    "METRICS_PORT",
+    Integer::new(0, 65535),
+    Need::Optional,
+    "the TCP port for /metrics, in Prometheus's text format; there are none if not set",
+);
+const WEBHOOK_URL: Variable<WebhookUrl> = Variable::new(
+    "WEBHOOK_URL",
+    WebhookUrl,
+    Need::OptionalSecret,
+    "where the worker sends what happens to todos and what is due; it delivers nothing if not set",
+);
+const WEBHOOK_SECRET: Variable<WebhookSecret> = Variable::new(
+    "WEBHOOK_SECRET",
+    WebhookSecret,
+    Need::OptionalSecret,
+    "what deliveries are signed with after Standard Webhooks; must be set if WEBHOOK_URL is",
+);
+const WEBHOOK_ATTEMPTS: Variable<Integer<u16>> = Variable::new(
+    "WEBHOOK_ATTEMPTS",
+    Integer::new(1, 100),
+    Need::Default("12"),
+    "how often to try a delivery, with growing pauses, before it is given up",
+);
+const ALLOWED_HOSTS: Variable<HostNames> = Variable::new(
+    "ALLOWED_HOSTS",
+    HostNames,
+    Need::Optional,
+    "the names by which requests may ask for the service, with commas between them; any if not set, but on a loopback address only names of it",
+);
+const CORS_ORIGINS: Variable<Origins> = Variable::new(
+    "CORS_ORIGINS",
+    Origins,
+    Need::Optional,
+    "the web origins whose pages may use the API, with commas between them; no other may if not set",
+);
+const DRAIN_DELAY: Variable<Span> = Variable::new(
+    "DRAIN_DELAY",
+    Span,
+    Need::Default("3s"),
+    "how long to go on serving after SIGTERM, until no new requests are sent here; while some still come, up to three times as long",
+);
+const SHUTDOWN_TIMEOUT: Variable<Span> = Variable::new(
+    "SHUTDOWN_TIMEOUT",
+    Span,
+    Need::Default("10s"),
+    "how long stopping may take, DRAIN_DELAY included",
+);
+const RELEASE_ID: Variable<Word> = Variable::new(
+    "RELEASE_ID",
+    Word,
+    Need::Default("none"),
+    "the release that the process belongs to, which answers bear; whoever runs the release sets it",
+);
 
 /// What the database needs, whichever process uses it.
 pub(crate) struct DatabaseConfig {
@@ -225,17 +267,13 @@ impl WorkerConfig {
     pub(crate) fn read(from: &mut Reader) -> Option<Self> {
         let database = DatabaseConfig::read(from);
         let log_level = from.read(&LOG_LEVEL);
-        let url = from.read_optional(&WEBHOOK_URL);
-        let signer = match url {
-            Some(None) => Some(None),
-            Some(Some(_)) | None => from.read_with(&WEBHOOK_SECRET, WEBHOOK_URL.name).map(Some),
-        };
+        let webhook = from.read_together(&WEBHOOK_URL, &WEBHOOK_SECRET);
         let attempts = from.read(&WEBHOOK_ATTEMPTS);
         let shutdown_timeout = from.read(&SHUTDOWN_TIMEOUT);
         Some(Self {
             log_level: log_level?,
             database: database?,
-            webhook: url?.zip(signer?),
+            webhook: webhook?,
             attempts: attempts?.into(),
             shutdown_timeout: shutdown_timeout?,
         })
@@ -262,7 +300,7 @@ mod tests {
     const URL: &str = "postgres://user:canary@localhost/todos";
 
     fn load<C>(read: fn(&mut Reader) -> Option<C>, variables: &[(&str, &str)]) -> Result<C, String> {
-        Reader::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect())
+        Reader::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())))
             .load(read)
             .map_err(|error| error.to_string())
     }

@@ -195,13 +195,13 @@ impl From<DatabaseError> for Problem {
             DatabaseError::Unavailable(reason) => {
                 tracing::warn!(reason, "the database is unavailable");
                 Self::new(
-                    Kind::DatabaseUnavailable,
+                    Kind::DATABASE_UNAVAILABLE,
                     "the database does not answer at present; try again soon",
                 )
             }
             error if error.is_schema_missing() => {
                 tracing::warn!(reason = %error, "the database schema is missing or too old");
-                Self::new(Kind::DatabaseUnavailable, "the database is not set up yet; try again soon")
+                Self::new(Kind::DATABASE_UNAVAILABLE, "the database is not set up yet; try again soon")
             }
             DatabaseError::Refused(error) => {
                 tracing::error!(error = %Reason(&error), "the database refused a statement");
@@ -213,8 +213,9 @@ impl From<DatabaseError> for Problem {
 
 #[cfg(test)]
 mod tests {
+    use chassis::config::Secret;
+
     use super::*;
-    use crate::config::Secret;
 
     #[tokio::test]
     async fn a_server_that_is_not_there_is_waited_for_and_then_given_up() {

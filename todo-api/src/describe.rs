@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
+use chassis::config::{Description, Reader};
 use serde::Serialize;
 
 use crate::{
-    config::{Description, VARIABLES},
+    config::{WebConfig, WorkerConfig},
     health,
 };
 
@@ -44,6 +45,14 @@ struct Process {
     help: &'static str,
 }
 
+/// Every variable that some process reads.
+pub(crate) fn variables() -> Vec<Description> {
+    Reader::describe(|from| {
+        let _ = WebConfig::read(from);
+        let _ = WorkerConfig::read(from);
+    })
+}
+
 /// Prints the description on standard output.
 pub(crate) fn print() -> io::Result<()> {
     let contract = Contract {
@@ -77,7 +86,7 @@ pub(crate) fn print() -> io::Result<()> {
         ],
         migrate: ["migrate"],
         connections: "DATABASE_MAX_CONNECTIONS",
-        variables: VARIABLES.iter().map(|variable| variable.describe()).collect(),
+        variables: variables(),
     };
     let mut out = io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, &contract)?;

@@ -68,9 +68,9 @@ impl FromFields for Empty {
 impl<T: FromFields> Payload<T> {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
         let Object { values, repeated } = serde_json::from_slice(body).map_err(|error| {
-            Problem::new(Kind::MalformedRequest, format!("the body is not a JSON object: {error}"))
+            Problem::new(Kind::MALFORMED_REQUEST, format!("the body is not a JSON object: {error}"))
         })?;
-        read(values, repeated).map(Self).map_err(|errors| Problem::with_fields(Kind::InvalidFields, errors))
+        read(values, repeated).map(Self).map_err(|errors| Problem::with_fields(Kind::INVALID_FIELDS, errors))
     }
 }
 
@@ -89,19 +89,22 @@ fn read<T: FromFields>(values: Map<String, Value>, repeated: BTreeSet<String>) -
 /// The bytes of a body that is said to be JSON.
 pub(crate) async fn json_body(request: Request, app: &App) -> Result<Bytes, Problem> {
     if !is_json(request.headers()) {
-        return Err(Problem::new(Kind::UnsupportedMediaType, "the body must be application/json"));
+        return Err(Problem::new(Kind::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json"));
     }
     if is_encoded(request.headers()) {
-        return Err(Problem::new(Kind::UnsupportedMediaType, "the body must come without Content-Encoding"));
+        return Err(Problem::new(
+            Kind::UNSUPPORTED_MEDIA_TYPE,
+            "the body must come without Content-Encoding",
+        ));
     }
     let body = timeout(app.body_timeout, Bytes::from_request(request, app)).await.map_err(|_| {
-        Problem::new(Kind::BodyTooSlow, format!("the body did not arrive within {:?}", app.body_timeout))
+        Problem::new(Kind::BODY_TOO_SLOW, format!("the body did not arrive within {:?}", app.body_timeout))
     })?;
     body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(Kind::BodyTooLarge, format!("the body must not be longer than {BODY_LIMIT} bytes"))
+            Problem::new(Kind::BODY_TOO_LARGE, format!("the body must not be longer than {BODY_LIMIT} bytes"))
         }
-        _ => Problem::new(Kind::MalformedRequest, "the body cannot be read"),
+        _ => Problem::new(Kind::MALFORMED_REQUEST, "the body cannot be read"),
     })
 }
 
@@ -134,7 +137,7 @@ impl<S: Sync, T: FromFields> FromRequestParts<S> for Query<T> {
         }
         read(values, repeated)
             .map(Self)
-            .map_err(|errors| Problem::with_fields(Kind::InvalidParameters, errors))
+            .map_err(|errors| Problem::with_fields(Kind::INVALID_PARAMETERS, errors))
     }
 }
 
@@ -150,7 +153,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
             .map(Self)
             .ok_or_else(|| {
                 let expected = "must be a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057";
-                Problem::with_fields(Kind::InvalidParameters, vec![FieldError::new("id", expected)])
+                Problem::with_fields(Kind::INVALID_PARAMETERS, vec![FieldError::new("id", expected)])
             })
     }
 }

@@ -6,6 +6,7 @@ use axum::{
     extract::State,
     http::{HeaderName, HeaderValue, StatusCode},
 };
+pub(crate) use chassis::health::{LIVENESS, READINESS, is_probe};
 use tokio::{
     sync::Mutex,
     time::{Instant, sleep},
@@ -18,17 +19,6 @@ use crate::{
     migrate, openapi,
     problem::{Kind, Problem},
 };
-
-/// Where to ask whether the process runs.
-pub(crate) const LIVENESS: &str = "/livez";
-
-/// Where to ask whether requests are welcome.
-pub(crate) const READINESS: &str = "/readyz";
-
-/// Whether this is the path of one who asks that.
-pub(crate) fn is_probe(path: &str) -> bool {
-    matches!(path, LIVENESS | READINESS)
-}
 
 /// How often to look whether requests are welcome yet: the database does not tell by itself.
 const PERIOD: Duration = Duration::from_millis(50);
@@ -75,9 +65,9 @@ pub(crate) async fn ready_first(app: &App) {
 
 async fn readiness(app: &App) -> Result<(), Problem> {
     if !app.lifecycle.is_serving() {
-        return Err(Problem::new(Kind::NotReady, "the service is stopping"));
+        return Err(Problem::new(Kind::NOT_READY, "the service is stopping"));
     }
-    app.readiness.of(&app.database).await.map_err(|reason| Problem::new(Kind::NotReady, reason))
+    app.readiness.of(&app.database).await.map_err(|reason| Problem::new(Kind::NOT_READY, reason))
 }
 
 /// What the database says of itself to all who ask: one of them at a time, so that however many ask, and whoever they

@@ -114,6 +114,6 @@ pub(crate) async fn guard(State(limit): State<Duration>, request: Request, next:
         Ok(Ok(response)) => response,
         // The panic hook has logged it.
         Ok(Err(_)) => Problem::internal().into_response(),
-        Err(_) => Problem::new(Kind::TimedOut, "the request took too long; try again soon").into_response(),
+        Err(_) => Problem::new(Kind::TIMED_OUT, "the request took too long; try again soon").into_response(),
     }
 }

@@ -2,39 +2,33 @@
 //! standard output, without state of its own, quick to start and graceful to stop.
 
 mod admin;
-mod admission;
 mod app;
 mod config;
-mod cors;
 mod database;
 mod describe;
 mod docs;
 mod events;
 mod extract;
-mod fields;
 mod files;
 mod health;
-mod hosts;
 mod idempotency;
 mod layers;
-mod lifecycle;
 mod listener;
-mod log;
 mod metrics;
 mod migrate;
-mod object;
 mod openapi;
 mod page;
-mod problem;
 mod server;
-mod supervisor;
 mod todos;
-mod trace;
 mod web;
 mod worker;
 
 use std::{error::Error, fmt::Display, io::Write, process::ExitCode};
 
+use chassis::{
+    Identity, admission, config::Reader, cors, fields, hosts, lifecycle, log, object, problem, supervisor,
+    trace,
+};
 use chrono::{DateTime, Utc};
 use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
@@ -42,9 +36,11 @@ use tracing::Level;
 
 use crate::{
     admin::moment,
-    config::{AdminConfig, Reader, WebConfig, WorkerConfig},
+    config::{AdminConfig, WebConfig, WorkerConfig},
     lifecycle::Signals,
 };
+
+const SERVICE: Identity = Identity::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
 /// A to-do list over HTTP and PostgreSQL.
 ///
@@ -100,7 +96,7 @@ type Outcome = Result<(), Box<dyn Error>>;
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Web => configured(WebConfig::read, |config| {
-            log::init(config.log_level);
+            log::init(SERVICE, config.log_level);
             match listener::inherited() {
                 Ok(inherited) => run(web::run(config, inherited)),
                 Err(error) => complain(&format!("cannot use the socket in LISTEN_FDS: {error}"), 1),
@@ -110,7 +106,7 @@ fn main() -> ExitCode {
             worker::ask(process).map_or_else(|error| complain(&error, 1), |()| ExitCode::SUCCESS)
         }
         Command::Worker { alive: None } => configured(WorkerConfig::read, |config| {
-            log::init(config.log_level);
+            log::init(SERVICE, config.log_level);
             run(worker::run(config))
         }),
         Command::Migrate { status: true, .. } => one_off(|config| migrate::status(config.database)),
@@ -124,7 +120,7 @@ fn main() -> ExitCode {
         }),
         Command::Check => {
             // What it tells is its result, and configuration one of the things that it looks at.
-            log::init(Level::INFO);
+            log::init(SERVICE, Level::INFO);
             run(until_signal(admin::check()))
         }
         Command::Describe => {
@@ -145,7 +141,7 @@ fn configured<C>(read: fn(&mut Reader) -> Option<C>, run: impl FnOnce(C) -> Exit
 fn one_off<F: Future<Output = Outcome>>(process: impl FnOnce(AdminConfig) -> F) -> ExitCode {
     configured(AdminConfig::read, |config| {
         // What it tells is its result.
-        log::init(config.log_level.max(Level::INFO));
+        log::init(SERVICE, config.log_level.max(Level::INFO));
         run(until_signal(process(config)))
     })
 }

@@ -169,9 +169,9 @@ fn router(
     let router = router
         .merge(docs::routes(&openapi::close(api)))
         .merge(page::routes())
-        .fallback(async || Problem::new(Kind::NotFound, "there is nothing at this address"))
+        .fallback(async || Problem::new(Kind::NOT_FOUND, "there is nothing at this address"))
         .method_not_allowed_fallback(async || {
-            Problem::new(Kind::MethodNotAllowed, "this address takes the methods in Allow")
+            Problem::new(Kind::METHOD_NOT_ALLOWED, "this address takes the methods in Allow")
         })
         .with_state(app);
     let router = if origins.is_empty() { router } else { router.layer(cors::layer(origins)) };

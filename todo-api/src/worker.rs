@@ -11,8 +11,8 @@ use futures_util::future::join_all;
 use tokio::time::{sleep, timeout_at};
 use tracing::Instrument;
 
+pub(crate) use self::alive::ask;
 use self::outbox::{Event, Outbox};
-pub(crate) use self::{alive::ask, webhook::Signer};
 use crate::{
     Outcome,
     config::WorkerConfig,

@@ -11,13 +11,14 @@ mod session;
 
 use std::time::Duration;
 
+use chassis::config::Reader;
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
 use self::finding::{Finding, Trouble};
 use crate::{
     Outcome,
-    config::{DatabaseConfig, Reader},
+    config::DatabaseConfig,
     database::{
         self,
         session::{UNPOOLED, UNSET},

@@ -50,12 +50,12 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 )]
 async fn events(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
     if !app.lifecycle.is_serving() {
-        return Err(Problem::new(Kind::NotReady, "the service is stopping; ask again for another"));
+        return Err(Problem::new(Kind::NOT_READY, "the service is stopping; ask again for another"));
     }
     let last = headers.get(LAST_EVENT_ID).and_then(|id| EventId::parse(id.to_str().ok()?));
     let watcher = app.events.watch(last).ok_or_else(|| {
         Problem::new(
-            Kind::TooManyStreams,
+            Kind::TOO_MANY_STREAMS,
             "as many watch as the service has places for; read the list instead",
         )
     })?;

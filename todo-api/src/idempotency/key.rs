@@ -57,7 +57,7 @@ fn malformed() -> Problem {
         "must be one string of 1 to {} characters in double quotes, such as \"8e03978e-40d5-43dd-bc93-6894a57f9324\"",
         Key::LONGEST
     );
-    Problem::with_fields(Kind::InvalidParameters, vec![FieldError::new(HEADER.as_str(), expected)])
+    Problem::with_fields(Kind::INVALID_PARAMETERS, vec![FieldError::new(HEADER.as_str(), expected)])
 }
 
 #[cfg(test)]

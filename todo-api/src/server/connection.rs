@@ -121,7 +121,7 @@ fn refusal(full: &Full) -> Response {
         Full::All => "too many clients are served; try again soon",
         Full::Share => "too many requests from this address are under way; try again soon",
     };
-    let mut response = Problem::new(Kind::Overloaded, detail).into_response();
+    let mut response = Problem::new(Kind::OVERLOADED, detail).into_response();
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -109,7 +109,7 @@ fn condition(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Condition>
         Err(_) => {}
     }
     let error = FieldError::new(name.as_str(), "must be `*` or a list of entity tags such as \"1\", \"2\"");
-    Err(Problem::with_fields(Kind::InvalidParameters, vec![error]))
+    Err(Problem::with_fields(Kind::INVALID_PARAMETERS, vec![error]))
 }
 
 fn parse(text: &str) -> Option<Condition> {

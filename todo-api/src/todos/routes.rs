@@ -73,11 +73,11 @@ async fn create(State(app): State<App>, request: Keyed<NewTodo>) -> Result<Answe
     match announced(&app, todos.create_once(&new, &once), |outcome| outcome.done().map(saved)).await? {
         Outcome::Done(_, answer) | Outcome::DoneBefore(answer) => Ok(answer),
         Outcome::OtherRequest => Err(Problem::new(
-            Kind::KeyOfAnother,
+            Kind::KEY_OF_ANOTHER,
             "this Idempotency-Key belongs to another request; take a new one for a new request",
         )),
         Outcome::UnderWay => Err(Problem::new(
-            Kind::UnderWay,
+            Kind::UNDER_WAY,
             "the first request with this Idempotency-Key is not finished yet",
         )),
     }

@@ -236,8 +236,8 @@ impl fmt::Display for StoreError {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NotFound => Self::new(Kind::NotFound, error.to_string()),
-            StoreError::OtherVersion => Self::new(Kind::PreconditionFailed, error.to_string()),
+            StoreError::NotFound => Self::new(Kind::NOT_FOUND, error.to_string()),
+            StoreError::OtherVersion => Self::new(Kind::PRECONDITION_FAILED, error.to_string()),
             StoreError::Database(error) => error.into(),
         }
     }

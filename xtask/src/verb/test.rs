@@ -103,7 +103,7 @@ impl Chosen {
                     cargo.args(arguments);
                     cargo
                 }
-                Runs::Examples => Suite::Toolchain.cargo(repo, &["test", "--doc"]),
+                Runs::Examples(suite) => suite.cargo(repo, &["test", "--doc"]),
                 Runs::Units | Runs::Tests(..) => continue,
             };
             let began = Instant::now();

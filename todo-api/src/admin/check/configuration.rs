@@ -1,7 +1,12 @@
 //! Whether every process would take the environment.
 
+use chassis::config::{ConfigError, Reader};
+
 use super::finding::{Finding, Trouble};
-use crate::config::{ConfigError, Reader, VARIABLES, WebConfig, WorkerConfig};
+use crate::{
+    config::{WebConfig, WorkerConfig},
+    describe,
+};
 
 const NEXT: &str = "set it in the deploy's config; `describe` prints what each variable takes";
 
@@ -17,7 +22,7 @@ pub(super) fn look() -> Vec<Finding> {
         }
     }
     if mistakes.is_empty() {
-        let how = format!("web and worker take the environment, {} variables", VARIABLES.len());
+        let how = format!("web and worker take the environment, {} variables", describe::variables().len());
         return vec![Finding::of("config", Ok(how))];
     }
     mistakes.into_iter().map(|mistake| Finding::wrong("config", Trouble::new(mistake, NEXT))).collect()

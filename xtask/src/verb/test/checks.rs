@@ -15,8 +15,8 @@ pub(super) struct Check {
 pub(super) enum Runs {
     /// A command of cargo's.
     Cargo(&'static [&'static str]),
-    /// The examples in the documentation of the toolchain's crates.
-    Examples,
+    /// The examples in the documentation of a suite's crates.
+    Examples(Suite),
     /// The unit tests of both suites.
     Units,
     /// The tests of a suite's program `it` whose names begin with this.
@@ -59,7 +59,8 @@ pub(super) const CHECKS: [Check; 25] = [
     Check::new("page", Everyday, Tests(Service, "page::")),
     Check::new("fuzz", Everyday, Tests(Service, "fuzz::")),
     Check::new("endurance", Everyday, Tests(Service, "endurance::")),
-    Check::new("examples in docs", Everyday, Examples),
+    Check::new("examples in docs", Everyday, Examples(Toolchain)),
+    Check::new("examples of the chassis", Everyday, Examples(Service)),
     Check::new("cluster at length", Long("a rollout for each way to fail, and for each call at which to die"), Tests(Toolchain, "cluster::long::")),
     Check::new("steady load", Long("100,000 requests over 20 rollouts take ten minutes"), Tests(Toolchain, "cluster::long::steady")),
     Check::new("playbook", Long("a fresh system is made from nothing, and set up five times"), Tests(Toolchain, "playbook::")),

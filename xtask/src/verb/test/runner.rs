@@ -126,8 +126,7 @@ async fn cargo(
     ui: &Ui,
 ) -> Result<Vec<Test>> {
     let mut tests = Vec::new();
-    let programs =
-        [(selection.units, selection.suite.units()), (!selection.included.is_empty(), &["--test", "it"])];
+    let programs = [(selection.units, Suite::units()), (!selection.included.is_empty(), &["--test", "it"])];
     for (in_it, (_, targets)) in programs.into_iter().enumerate().filter(|(_, (wanted, _))| *wanted) {
         let in_it = in_it == 1;
         let mut cargo = selection.suite.cargo(repo, &["test", "--no-fail-fast"]);

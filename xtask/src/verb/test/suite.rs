@@ -52,11 +52,8 @@ impl Suite {
     }
 
     /// Cargo's words for the programs with its unit tests.
-    pub(super) fn units(self) -> &'static [&'static str] {
-        match self {
-            Self::Toolchain => &["--lib", "--bins"],
-            Self::Service => &["--bins"],
-        }
+    pub(super) fn units() -> &'static [&'static str] {
+        &["--lib", "--bins"]
     }
 
     /// `cargo SUBCOMMAND` for its packages.
@@ -116,7 +113,7 @@ impl Selection {
 
     /// Cargo's words for the programs that it takes.
     pub(super) fn targets(&self) -> Vec<&'static str> {
-        let units = if self.units { self.suite.units() } else { &[] };
+        let units = if self.units { Suite::units() } else { &[] };
         let it: &[_] = if self.included.is_empty() { &[] } else { &["--test", "it"] };
         [units, it].concat()
     }
@@ -145,6 +142,6 @@ mod tests {
     fn a_suite_of_which_nothing_is_chosen_is_not_compiled() {
         assert!(of(Suite::Service, |check| check.name == "ledger").is_empty());
         assert_eq!(of(Suite::Toolchain, |check| check.name == "ledger").targets(), ["--test", "it"]);
-        assert_eq!(of(Suite::Service, |check| check.name == "unit tests").targets(), ["--bins"]);
+        assert_eq!(of(Suite::Service, |check| check.name == "unit tests").targets(), ["--lib", "--bins"]);
     }
 }

@@ -90,7 +90,7 @@ fn no_secret_is_in_a_file_a_log_or_an_output() {
 #[test]
 fn run_needs_neither_compiler_nor_source_nor_any_config_but_the_releases() {
     let checkout = Checkout::released().and_database();
-    for source in ["todo-api", "k8s", "Cargo.lock", "rust-toolchain.toml", ".git"] {
+    for source in ["chassis", "todo-api", "k8s", "Cargo.lock", "rust-toolchain.toml", ".git"] {
         fs::rename(checkout.path(source), checkout.around().join(source)).unwrap();
     }
     // What marks a checkout as one.
@@ -108,7 +108,7 @@ fn run_needs_neither_compiler_nor_source_nor_any_config_but_the_releases() {
     let port = url.trim_start_matches("http://localhost:").parse().unwrap();
     http::add(port, "Made without a compiler");
     run.stops().done();
-    for source in ["todo-api", "Cargo.lock", "rust-toolchain.toml", ".git"] {
+    for source in ["chassis", "todo-api", "Cargo.lock", "rust-toolchain.toml", ".git"] {
         fs::rename(checkout.around().join(source), checkout.path(source)).unwrap();
     }
     fs::remove_dir_all(checkout.path("k8s")).unwrap();

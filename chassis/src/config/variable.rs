@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use serde::Serialize;
 
 /// One environment variable.
-pub(crate) struct Variable<K> {
+pub struct Variable<K> {
     pub(super) name: &'static str,
     pub(super) kind: K,
     pub(super) need: Need,
@@ -13,8 +13,10 @@ pub(crate) struct Variable<K> {
 }
 
 /// Whether a variable must be set.
-#[derive(Clone, Copy)]
-pub(crate) enum Need {
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Need {
+    /// Must be set.
     Required,
     /// May be left out, and has no value then.
     Optional,
@@ -22,15 +24,19 @@ pub(crate) enum Need {
     Secret,
     /// May be left out, and never to be shown.
     OptionalSecret,
+    /// May be left out, and has this value then.
     Default(&'static str),
 }
 
-/// The type of a variable's value.
-pub(crate) trait Kind {
+/// The type of a variable's value. What its shape describes it takes, and the other way round.
+pub trait Kind {
+    /// What the text becomes.
     type Value;
 
+    /// Reads a value, or nothing if the text is none.
     fn parse(&self, text: &str) -> Option<Self::Value>;
 
+    /// What the text may be.
     fn shape(&self) -> Shape;
 
     /// The variables that must be set if one of this kind is.
@@ -40,21 +46,34 @@ pub(crate) trait Kind {
 }
 
 /// A kind as the outside sees it: part of what `describe` prints, and what a mistake is told to have been expected.
-#[derive(Debug, PartialEq, Serialize)]
+/// Patterns are regular expressions that match the whole text.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-pub(crate) enum Shape {
+#[non_exhaustive]
+pub enum Shape {
+    /// A URL.
+    #[allow(missing_docs, reason = "as the enum says")]
     Url { pattern: &'static str, expected: &'static str },
+    /// A whole number between two bounds.
+    #[allow(missing_docs, reason = "the bounds")]
     Integer { min: u32, max: u32 },
+    /// An IP address.
     Address,
+    /// One of a few words.
+    #[allow(missing_docs, reason = "the words")]
     Choice { choices: Vec<&'static str> },
+    /// A duration such as `5s`.
+    #[allow(missing_docs, reason = "the longest")]
     Duration { max: &'static str },
+    /// Any text of this pattern.
+    #[allow(missing_docs, reason = "as the enum says")]
     String { pattern: &'static str, expected: &'static str },
 }
 
 /// A variable of any kind, as `describe` prints it.
-#[derive(Serialize)]
-pub(crate) struct Description {
-    name: &'static str,
+#[derive(Clone, Debug, Serialize)]
+pub struct Description {
+    pub(super) name: &'static str,
     #[serde(flatten)]
     shape: Shape,
     required: bool,
@@ -66,13 +85,15 @@ pub(crate) struct Description {
     help: &'static str,
 }
 
-/// Lets variables of different kinds stand in one list.
-pub(crate) trait Described: Sync {
-    fn describe(&self) -> Description;
+impl<K> Variable<K> {
+    /// Declares a variable: name, kind of value, need, and a line of help that begins in lower case.
+    pub const fn new(name: &'static str, kind: K, need: Need, help: &'static str) -> Self {
+        Self { name, kind, need, help }
+    }
 }
 
-impl<K: Kind + Sync> Described for Variable<K> {
-    fn describe(&self) -> Description {
+impl<K: Kind> Variable<K> {
+    pub(super) fn describe(&self) -> Description {
         let (required, secret, default) = match self.need {
             Need::Required => (true, false, None),
             Need::Optional => (false, false, None),

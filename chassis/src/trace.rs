@@ -9,28 +9,30 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// A step of a trace: ours.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Step {
-    pub(crate) trace: Id<16>,
-    pub(crate) span: Id<8>,
+pub struct Step {
+    /// The trace.
+    pub trace: Id<16>,
+    /// The step itself, which the trace context calls a span.
+    pub span: Id<8>,
 }
 
 /// A number that is not zero, in hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Id<const BYTES: usize>([u8; BYTES]);
+pub struct Id<const BYTES: usize>([u8; BYTES]);
 
 impl Step {
     /// The first step of a new trace.
-    pub(crate) fn first() -> Self {
+    pub fn first() -> Self {
         Self { trace: Id::random(), span: Id::random() }
     }
 
     /// The header that tells the next one; sampled or not is for others to say.
-    pub(crate) fn to_header(self) -> String {
+    pub fn to_header(self) -> String {
         format!("00-{}-{}-00", self.trace, self.span)
     }
 
     /// The next step of the trace that these headers name, or the first of a new one.
-    pub(crate) fn after(headers: &HeaderMap) -> Self {
+    pub fn after(headers: &HeaderMap) -> Self {
         let mut values = headers.get_all(TRACEPARENT).iter();
         let given = match (values.next(), values.next()) {
             (Some(value), None) => value.to_str().ok().and_then(trace_of),

@@ -8,10 +8,12 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-pub(crate) struct Object {
-    pub(crate) values: Map<String, Value>,
+/// A JSON object, and which of its names are there more than once.
+pub struct Object {
+    /// The last value of each name.
+    pub values: Map<String, Value>,
     /// The names that are there more than once.
-    pub(crate) repeated: BTreeSet<String>,
+    pub repeated: BTreeSet<String>,
 }
 
 impl<'de> Deserialize<'de> for Object {

@@ -5,10 +5,18 @@ use std::panic;
 use tracing::Level;
 use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// Starts logging; panics are logged like everything else.
-pub(crate) fn init(level: Level) {
-    let filter =
-        Targets::new().with_target(env!("CARGO_CRATE_NAME"), level).with_default(for_dependencies(level));
+use crate::Identity;
+
+/// Starts logging what the service and the chassis say at this level; panics are logged like everything else.
+///
+/// # Panics
+///
+/// If something else has started to log in this process.
+pub fn init(service: Identity, level: Level) {
+    let filter = Targets::new()
+        .with_target(env!("CARGO_CRATE_NAME"), level)
+        .with_target(service.identifier(), level)
+        .with_default(for_dependencies(level));
     let lines = fmt::layer()
         .json()
         .flatten_event(true)

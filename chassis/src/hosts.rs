@@ -22,7 +22,7 @@ use crate::{
 
 /// The names; every clone has the same.
 #[derive(Clone)]
-pub(crate) struct Hosts {
+pub struct Hosts {
     /// Those of the config; any if there are none, unless only the machine itself can ask.
     named: Arc<[String]>,
     loopback: bool,
@@ -30,7 +30,7 @@ pub(crate) struct Hosts {
 
 impl Hosts {
     /// For what listens at this address.
-    pub(crate) fn at(address: SocketAddr, named: &[String]) -> Self {
+    pub fn at(address: SocketAddr, named: &[String]) -> Self {
         Self { named: named.into(), loopback: address.ip().to_canonical().is_loopback() }
     }
 
@@ -48,10 +48,10 @@ fn is_loopback(name: &str) -> bool {
 }
 
 /// Lets a request pass that says whom it is for (RFC 9112, 3.2), and means this service.
-pub(crate) async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+pub async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
     let named = match authority(request.headers(), request.version()) {
         Ok(named) => named,
-        Err(detail) => return Problem::new(Kind::MalformedRequest, detail).into_response(),
+        Err(detail) => return Problem::new(Kind::MALFORMED_REQUEST, detail).into_response(),
     };
     // What the address says counts for more.
     let named = request.uri().authority().cloned().or(named);
@@ -59,7 +59,7 @@ pub(crate) async fn check(State(hosts): State<Hosts>, request: Request, next: Ne
     // Whoever probes asks for an address, and learns and changes nothing.
     if !hosts.allow(name) && !health::is_probe(request.uri().path()) {
         let detail = format!("this service goes by other names than {name:?}; ALLOWED_HOSTS may have more");
-        return Problem::new(Kind::OtherHost, detail).into_response();
+        return Problem::new(Kind::OTHER_HOST, detail).into_response();
     }
     next.run(request).await
 }

@@ -26,45 +26,52 @@ enum Stage {
 
 /// Where the server is in its life; every clone sees the same.
 #[derive(Clone)]
-pub(crate) struct Lifecycle {
+pub struct Lifecycle {
     stage: watch::Sender<Stage>,
     /// How many requests came although they are no longer welcome.
     late: Arc<AtomicUsize>,
 }
 
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Lifecycle {
-    pub(crate) fn new() -> Self {
+    /// A server that serves.
+    pub fn new() -> Self {
         Self { stage: watch::Sender::new(Stage::Serving), late: Arc::default() }
     }
 
     /// Whether new requests are welcome.
-    pub(crate) fn is_serving(&self) -> bool {
+    pub fn is_serving(&self) -> bool {
         *self.stage.borrow() == Stage::Serving
     }
 
     /// Whether listening is to stop, or has stopped.
-    pub(crate) fn is_stopping(&self) -> bool {
+    pub fn is_stopping(&self) -> bool {
         *self.stage.borrow() == Stage::Stopping
     }
 
     /// Waits until new requests are no longer welcome.
-    pub(crate) async fn draining(&self) {
+    pub async fn draining(&self) {
         let _ = self.stage.subscribe().wait_for(|stage| *stage != Stage::Serving).await;
     }
 
     /// Waits until listening is to stop.
-    pub(crate) async fn stopping(&self) {
+    pub async fn stopping(&self) {
         // Cannot fail: this very clone keeps the channel open.
         let _ = self.stage.subscribe().wait_for(|stage| *stage == Stage::Stopping).await;
     }
 
     /// A request came although they are no longer welcome: whoever sends them has not noticed yet.
-    pub(crate) fn heard_late(&self) {
+    pub fn heard_late(&self) {
         self.late.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Waits for a signal to stop, drains, and returns the moment by which everything must be over.
-    pub(crate) async fn follow(self, mut signals: Signals, drain: Duration, timeout: Duration) -> Instant {
+    pub async fn follow(self, mut signals: Signals, drain: Duration, timeout: Duration) -> Instant {
         let name = signals.next().await;
         let deadline = Instant::now() + timeout;
         tracing::info!(signal = name, "stopping: no new requests, please");
@@ -98,18 +105,19 @@ impl Lifecycle {
 }
 
 /// The signals that ask to stop.
-pub(crate) struct Signals {
+pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
     /// From now on the signals are kept for `next`, instead of ending the process.
-    pub(crate) fn catch() -> io::Result<Self> {
+    pub fn catch() -> io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    pub(crate) async fn next(&mut self) -> &'static str {
+    /// Waits for one, and says its name.
+    pub async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",

@@ -31,7 +31,7 @@ const FORGET_EVERY: u32 = 4096;
 
 /// Who may come in at present; every clone sees the same.
 #[derive(Clone)]
-pub(crate) struct Admission {
+pub struct Admission {
     at_once: Arc<Semaphore>,
     rate: Option<Arc<Rate>>,
 }
@@ -43,11 +43,11 @@ struct Rate {
 
 /// The address that a request comes from: the socket's, for what a header says anybody can write.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
-pub(crate) struct Peer(IpAddr);
+pub struct Peer(IpAddr);
 
 impl Peer {
     /// Whoever has one IPv6 address has a whole /64 of them.
-    pub(crate) fn new(address: IpAddr) -> Self {
+    pub fn new(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
             address @ IpAddr::V4(_) => address,
@@ -56,7 +56,8 @@ impl Peer {
 }
 
 impl Admission {
-    pub(crate) fn new(at_once: usize, rate: Option<NonZeroU32>) -> Self {
+    /// So many requests at once, and so many a second of each client.
+    pub fn new(at_once: usize, rate: Option<NonZeroU32>) -> Self {
         let rate = rate.map(|rate| {
             let limiter = DefaultKeyedRateLimiter::dashmap(Quota::per_second(rate));
             Arc::new(Rate { limiter, count: AtomicU32::new(0) })
@@ -75,15 +76,15 @@ impl Rate {
 }
 
 /// Lets a request in, or says when to come again.
-pub(crate) async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
+pub async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().copied();
     if let (Some(rate), Some(peer)) = (&admission.rate, peer)
         && !rate.allows(peer)
     {
-        return Problem::new(Kind::TooManyRequests, "you ask too often; try again soon").into_response();
+        return Problem::new(Kind::TOO_MANY_REQUESTS, "you ask too often; try again soon").into_response();
     }
     let Ok(place) = admission.at_once.try_acquire_owned() else {
-        return Problem::new(Kind::Overloaded, "too many requests at once; try again soon").into_response();
+        return Problem::new(Kind::OVERLOADED, "too many requests at once; try again soon").into_response();
     };
     let place = Place(Arc::new(place));
     next.run(request).await.map(|body| Body::new(Held { body, place }))

@@ -3,15 +3,16 @@
 use std::fmt;
 
 /// Holds a value that neither a log nor an error message may show.
-pub(crate) struct Secret<T>(T);
+pub struct Secret<T>(T);
 
 impl<T> Secret<T> {
-    pub(crate) const fn new(value: T) -> Self {
+    /// Hides a value.
+    pub const fn new(value: T) -> Self {
         Self(value)
     }
 
     /// The value itself, for its one use.
-    pub(crate) fn reveal(self) -> T {
+    pub fn reveal(self) -> T {
         self.0
     }
 }

@@ -1,0 +1,5 @@
+//! PostgreSQL as an attached resource.
+
+mod url;
+
+pub use self::url::PostgresUrl;
