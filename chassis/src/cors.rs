@@ -9,7 +9,7 @@ use tower_http::cors::CorsLayer;
 const MAX_AGE: Duration = Duration::from_mins(10);
 
 /// Allows these origins all that the API can do. It knows no cookies, and takes none from elsewhere either.
-pub fn layer(origins: Vec<HeaderValue>) -> CorsLayer {
+pub(crate) fn layer(origins: Vec<HeaderValue>) -> CorsLayer {
     let own = [HeaderName::from_static("idempotency-key"), HeaderName::from_static("x-request-id")];
     let [_, request_id] = own.clone();
     CorsLayer::new()

@@ -1,5 +1,6 @@
 //! PostgreSQL as an attached resource.
 
+mod reason;
 mod url;
 
-pub use self::url::PostgresUrl;
+pub use self::{reason::Reason, url::PostgresUrl};

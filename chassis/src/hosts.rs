@@ -22,7 +22,7 @@ use crate::{
 
 /// The names; every clone has the same.
 #[derive(Clone)]
-pub struct Hosts {
+pub(crate) struct Hosts {
     /// Those of the config; any if there are none, unless only the machine itself can ask.
     named: Arc<[String]>,
     loopback: bool,
@@ -30,7 +30,7 @@ pub struct Hosts {
 
 impl Hosts {
     /// For what listens at this address.
-    pub fn at(address: SocketAddr, named: &[String]) -> Self {
+    pub(crate) fn at(address: SocketAddr, named: &[String]) -> Self {
         Self { named: named.into(), loopback: address.ip().to_canonical().is_loopback() }
     }
 
@@ -48,7 +48,7 @@ fn is_loopback(name: &str) -> bool {
 }
 
 /// Lets a request pass that says whom it is for (RFC 9112, 3.2), and means this service.
-pub async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+pub(crate) async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
     let named = match authority(request.headers(), request.version()) {
         Ok(named) => named,
         Err(detail) => return Problem::new(Kind::MALFORMED_REQUEST, detail).into_response(),

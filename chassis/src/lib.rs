@@ -1,29 +1,58 @@
 //! What an axum service needs to keep the [twelve factors](https://12factor.net), and nothing of what it is for.
 //!
 //! - [`config`]: environment variables that describe themselves, with every mistake told at once (III)
+//! - [`Service`], [`Process`] and [`OneOff`]: what a service is made of, with its command line (VIII, XII)
+//! - [`check`]: whether all that it depends on is as it should be
+//! - [`web`]: a process that serves HTTP on a port or a socket that is handed down, tells when it is ready, drains, and
+//!   finishes what is under way (VII, IX)
+//! - [`worker`]: a process that looks for work, round after round
 //! - [`log`] and [`trace`]: JSON lines on standard output, and which trace each belongs to (XI)
-//! - [`lifecycle`] and [`supervisor`]: starting, draining and stopping, in step with whoever runs the process (IX)
-//! - [`problem`], [`fields`] and [`object`]: requests taken apart, and what is wrong with them told as RFC 9457 has it
-//! - [`admission`], [`cors`] and [`hosts`]: who may ask, how much, and by which names
+//! - [`metrics`]: figures in Prometheus's text format
+//! - [`problem`], [`fields`], [`extract`], [`etag`] and [`idempotency`]: requests taken apart, and what is wrong with them told as
+//!   RFC 9457 has it
 //!
 //! What brings dependencies of its own is a feature: `openapi`, `postgres`, `webhook`.
 
 pub mod admission;
+pub mod check;
 pub mod config;
-pub mod cors;
+mod cors;
 #[cfg(feature = "postgres")]
 pub mod database;
+#[cfg(feature = "openapi")]
+mod docs;
+pub mod etag;
+pub mod extract;
 pub mod fields;
-pub mod health;
-pub mod hosts;
+mod files;
+mod health;
+mod hosts;
+pub mod idempotency;
 mod identity;
+mod layers;
 pub mod lifecycle;
+mod listener;
 pub mod log;
-pub mod object;
+pub mod metrics;
+mod object;
+mod one_off;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod problem;
-pub mod supervisor;
+mod process;
+mod server;
+mod service;
+mod start;
+mod supervisor;
 pub mod trace;
+pub mod web;
 #[cfg(feature = "webhook")]
 pub mod webhook;
+pub mod worker;
 
-pub use self::identity::Identity;
+pub use self::{
+    identity::Identity,
+    one_off::OneOff,
+    process::{Outcome, Process},
+    service::Service,
+};

@@ -9,11 +9,11 @@ use serde::{
 use serde_json::{Map, Value};
 
 /// A JSON object, and which of its names are there more than once.
-pub struct Object {
+pub(crate) struct Object {
     /// The last value of each name.
-    pub values: Map<String, Value>,
+    pub(crate) values: Map<String, Value>,
     /// The names that are there more than once.
-    pub repeated: BTreeSet<String>,
+    pub(crate) repeated: BTreeSet<String>,
 }
 
 impl<'de> Deserialize<'de> for Object {

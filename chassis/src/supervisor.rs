@@ -10,19 +10,19 @@ use tokio::{io::AsyncReadExt, net::unix::pipe::Receiver, time::timeout};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether anybody wants to be told.
-pub fn is_there() -> bool {
+pub(crate) fn is_there() -> bool {
     env::var_os("NOTIFY_SOCKET").is_some()
 }
 
 /// It does from now on what it is for: requests are welcome, or work is looked for.
-pub fn ready() {
+pub(crate) fn ready() {
     if let Err(error) = notify(&[NotifyState::Ready]) {
         tracing::warn!(%error, "cannot tell that it is ready");
     }
 }
 
 /// It will soon stop accepting connections. Returns when that has been heard, or will never be.
-pub async fn stopping() {
+pub(crate) async fn stopping() {
     if !is_there() {
         return;
     }

@@ -1,20 +1,22 @@
 //! The connections to PostgreSQL, each use of which is bounded in time.
 
 mod connections;
-mod reason;
+mod figures;
+mod ready;
 pub(crate) mod session;
 
 use std::{fmt, time::Duration};
 
+use chassis::{
+    problem::{Kind, Problem},
+    web::Web,
+};
 use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::connections::{Connections, Lease};
-pub(crate) use self::reason::Reason;
-use crate::{
-    config::DatabaseConfig,
-    problem::{Kind, Problem},
-};
+use crate::config::DatabaseConfig;
+pub(crate) use chassis::database::Reason;
 
 /// How much longer than the server the client waits for a statement: the server's own answer says more.
 const GRACE: Duration = Duration::from_millis(200);
@@ -86,6 +88,24 @@ impl Database {
     /// Connects later, on first use: the service starts without its database, too.
     pub(crate) fn connect_lazily(config: DatabaseConfig) -> Self {
         Self::with(config, &[&[ANNOUNCES_LATER], &BY_INDEX[..]].concat())
+    }
+
+    /// Makes it part of a web process: its requests are welcome only while the database is as this binary needs it, and
+    /// one of the connections is left for who listens for changes.
+    pub(crate) fn attach(web: &mut Web, config: DatabaseConfig) -> Self {
+        web.holds_open(usize::try_from(config.max_connections).unwrap_or(usize::MAX));
+        let database =
+            Self::connect_lazily(DatabaseConfig { max_connections: config.max_connections - 1, ..config });
+        figures::register(web.metrics(), &database);
+        let asked = database.clone();
+        web.ready_when(move || {
+            let asked = asked.clone();
+            async move { ready::ask(&asked).await }
+        });
+        // Politeness to the database, no more: its connections end with the process anyway.
+        let closed = database.clone();
+        web.at_end(async move { closed.close().await });
+        database
     }
 
     /// For a one-off process, which leaves announcing to the triggers.

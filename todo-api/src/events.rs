@@ -5,12 +5,7 @@ mod change;
 mod hub;
 mod id;
 mod listener;
+mod live;
 mod routes;
 
-pub(crate) use self::{
-    announcer::Announcer,
-    change::Change,
-    hub::Hub,
-    listener::{Patience, follow},
-    routes::routes,
-};
+pub(crate) use self::{change::Change, listener::Patience, live::Live, routes::routes};

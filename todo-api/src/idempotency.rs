@@ -2,13 +2,9 @@
 //! draft-ietf-httpapi-idempotency-key-header. Keys are in the database, so that any process knows them all.
 
 mod answer;
-mod key;
-mod keyed;
 mod ledger;
 
 pub(crate) use self::{
     answer::Answer,
-    key::Key,
-    keyed::{Keyed, Once},
     ledger::{Outcome, once},
 };

@@ -7,6 +7,8 @@ mod standing;
 
 use std::{collections::HashMap, time::Instant};
 
+use chassis::{Identity, Outcome};
+use clap::Args;
 use futures_util::TryStreamExt;
 use sqlx::{
     Connection, PgConnection,
@@ -15,23 +17,38 @@ use sqlx::{
 };
 
 use crate::{
-    Outcome,
     config::DatabaseConfig,
     database::{self, Reason, session},
 };
 
 use self::failed::Failed;
 pub(crate) use self::{
-    list::{known, versions},
+    list::versions,
     standing::{Place, Standing, standing},
 };
 
 /// Where the applied migrations are remembered.
 const TABLE: &str = "_sqlx_migrations";
 
+/// How far to go.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Tell which migrations are in and which are to come, and change nothing
+    #[arg(long)]
+    status: bool,
+    /// Go up to this version and no further
+    #[arg(long, value_name = "VERSION", value_parser = list::known, conflicts_with = "status")]
+    to: Option<i64>,
+}
+
+/// The one-off process.
+pub(crate) async fn process(_: Identity, arguments: Arguments, config: DatabaseConfig) -> Outcome {
+    if arguments.status { status(config).await } else { run(config, arguments.to).await }
+}
+
 /// Applies what is missing, up to this version if one is given. A database that is newer than this binary is left as it
 /// is.
-pub(crate) async fn run(config: DatabaseConfig, to: Option<i64>) -> Outcome {
+async fn run(config: DatabaseConfig, to: Option<i64>) -> Outcome {
     // Without a statement time-out: migrations take as long as they take.
     let (mut connection, options) = database::connect(config).await?;
     // Without one, the lock below keeps nobody out, and the service that is to come does not work.
@@ -78,7 +95,7 @@ pub(crate) async fn run(config: DatabaseConfig, to: Option<i64>) -> Outcome {
 }
 
 /// Tells of each migration where it stands, and changes nothing. Fails if `run` would refuse to work on that.
-pub(crate) async fn status(config: DatabaseConfig) -> Outcome {
+async fn status(config: DatabaseConfig) -> Outcome {
     let (mut connection, _) = database::connect(config).await?;
     let migrations = standing(&mut connection)
         .await

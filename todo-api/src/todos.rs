@@ -2,7 +2,6 @@
 
 mod announced;
 mod cursor;
-mod etag;
 mod model;
 mod notes;
 mod page;
@@ -15,7 +14,6 @@ mod timestamp;
 mod title;
 
 pub(crate) use self::{
-    etag::IfMatch,
     routes::routes,
     samples::{SAMPLES, Seeded, completed},
     store::Todos,

@@ -1,92 +1,55 @@
-//! The worker process: tells the webhook of what happened, and of what is due. Any number of workers share the work;
-//! what one of them leaves in the middle another takes up.
+//! What the worker does: it tells the webhook of what happened, and of what is due.
 
-mod alive;
+pub(crate) mod figures;
 mod outbox;
 mod webhook;
 
-use std::time::Duration;
+use std::sync::Arc;
 
+use chassis::{
+    Outcome,
+    trace::Step,
+    worker::{Found, Worker},
+};
 use futures_util::future::join_all;
-use tokio::time::{sleep, timeout_at};
 use tracing::Instrument;
 
-pub(crate) use self::alive::ask;
-use self::outbox::{Event, Outbox};
+use self::{
+    outbox::{Event, Outbox},
+    webhook::Webhook,
+};
 use crate::{
-    Outcome,
     config::WorkerConfig,
     database::{Database, DatabaseError},
-    lifecycle::{Lifecycle, Signals},
-    supervisor,
-    trace::Step,
 };
-use webhook::Webhook;
 
-/// How long to wait when there is nothing to do.
-const PAUSE: Duration = Duration::from_millis(250);
-
-/// How long to wait when the database does not answer.
-const PAUSE_WITHOUT_DATABASE: Duration = Duration::from_secs(1);
-
-/// Works until a signal, then finishes what is under way.
-pub(crate) async fn run(config: WorkerConfig) -> Outcome {
-    let signals = Signals::catch()?;
-    let lifecycle = Lifecycle::new();
-    let stopping = lifecycle.clone().follow(signals, Duration::ZERO, config.shutdown_timeout);
-    let database = Database::connect_lazily(config.database);
-    let pulse = alive::Pulse::start()?;
-    let webhook = config.webhook.map(|(url, signer)| Webhook::new(url, signer)).transpose()?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), delivers = webhook.is_some(), "working");
-    supervisor::ready();
-
-    let outbox = Outbox { database: &database, attempts: config.attempts };
-    let mut work = std::pin::pin!(work(&outbox, webhook.as_ref(), &pulse, &lifecycle));
-    let deadline = tokio::select! {
-        deadline = stopping => deadline,
-        () = &mut work => return Ok(()),
-    };
-    if timeout_at(deadline, work).await.is_err() {
-        tracing::warn!("cut off what was not finished in time; it is taken up again");
-    }
-    let _ = timeout_at(deadline, database.close()).await;
-    tracing::info!("stopped");
+/// Looks into the outbox in each round, if there is somebody to tell.
+pub(crate) fn build(worker: &mut Worker, config: WorkerConfig) -> Outcome {
+    let WorkerConfig { database, webhook, attempts } = config;
+    let Some((url, signer)) = webhook else { return Ok(()) };
+    let webhook = Webhook::new(url, signer)?;
+    let outbox = Outbox { database: Database::connect_lazily(database), attempts };
+    let closed = outbox.database.clone();
+    worker.at_end(async move { closed.close().await });
+    let both = Arc::new((outbox, webhook));
+    worker.each_round(move || {
+        let both = both.clone();
+        async move { round(&both.0, &both.1).await }
+    });
     Ok(())
 }
 
-/// Round after round, until it is time to stop.
-async fn work(outbox: &Outbox<'_>, webhook: Option<&Webhook>, pulse: &alive::Pulse, lifecycle: &Lifecycle) {
-    while lifecycle.is_serving() {
-        pulse.beat();
-        let pause = match webhook {
-            None => PAUSE_WITHOUT_DATABASE,
-            Some(webhook) => match round(outbox, webhook).await {
-                Ok(true) => continue,
-                Ok(false) => PAUSE,
-                Err(error) => {
-                    tracing::warn!(reason = %error, "cannot look into the outbox; trying again soon");
-                    PAUSE_WITHOUT_DATABASE
-                }
-            },
-        };
-        tokio::select! {
-            () = sleep(pause) => {}
-            () = lifecycle.stopping() => {}
-        }
-    }
-}
-
 /// One round; says whether there may be more to do at once.
-async fn round(outbox: &Outbox<'_>, webhook: &Webhook) -> Result<bool, DatabaseError> {
-    outbox.remind().await?;
-    let events = outbox.claim().await?;
-    let full = events.len() >= outbox::BATCH;
+async fn round(outbox: &Outbox, webhook: &Webhook) -> Result<Found, String> {
+    let failed = |error: DatabaseError| format!("cannot look into the outbox: {error}");
+    outbox.remind().await.map_err(failed)?;
+    let events = outbox.claim().await.map_err(failed)?;
     // No two of them are of the same todo.
     join_all(events.iter().map(|event| deliver(outbox, webhook, event))).await;
-    Ok(full)
+    Ok(if events.len() >= outbox::BATCH { Found::More } else { Found::Nothing })
 }
 
-async fn deliver(outbox: &Outbox<'_>, webhook: &Webhook, event: &Event) {
+async fn deliver(outbox: &Outbox, webhook: &Webhook, event: &Event) {
     let step = Step::first();
     let (trace_id, span_id) = (step.trace.to_string(), step.span.to_string());
     let span = tracing::error_span!("delivery", event_id = %event.uuid, trace_id, span_id);

@@ -98,7 +98,7 @@ impl Reader {
 
     fn note<K: Kind>(&mut self, variable: &Variable<K>) {
         if let Some(described) = &mut self.described
-            && described.iter().all(|known| known.name != variable.name)
+            && described.iter().all(|known| known.name() != variable.name)
         {
             described.push(variable.describe());
         }
@@ -156,6 +156,6 @@ mod tests {
             from.read_together(&NUMBER, &WORD);
             from.read(&NUMBER);
         });
-        assert_eq!(described.iter().map(|variable| variable.name).collect::<Vec<_>>(), ["WORD", "NUMBER"]);
+        assert_eq!(described.iter().map(Description::name).collect::<Vec<_>>(), ["WORD", "NUMBER"]);
     }
 }

@@ -73,7 +73,7 @@ pub enum Shape {
 /// A variable of any kind, as `describe` prints it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Description {
-    pub(super) name: &'static str,
+    name: &'static str,
     #[serde(flatten)]
     shape: Shape,
     required: bool,
@@ -89,6 +89,18 @@ impl<K> Variable<K> {
     /// Declares a variable: name, kind of value, need, and a line of help that begins in lower case.
     pub const fn new(name: &'static str, kind: K, need: Need, help: &'static str) -> Self {
         Self { name, kind, need, help }
+    }
+
+    /// Its name.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+impl Description {
+    /// The variable's name.
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 }
 

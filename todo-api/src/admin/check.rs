@@ -1,23 +1,21 @@
-//! Looks at all that this service depends on, and says of each thing how it is: what is wrong, why, and what to do.
-//! All of it, not the first that is wrong alone.
+//! Looks at the database and at all that is seen through it.
 
 mod clock;
-mod configuration;
 mod connections;
-mod finding;
 mod schema;
 mod server;
 mod session;
 
 use std::time::Duration;
 
-use chassis::config::Reader;
+use chassis::{
+    check::{Finding, Trouble},
+    config::Reader,
+};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
-use self::finding::{Finding, Trouble};
 use crate::{
-    Outcome,
     config::DatabaseConfig,
     database::{
         self,
@@ -31,22 +29,14 @@ const BEHIND_IT: [&str; 4] = ["session", "schema", "clock", "connections"];
 /// How long all that is asked of the database may take: more than that is wrong, too.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Looks at everything and tells it; fails if anything is wrong.
-pub(crate) async fn check() -> Outcome {
-    let mut findings = configuration::look();
+/// Looks at all of it, however much is wrong.
+pub(crate) async fn check() -> Vec<Finding> {
     if let Ok(config) = Reader::environment().load(DatabaseConfig::read_for_one_off) {
-        findings.extend(attached(config).await);
-    } else {
-        findings.push(Finding::skipped("database", "its configuration is wrong"));
-        findings.extend(BEHIND_IT.map(|of| Finding::skipped(of, "the database was not looked at")));
+        return attached(config).await;
     }
-    for finding in &findings {
-        finding.tell();
-    }
-    match findings.iter().filter(|finding| finding.is_wrong()).count() {
-        0 => Ok(()),
-        wrong => Err(format!("wrong: {wrong}; the lines above say what to do").into()),
-    }
+    let mut findings = vec![Finding::skipped("database", "its configuration is wrong")];
+    findings.extend(BEHIND_IT.map(|of| Finding::skipped(of, "the database was not looked at")));
+    findings
 }
 
 /// The database, and what can be seen through it.

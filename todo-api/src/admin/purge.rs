@@ -1,12 +1,23 @@
 //! Removes todos that were completed long ago.
 
+use chassis::Outcome;
 use chrono::{DateTime, Utc};
+use clap::Args;
 
-use crate::{Outcome, config::DatabaseConfig, database::Database, todos::Todos};
+use super::moment;
+use crate::{config::DatabaseConfig, database::Database, todos::Todos};
+
+/// What to remove.
+#[derive(Args)]
+pub(crate) struct Purge {
+    /// Remove what was completed before: an age such as 30d or 12h, a date (in UTC) or an RFC 3339 timestamp
+    #[arg(long, value_name = "WHEN", value_parser = moment::read)]
+    completed_before: DateTime<Utc>,
+}
 
 /// Removes them batch by batch, so that nobody waits long for a lock, and says how many they were. Each removal is
 /// announced and told to the webhook like any other.
-pub(crate) async fn purge(config: DatabaseConfig, completed_before: DateTime<Utc>) -> Outcome {
+pub(crate) async fn purge(config: DatabaseConfig, Purge { completed_before }: Purge) -> Outcome {
     let database = Database::of_one_off(config, &[]);
     let mut removed = 0;
     let mut last = None;

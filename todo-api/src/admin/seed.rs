@@ -1,9 +1,9 @@
 //! Puts a handful of todos into the database, by way of the same model as everyone.
 
+use chassis::Outcome;
 use chrono::Utc;
 
 use crate::{
-    Outcome,
     config::DatabaseConfig,
     database::Database,
     todos::{SAMPLES, Seeded, Todos},

@@ -16,13 +16,22 @@ use std::{
     process::ExitCode,
 };
 
+use clap::Args;
 use tokio::runtime::Builder;
 
 use self::{console::Console, interrupts::Interrupts, output::Output, session::Session};
 use crate::config::DatabaseConfig;
 
+/// What may be done.
+#[derive(Args)]
+pub(crate) struct Shell {
+    /// Change things, too: the database refuses it otherwise
+    #[arg(long)]
+    write: bool,
+}
+
 /// Runs until the end of the input or the first error of a script.
-pub(crate) fn run(config: DatabaseConfig, write: bool) -> Result<ExitCode, String> {
+pub(crate) fn run(config: DatabaseConfig, Shell { write }: Shell) -> Result<ExitCode, String> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

@@ -10,15 +10,15 @@ use axum::{
         sse::{self, KeepAlive, Sse},
     },
 };
+use chassis::{
+    openapi,
+    problem::{Kind, Problem},
+};
 use futures_util::{StreamExt, stream};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::id::EventId;
-use crate::{
-    app::App,
-    openapi,
-    problem::{Kind, Problem},
-};
+use crate::app::App;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -53,7 +53,7 @@ async fn events(State(app): State<App>, headers: HeaderMap) -> Result<Response, 
         return Err(Problem::new(Kind::NOT_READY, "the service is stopping; ask again for another"));
     }
     let last = headers.get(LAST_EVENT_ID).and_then(|id| EventId::parse(id.to_str().ok()?));
-    let watcher = app.events.watch(last).ok_or_else(|| {
+    let watcher = app.events.hub.watch(last).ok_or_else(|| {
         Problem::new(
             Kind::TOO_MANY_STREAMS,
             "as many watch as the service has places for; read the list instead",

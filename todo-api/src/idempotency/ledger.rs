@@ -1,8 +1,9 @@
 //! The keys in the database.
 
+use chassis::idempotency::Once;
 use sqlx::{Connection, FromRow, PgConnection, Row};
 
-use super::{Answer, Once};
+use super::Answer;
 
 /// Held until the transaction ends, however it ends; the process may be killed.
 const LOCK: &str = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))";
@@ -46,13 +47,13 @@ pub(crate) async fn once<T>(
     once: &Once,
     act: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<(T, Answer)>,
 ) -> sqlx::Result<Outcome<T>> {
-    let key = once.key.as_str();
+    let key = once.key().as_str();
     let mut transaction = connection.begin().await?;
     if !sqlx::query_scalar(LOCK).bind(key).fetch_one(&mut *transaction).await? {
         transaction.rollback().await?;
         return Ok(Outcome::UnderWay);
     }
-    let known = sqlx::query(FIND).bind(key).bind(&once.fingerprint[..]);
+    let known = sqlx::query(FIND).bind(key).bind(&once.fingerprint()[..]);
     if let Some(row) = known.fetch_optional(&mut *transaction).await? {
         transaction.rollback().await?;
         let same = row.try_get("same")?;
@@ -65,7 +66,7 @@ pub(crate) async fn once<T>(
     let (done, answer) = act(&mut transaction).await?;
     sqlx::query(REMEMBER)
         .bind(key)
-        .bind(&once.fingerprint[..])
+        .bind(&once.fingerprint()[..])
         .bind(i16::try_from(answer.status.as_u16()).unwrap_or(i16::MAX))
         .bind(&answer.location)
         .bind(answer.etag_text())

@@ -1,7 +1,9 @@
 //! Writes that everyone who watches hears of.
 
+use chassis::problem::Problem;
+
 use super::{model::Todo, store::StoreError};
-use crate::{app::App, events::Change, problem::Problem};
+use crate::{app::App, events::Change};
 
 /// Does a write and announces it, also when its outcome stays unknown because nobody waits for it any more.
 pub(super) async fn announced<T, C: Into<Option<Change>>>(
@@ -9,7 +11,7 @@ pub(super) async fn announced<T, C: Into<Option<Change>>>(
     write: impl Future<Output = Result<T, StoreError>>,
     change: impl FnOnce(&T) -> C,
 ) -> Result<T, Problem> {
-    let unknown = app.announcer.unknown();
+    let unknown = app.events.announcer.unknown();
     let result = write.await;
     match &result {
         Ok(done) => match change(done).into() {

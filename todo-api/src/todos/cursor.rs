@@ -1,12 +1,12 @@
 //! Where a page of the list ended.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+use chassis::fields::{Field, text};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::timestamp::Timestamp;
-use crate::fields::{Field, text};
 
 /// The place of one todo in the order of the list. Its text means nothing to clients.
 #[derive(Clone, Copy, Debug, PartialEq)]

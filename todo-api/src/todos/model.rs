@@ -1,5 +1,6 @@
 //! What a todo is, and what can be asked of it.
 
+use chassis::fields::{Change, Field, Fields, FromFields, Noted, text};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -12,7 +13,6 @@ use super::{
     timestamp::{self, Timestamp},
     title::Title,
 };
-use crate::fields::{Change, Field, Fields, FromFields, Noted, text};
 
 /// A thing to do.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,6 +38,7 @@ pub(crate) struct Todo {
 
 /// A new thing to do.
 #[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct NewTodo {
     /// One line; space around it is removed.
     // No control characters, and not only space.
@@ -57,6 +58,7 @@ pub(crate) struct NewTodo {
 
 /// Changes to a todo: what is absent stays, what is null goes.
 #[derive(Debug, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct TodoPatch {
     #[schema(
         value_type = String,

@@ -1,8 +1,7 @@
 //! The notes on a todo.
 
+use chassis::fields::{Field, text};
 use serde_json::Value;
-
-use crate::fields::{Field, text};
 
 /// At most 10000 characters of any text that PostgreSQL can hold.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,11 +6,17 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use chassis::{
+    etag::{IfMatch, IfNoneMatch, etag},
+    extract::{Empty, Id, Payload, Query, Wish},
+    idempotency::{Key, Keyed},
+    openapi,
+    problem::{Kind, Problem},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     announced::{announced, saved},
-    etag::{IfMatch, IfNoneMatch, etag},
     model::{ListQuery, NewTodo, Todo, TodoPatch},
     page::{self, Page},
     store::Todos,
@@ -18,10 +24,8 @@ use super::{
 use crate::{
     app::App,
     events::Change,
-    extract::{Empty, Id, Payload, Query, Wish},
-    idempotency::{Answer, Key, Keyed, Outcome},
-    openapi,
-    problem::{Kind, Problem},
+    idempotency::{Answer, Outcome},
+    openapi::{OfOne, WithPrecondition},
 };
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -96,7 +100,7 @@ async fn create(State(app): State<App>, request: Keyed<NewTodo>) -> Result<Answe
         (status = OK, body = Todo, headers(("ETag" = String, description = "The version in quotes"))),
         (status = NOT_MODIFIED, description = "The client has it already"),
         openapi::WithParameters,
-        openapi::OfOne,
+        OfOne,
         openapi::Limited, openapi::Anywhere,
     )
 )]
@@ -125,8 +129,8 @@ async fn read(State(app): State<App>, Id(id): Id, known: IfNoneMatch) -> Result<
     )),
     responses(
         (status = OK, body = Todo, headers(("ETag" = String, description = "The version in quotes"))),
-        openapi::OfOne,
-        openapi::WithPrecondition,
+        OfOne,
+        WithPrecondition,
         openapi::WithBody,
         openapi::Limited, openapi::Anywhere,
     )
@@ -154,8 +158,8 @@ async fn update(
     responses(
         (status = NO_CONTENT, description = "It is gone"),
         openapi::WithParameters,
-        openapi::OfOne,
-        openapi::WithPrecondition,
+        OfOne,
+        WithPrecondition,
         openapi::Limited, openapi::Anywhere,
     )
 )]
@@ -176,7 +180,7 @@ async fn remove(State(app): State<App>, Id(id): Id, allowed: IfMatch) -> Result<
     request_body = Empty,
     responses(
         (status = OK, body = Todo, headers(("ETag" = String, description = "The version in quotes"))),
-        openapi::OfOne,
+        OfOne,
         openapi::WithBody,
         openapi::Limited, openapi::Anywhere,
     )

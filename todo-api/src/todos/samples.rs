@@ -1,17 +1,19 @@
 //! Todos to begin with.
 
+use chassis::{
+    etag::IfMatch,
+    fields::{Change, Field},
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{
-    etag::IfMatch,
     model::{NewTodo, TodoPatch},
     notes::Notes,
     store::{StoreError, Todos},
     timestamp::Timestamp,
     title::Title,
 };
-use crate::fields::{Change, Field};
 
 /// A todo that is always the same one, by its id.
 pub(crate) struct Sample {

@@ -3,6 +3,12 @@
 use std::fmt;
 
 use axum::http::StatusCode;
+use chassis::{
+    etag::{IfMatch, etag},
+    fields::Change,
+    idempotency::Once,
+    problem::{Kind, Problem},
+};
 use futures_util::TryStreamExt;
 use sqlx::{
     FromRow, PgConnection, Postgres, QueryBuilder, Row,
@@ -12,7 +18,6 @@ use uuid::Uuid;
 
 use super::{
     cursor::Cursor,
-    etag::{IfMatch, etag},
     model::{ListQuery, NewTodo, State, Todo, TodoPatch},
     notes::Notes,
     page::{Draft, Page},
@@ -21,9 +26,7 @@ use super::{
 };
 use crate::{
     database::{Database, DatabaseError},
-    fields::Change,
-    idempotency::{self, Answer, Once, Outcome},
-    problem::{Kind, Problem},
+    idempotency::{self, Answer, Outcome},
 };
 
 // Named, because `*` would break running processes when a migration adds a column.

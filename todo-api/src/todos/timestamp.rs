@@ -1,10 +1,9 @@
 //! Moments that both PostgreSQL and RFC 3339 can express.
 
+use chassis::fields::{Field, text};
 use chrono::{DateTime, Datelike, DurationRound, SecondsFormat, TimeDelta, Utc};
 use serde::Serializer;
 use serde_json::Value;
-
-use crate::fields::{Field, text};
 
 /// A moment in the years 1 to 9999, in whole microseconds as PostgreSQL keeps them.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,8 +1,7 @@
 //! The title of a todo.
 
+use chassis::fields::{Field, text};
 use serde_json::Value;
-
-use crate::fields::{Field, text};
 
 /// 1 to 200 characters on one line, without space around them.
 #[derive(Clone, Debug, PartialEq)]

@@ -39,8 +39,8 @@ const FAILED: &str = "UPDATE outbox SET next_attempt_at = now() + make_interval(
      dead_at = CASE WHEN $5 THEN now() END WHERE id = $1 AND attempts = $2";
 
 /// The events, and how often to try each.
-pub(super) struct Outbox<'a> {
-    pub(super) database: &'a Database,
+pub(super) struct Outbox {
+    pub(super) database: Database,
     pub(super) attempts: i32,
 }
 
@@ -55,7 +55,7 @@ pub(super) struct Event {
     pub(super) attempts: i32,
 }
 
-impl Outbox<'_> {
+impl Outbox {
     pub(super) async fn remind(&self) -> Result<(), DatabaseError> {
         self.database.run(async |connection| sqlx::query(REMIND).execute(connection).await.map(|_| ())).await
     }

@@ -6,6 +6,7 @@ use axum::{
     body::Bytes,
     http::{Request, Uri, header},
 };
+use chassis::{trace::Step, webhook::Signer};
 use chrono::Utc;
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -16,10 +17,7 @@ use hyper_util::{
 use serde_json::json;
 use tokio::time::timeout;
 
-use chassis::webhook::Signer;
-
 use super::outbox::Event;
-use crate::trace::Step;
 
 /// How long one delivery may take: less than a claim holds, and than stopping may take.
 const LIMIT: Duration = Duration::from_secs(5);

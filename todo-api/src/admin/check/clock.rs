@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
+use chassis::check::Trouble;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
-
-use super::finding::Trouble;
 
 /// The most by which they may differ: reminders are to come within a second.
 const MOST: TimeDelta = TimeDelta::seconds(1);

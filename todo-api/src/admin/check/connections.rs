@@ -1,8 +1,7 @@
 //! Whether the pools of the processes fit into what the server allows.
 
+use chassis::check::Trouble;
 use sqlx::PgConnection;
-
-use super::finding::Trouble;
 
 /// What the server, the database and the user allow, each with -1 for any number, and how many there are now. What is
 /// kept for superusers is not for us, even if we are one.

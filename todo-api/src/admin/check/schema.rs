@@ -1,8 +1,8 @@
 //! Whether the schema is the one that this binary wants.
 
+use chassis::check::Trouble;
 use sqlx::PgConnection;
 
-use super::finding::Trouble;
 use crate::migrate::{Place, Standing, standing};
 
 /// The migrations that are in, that lack, and that are not what they should be.

@@ -1,8 +1,7 @@
 //! Whether the database is one that this service can work with.
 
+use chassis::check::Trouble;
 use sqlx::PgConnection;
-
-use super::finding::Trouble;
 
 /// What to do about a database that does not answer.
 pub(super) const REACH_IT: &str =

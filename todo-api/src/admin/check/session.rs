@@ -1,8 +1,8 @@
 //! Whether a connection is a session, which lasts.
 
+use chassis::check::Trouble;
 use sqlx::{PgConnection, postgres::PgConnectOptions};
 
-use super::finding::Trouble;
 use crate::database::session;
 
 pub(super) async fn look(

@@ -2,6 +2,10 @@
 
 use std::rc::Rc;
 
+use chassis::{
+    etag::IfMatch,
+    fields::{Fields, FromFields},
+};
 use chrono::Utc;
 use rhai::{Dynamic, Engine, EvalAltResult};
 use serde::Serialize;
@@ -9,10 +13,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::session::Session;
-use crate::{
-    fields::{Fields, FromFields},
-    todos::{self, IfMatch, completed},
-};
+use crate::todos::{self, completed};
 
 /// What a todo has, in the order in which people read it.
 pub(super) const COLUMNS: [&str; 8] =

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Shows an error without what the library adds to PostgreSQL's own words: a line of the server's source, which anyone
 /// takes for one of the statement.
-pub(crate) struct Reason<'a>(pub(crate) &'a sqlx::Error);
+pub struct Reason<'a>(pub &'a sqlx::Error);
 
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,19 +1,17 @@
 //! Takes requests apart; what does not fit becomes a problem document.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use axum::{
     body::{Bytes, HttpBody},
-    extract::{FromRequest, FromRequestParts, Path, Request, rejection::PathRejection},
+    extract::{FromRef, FromRequest, FromRequestParts, Path, Request, rejection::PathRejection},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use serde_json::{Map, Value};
 use tokio::time::timeout;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    app::App,
     fields::{Fields, FromFields, Noted},
     idempotency::Key,
     object::Object,
@@ -21,41 +19,67 @@ use crate::{
 };
 
 /// The longest body taken, in bytes.
-pub(crate) const BODY_LIMIT: usize = 64 * 1024;
+pub const BODY_LIMIT: usize = 64 * 1024;
 
 /// The JSON object in the body.
-pub(crate) struct Payload<T>(pub(crate) T);
+pub struct Payload<T>(pub T);
 
 /// A wish without content, as a page of another origin cannot have it: a form cannot send JSON, and a script must ask first.
 /// An empty object in the body, or a key and no body, as the page of the release before sends it.
-pub(crate) struct Wish;
+pub struct Wish;
 
 /// Nothing, said in JSON, as forms of other sites cannot say it.
-#[derive(ToSchema)]
-pub(crate) struct Empty {}
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(deny_unknown_fields))]
+pub struct Empty {}
 
 /// The query parameters.
-pub(crate) struct Query<T>(pub(crate) T);
+pub struct Query<T>(pub T);
 
 /// The `id` in the path.
-pub(crate) struct Id(pub(crate) Uuid);
+pub struct Id(pub Uuid);
 
-impl<T: FromFields> FromRequest<App> for Payload<T> {
+/// How long a request's body may take to arrive. The state of routes that take one has it:
+///
+/// ```
+/// use axum::extract::FromRef;
+/// use chassis::extract::BodyTimeout;
+///
+/// #[derive(Clone)]
+/// struct App {
+///     body_timeout: BodyTimeout,
+/// }
+///
+/// impl FromRef<App> for BodyTimeout {
+///     fn from_ref(app: &App) -> Self {
+///         app.body_timeout
+///     }
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct BodyTimeout(pub(crate) Duration);
+
+impl<T: FromFields, S: Send + Sync> FromRequest<S> for Payload<T>
+where
+    BodyTimeout: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        Self::parse(&json_body(request, app).await?)
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        Self::parse(&json_body(request, BodyTimeout::from_ref(state)).await?)
     }
 }
 
-impl FromRequest<App> for Wish {
+impl<S: Send + Sync> FromRequest<S> for Wish
+where
+    BodyTimeout: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if Key::of(request.headers())?.is_some() && request.body().is_end_stream() {
             return Ok(Self);
         }
-        Payload::<Empty>::from_request(request, app).await.map(|_| Self)
+        Payload::<Empty>::from_request(request, state).await.map(|_| Self)
     }
 }
 
@@ -66,7 +90,8 @@ impl FromFields for Empty {
 }
 
 impl<T: FromFields> Payload<T> {
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
+    /// Reads a body; what does not fit is told field by field.
+    pub fn parse(body: &[u8]) -> Result<Self, Problem> {
         let Object { values, repeated } = serde_json::from_slice(body).map_err(|error| {
             Problem::new(Kind::MALFORMED_REQUEST, format!("the body is not a JSON object: {error}"))
         })?;
@@ -87,7 +112,7 @@ fn read<T: FromFields>(values: Map<String, Value>, repeated: BTreeSet<String>) -
 }
 
 /// The bytes of a body that is said to be JSON.
-pub(crate) async fn json_body(request: Request, app: &App) -> Result<Bytes, Problem> {
+pub(crate) async fn json_body(request: Request, BodyTimeout(limit): BodyTimeout) -> Result<Bytes, Problem> {
     if !is_json(request.headers()) {
         return Err(Problem::new(Kind::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json"));
     }
@@ -97,8 +122,8 @@ pub(crate) async fn json_body(request: Request, app: &App) -> Result<Bytes, Prob
             "the body must come without Content-Encoding",
         ));
     }
-    let body = timeout(app.body_timeout, Bytes::from_request(request, app)).await.map_err(|_| {
-        Problem::new(Kind::BODY_TOO_SLOW, format!("the body did not arrive within {:?}", app.body_timeout))
+    let body = timeout(limit, Bytes::from_request(request, &())).await.map_err(|_| {
+        Problem::new(Kind::BODY_TOO_SLOW, format!("the body did not arrive within {limit:?}"))
     })?;
     body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {

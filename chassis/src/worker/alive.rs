@@ -5,6 +5,8 @@ use std::{fs::File, io, os::unix::fs::FileExt, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::Identity;
+
 /// The longest that a round may take: deliveries and statements all have shorter limits.
 const LONGEST_ROUND: Duration = Duration::from_secs(30);
 
@@ -13,8 +15,8 @@ pub(super) struct Pulse(File);
 
 impl Pulse {
     /// Can be felt from now on.
-    pub(super) fn start() -> io::Result<Self> {
-        let pulse = Self(note::make()?);
+    pub(super) fn start(service: Identity) -> io::Result<Self> {
+        let pulse = Self(note::make(service)?);
         pulse.write(now())?;
         Ok(pulse)
     }
@@ -32,8 +34,8 @@ impl Pulse {
 }
 
 /// Looks whether the worker with this process id works.
-pub(crate) fn ask(process: u32) -> Result<(), String> {
-    let last = note::of(process).and_then(|file| {
+pub(crate) fn ask(service: Identity, process: u32) -> Result<(), String> {
+    let last = note::of(service, process).and_then(|file| {
         let mut bytes = [0; 16];
         file.read_exact_at(&mut bytes, 0).map(|()| u128::from_be_bytes(bytes))
     });
@@ -59,22 +61,27 @@ mod note {
 
     use rustix::fs::{MemfdFlags, memfd_create};
 
-    const NAME: &str = concat!(env!("CARGO_PKG_NAME"), "-alive");
+    use crate::Identity;
 
-    pub(super) fn make() -> io::Result<File> {
-        Ok(memfd_create(NAME, MemfdFlags::CLOEXEC)?.into())
+    pub(super) fn make(service: Identity) -> io::Result<File> {
+        Ok(memfd_create(name(service), MemfdFlags::CLOEXEC)?.into())
     }
 
-    pub(super) fn of(process: u32) -> io::Result<File> {
+    pub(super) fn of(service: Identity, process: u32) -> io::Result<File> {
+        let start = format!("/memfd:{} ", name(service));
         for entry in fs::read_dir(format!("/proc/{process}/fd"))? {
             let path = entry?.path();
             // One that was just closed is none.
             let leads_to = fs::read_link(&path).unwrap_or_default();
-            if leads_to.to_string_lossy().starts_with(&format!("/memfd:{NAME} ")) {
+            if leads_to.to_string_lossy().starts_with(&start) {
                 return File::open(path);
             }
         }
         Err(io::Error::new(io::ErrorKind::NotFound, "it is no worker"))
+    }
+
+    fn name(service: Identity) -> String {
+        format!("{}-alive", service.name())
     }
 }
 
@@ -89,18 +96,20 @@ mod note {
         path::PathBuf,
     };
 
-    fn path(process: u32) -> PathBuf {
-        env::temp_dir().join(format!("{}-worker-{process}", env!("CARGO_PKG_NAME")))
+    use crate::Identity;
+
+    fn path(service: Identity, process: u32) -> PathBuf {
+        env::temp_dir().join(format!("{}-worker-{process}", service.name()))
     }
 
-    pub(super) fn make() -> io::Result<File> {
-        let path = path(std::process::id());
+    pub(super) fn make(service: Identity) -> io::Result<File> {
+        let path = path(service, std::process::id());
         let _ = fs::remove_file(&path);
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
     }
 
-    pub(super) fn of(process: u32) -> io::Result<File> {
-        File::open(path(process))
+    pub(super) fn of(service: Identity, process: u32) -> io::Result<File> {
+        File::open(path(service, process))
     }
 }
 
@@ -108,22 +117,24 @@ mod note {
 mod tests {
     use super::*;
 
+    const PETS: Identity = Identity::new("pets", "1.2.3");
+
     // One test, because all share the process whose pulse they feel.
     #[test]
     fn a_worker_lives_as_long_as_its_rounds_are_short() {
         let me = std::process::id();
-        assert!(ask(me).unwrap_err().contains("it is no worker"));
-        let pulse = Pulse::start().unwrap();
-        assert_eq!(ask(me), Ok(()));
+        assert!(ask(PETS, me).unwrap_err().contains("it is no worker"));
+        let pulse = Pulse::start(PETS).unwrap();
+        assert_eq!(ask(PETS, me), Ok(()));
         let long_ago = |ago: Duration| now().checked_sub(ago).expect("the machine has been up for a minute");
         pulse.write(long_ago(LONGEST_ROUND / 2)).unwrap();
-        assert_eq!(ask(me), Ok(()));
+        assert_eq!(ask(PETS, me), Ok(()));
         pulse.write(long_ago(LONGEST_ROUND)).unwrap();
-        assert!(ask(me).unwrap_err().contains("is stuck"));
+        assert!(ask(PETS, me).unwrap_err().contains("is stuck"));
         pulse.beat();
-        assert_eq!(ask(me), Ok(()));
+        assert_eq!(ask(PETS, me), Ok(()));
         drop(pulse);
-        assert!(ask(me).is_err());
-        assert!(ask(u32::MAX).is_err());
+        assert!(ask(PETS, me).is_err());
+        assert!(ask(PETS, u32::MAX).is_err());
     }
 }

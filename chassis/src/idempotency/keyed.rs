@@ -1,39 +1,55 @@
 //! A request with or without a key.
 
 use axum::{
-    extract::{FromRequest, Request},
+    extract::{FromRef, FromRequest, Request},
     http::{Method, Uri},
 };
 use ring::digest::{Context, SHA256};
 
 use super::Key;
 use crate::{
-    app::App,
-    extract::{self, Payload},
+    extract::{self, BodyTimeout, Payload},
     fields::FromFields,
     problem::Problem,
 };
 
 /// The JSON object in the body, and what makes sure that it is heeded once.
-pub(crate) struct Keyed<T> {
-    pub(crate) payload: T,
-    pub(crate) once: Option<Once>,
+pub struct Keyed<T> {
+    /// What is in the body.
+    pub payload: T,
+    /// The request's key, if it has one.
+    pub once: Option<Once>,
 }
 
 /// A key, and by what to know the request that it belongs to.
-pub(crate) struct Once {
-    pub(crate) key: Key,
+pub struct Once {
+    key: Key,
     /// A digest of method, address and body.
-    pub(crate) fingerprint: [u8; 32],
+    fingerprint: [u8; 32],
 }
 
-impl<T: FromFields> FromRequest<App> for Keyed<T> {
+impl Once {
+    /// The key.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// A digest of method, address and body, by which to know the request that the key belongs to.
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
+    }
+}
+
+impl<T: FromFields, S: Send + Sync> FromRequest<S> for Keyed<T>
+where
+    BodyTimeout: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let key = Key::of(request.headers())?;
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let body = extract::json_body(request, app).await?;
+        let body = extract::json_body(request, BodyTimeout::from_ref(state)).await?;
         let Payload(payload) = Payload::parse(&body)?;
         let once = key.map(|key| Once { key, fingerprint: fingerprint(&method, &uri, &body) });
         Ok(Self { payload, once })

@@ -1,30 +1,25 @@
-//! Versions as entity tags, and the conditions clients make of them.
+//! Versions as entity tags, and the conditions that clients make of them.
+//!
+//! Of what has a version that grows with each change, the entity tag is that number: two clients who change the same
+//! thing cannot overwrite each other without knowing.
 
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts},
 };
 
-use utoipa::{
-    IntoParams,
-    openapi::path::{Parameter, ParameterIn},
-};
-
-use crate::{
-    openapi,
-    problem::{FieldError, Kind, Problem},
-};
+use crate::problem::{FieldError, Kind, Problem};
 
 /// The entity tag of a version: the number in quotes.
-pub(crate) fn etag(version: i64) -> HeaderValue {
+pub fn etag(version: i64) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// The versions `If-Match` allows; nothing if it allows any.
-pub(crate) struct IfMatch(pub(crate) Option<Vec<i64>>);
+pub struct IfMatch(pub Option<Vec<i64>>);
 
 /// What the client has already, from `If-None-Match`.
-pub(crate) struct IfNoneMatch(Option<Condition>);
+pub struct IfNoneMatch(Option<Condition>);
 
 #[derive(Debug, PartialEq)]
 enum Condition {
@@ -40,14 +35,15 @@ struct Tag {
 }
 
 impl IfMatch {
-    pub(crate) fn allows(&self, version: i64) -> bool {
+    /// Whether this version is meant.
+    pub fn allows(&self, version: i64) -> bool {
         self.0.as_ref().is_none_or(|versions| versions.contains(&version))
     }
 }
 
 impl IfNoneMatch {
     /// Whether the client has this version.
-    pub(crate) fn has(&self, version: i64) -> bool {
+    pub fn has(&self, version: i64) -> bool {
         match &self.0 {
             None => false,
             Some(Condition::Any) => true,
@@ -80,18 +76,25 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
 }
 
 /// A list of entity tags, or any, as a regular expression.
+#[cfg(feature = "openapi")]
 const PATTERN: &str = r#"^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$"#;
 
-impl IntoParams for IfMatch {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let header = openapi::header("If-Match", PATTERN);
+#[cfg(feature = "openapi")]
+impl utoipa::IntoParams for IfMatch {
+    fn into_params(
+        _: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
+    ) -> Vec<utoipa::openapi::path::Parameter> {
+        let header = crate::openapi::header("If-Match", PATTERN);
         vec![header.description(Some("Entity tags of the versions meant, or `*`")).build()]
     }
 }
 
-impl IntoParams for IfNoneMatch {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let header = openapi::header("If-None-Match", PATTERN);
+#[cfg(feature = "openapi")]
+impl utoipa::IntoParams for IfNoneMatch {
+    fn into_params(
+        _: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
+    ) -> Vec<utoipa::openapi::path::Parameter> {
+        let header = crate::openapi::header("If-None-Match", PATTERN);
         vec![header.description(Some("Entity tags of what the client has already")).build()]
     }
 }

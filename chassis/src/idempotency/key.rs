@@ -1,33 +1,26 @@
 //! The key itself.
 
+use crate::problem::{FieldError, Kind, Problem};
 use axum::http::{HeaderMap, HeaderName};
 use sfv::{BareItem, Item, Parser};
-use utoipa::{
-    IntoParams,
-    openapi::path::{Parameter, ParameterIn},
-};
-
-use crate::{
-    openapi,
-    problem::{FieldError, Kind, Problem},
-};
 
 /// The header that carries a key.
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A client's name for one request, however often it is sent: 1 to 255 printable ASCII characters.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Key(String);
+pub struct Key(String);
 
 impl Key {
     const LONGEST: usize = 255;
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// What is between the quotes.
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The key in these headers, if there is one.
-    pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
+    pub fn of(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
         let mut values = headers.get_all(HEADER).iter();
         match (values.next(), values.next()) {
             (None, _) => Ok(None),
@@ -45,9 +38,12 @@ impl Key {
     }
 }
 
-impl IntoParams for Key {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let header = openapi::header("Idempotency-Key", r#"^"([ !#-\[\]-~]|\\["\\]){1,255}"$"#);
+#[cfg(feature = "openapi")]
+impl utoipa::IntoParams for Key {
+    fn into_params(
+        _: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
+    ) -> Vec<utoipa::openapi::path::Parameter> {
+        let header = crate::openapi::header("Idempotency-Key", r#"^"([ !#-\[\]-~]|\\["\\]){1,255}"$"#);
         vec![header.description(Some("The client's name for this request, a string as in RFC 9651")).build()]
     }
 }

@@ -1,4 +1,4 @@
-//! The documentation page: Swagger UI over the API's own description, with nothing from elsewhere.
+//! The documentation page: Swagger UI over an API's own description, with nothing from elsewhere.
 //!
 //! Swagger UI comes as the zip archive that its maintainers publish as a crate. The two files that the page needs are
 //! deflated in it already, so that they are served as they are, in gzip's wrapping (RFC 1952).
@@ -41,13 +41,20 @@ static SHEET: LazyLock<Bytes> = LazyLock::new(|| part("swagger-ui.css"));
 /// The page, its parts, and the description that it shows.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: &OpenApi) -> Router<S> {
     let description = Bytes::from(api.to_json().unwrap_or_default());
+    let page = Bytes::from(page(&api.info.title));
     let routes = Router::new()
         .route(DESCRIPTION, get(async || ([(header::CONTENT_TYPE, "application/json")], description)))
-        .route(PAGE, get(async || Html(HTML)))
+        .route(PAGE, get(async || Html(page)))
         .route("/api/docs/start.js", get(async || ([(header::CONTENT_TYPE, SCRIPT)], START)))
         .route("/api/docs/swagger-ui-bundle.js", get(async || gzipped(SCRIPT, &BUNDLE)))
         .route("/api/docs/swagger-ui.css", get(async || gzipped(STYLE, &SHEET)));
     routes.layer(map_response(with_policy))
+}
+
+/// The page under this title.
+fn page(title: &str) -> String {
+    let title = title.replace('&', "&amp;").replace('<', "&lt;");
+    HTML.replace("<title>", &format!("<title>{title}: "))
 }
 
 async fn with_policy(mut response: Response) -> Response {

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::{
     health,
     lifecycle::Lifecycle,
-    metrics::Metrics,
+    metrics::Requests,
     problem::{Kind, Problem},
     trace::Step,
 };
@@ -44,7 +44,7 @@ const SECURITY_HEADERS: [(HeaderName, &str); 8] = [
 ];
 
 /// Gives the request an id and writes its line in the log.
-pub(crate) async fn observe(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(requests): State<Requests>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
@@ -59,7 +59,7 @@ pub(crate) async fn observe(State(metrics): State<Metrics>, request: Request, ne
 
     let status = response.status().as_u16();
     let took = started.elapsed();
-    metrics.answered(&method, path, status, took);
+    requests.answered(&method, path, status, took);
     // To the microsecond; more digits would be noise.
     let duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3;
     macro_rules! log {

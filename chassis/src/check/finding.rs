@@ -1,9 +1,7 @@
 //! What was found of one thing.
 
-use crate::database::Reason;
-
 /// One line of the report.
-pub(super) struct Finding {
+pub struct Finding {
     of: &'static str,
     found: Found,
 }
@@ -16,36 +14,41 @@ enum Found {
 }
 
 /// What is wrong, and what to do next.
-pub(super) struct Trouble {
+pub struct Trouble {
     why: String,
     next: String,
 }
 
 impl Trouble {
-    pub(super) fn new(why: impl Into<String>, next: impl Into<String>) -> Self {
+    /// Why it is wrong, and what to do next.
+    pub fn new(why: impl Into<String>, next: impl Into<String>) -> Self {
         Self { why: why.into(), next: next.into() }
     }
 }
 
+#[cfg(feature = "postgres")]
 impl From<sqlx::Error> for Trouble {
     fn from(error: sqlx::Error) -> Self {
         Self::new(
-            format!("cannot ask the database: {}", Reason(&error)),
+            format!("cannot ask the database: {}", crate::database::Reason(&error)),
             "see what the database's own log says of it, then check again",
         )
     }
 }
 
 impl Finding {
-    pub(super) fn of(of: &'static str, found: Result<String, Trouble>) -> Self {
+    /// What a look came to; the words say how it is.
+    pub fn of(of: &'static str, found: Result<String, Trouble>) -> Self {
         Self { of, found: found.map_or_else(Found::Wrong, Found::Well) }
     }
 
-    pub(super) fn wrong(of: &'static str, trouble: Trouble) -> Self {
+    /// Something that is wrong.
+    pub fn wrong(of: &'static str, trouble: Trouble) -> Self {
         Self::of(of, Err(trouble))
     }
 
-    pub(super) fn skipped(of: &'static str, why: &'static str) -> Self {
+    /// Something that could not be looked at, and why not.
+    pub fn skipped(of: &'static str, why: &'static str) -> Self {
         Self { of, found: Found::Skipped(why) }
     }
 
