@@ -32,7 +32,7 @@ mod reader;
 mod secret;
 mod variable;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "outbox"))]
 pub(crate) use self::kinds::testing;
 pub use self::{
     kinds::{Address, Choice, HostNames, Integer, LogLevel, Origins, Span, Word},

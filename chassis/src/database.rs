@@ -1,6 +1,149 @@
-//! PostgreSQL as an attached resource.
+//! PostgreSQL as an attached resource: a pool of connections, each use of which is bounded in time.
+//!
+//! What `DATABASE_URL` names can be another database tomorrow, or be away for a while: the pool connects when it is asked
+//! to, says why it cannot within `DATABASE_ACQUIRE_TIMEOUT`, and takes up where it was when the database is back.
 
+pub mod check;
+mod config;
+mod connect;
+mod connections;
+mod error;
+mod figures;
+mod ready;
 mod reason;
+pub(crate) mod session;
 mod url;
 
-pub use self::{reason::Reason, url::PostgresUrl};
+use std::time::Duration;
+
+use sqlx::{PgConnection, postgres::PgConnectOptions};
+use tokio::time::timeout;
+
+pub(crate) use self::connect::{Connected, connect};
+use self::connections::{Connections, Lease};
+pub use self::{config::DatabaseConfig, error::DatabaseError, reason::Reason, url::PostgresUrl};
+use crate::{Identity, migrate::Migration, web::Web, worker::Worker};
+
+/// How much longer than the server the client waits for a statement: the server's own answer says more.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// After how long a silent client is dead to the server, which then ends what the client began. In seconds.
+const SERVER_PATIENCE: [(&str, &str); 3] =
+    [("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3")];
+
+/// A statement is planned once a connection, with what is known of its tables then. A plan that was made while a table was
+/// empty, as an outbox mostly is, reads all of it for each row until the table is analyzed; all that is asked for while a
+/// service runs has an index, in the triggers, too. What is planned without one must not be compiled for its seeming cost.
+const BY_INDEX: [(&str, &str); 2] = [("enable_seqscan", "off"), ("jit", "off")];
+
+/// A pool of connections, opened when they are needed; every clone is the same.
+#[derive(Clone)]
+pub struct Database {
+    connections: Connections,
+    limit: Duration,
+    /// The longest that the server lets a statement take.
+    statement_timeout: Duration,
+}
+
+impl Database {
+    /// A part of a web process, which is ready only while this has all of these migrations.
+    ///
+    /// Each statement is to have an index: a whole table is read only where there is no other way.
+    pub fn of_web(web: &mut Web, config: DatabaseConfig, migrations: &'static [Migration]) -> Self {
+        web.holds_open(usize::try_from(config.max_connections).unwrap_or(usize::MAX));
+        let database = Self::long_running(web.service(), config);
+        figures::register(web.metrics(), &database);
+        let asked = database.clone();
+        web.ready_when(move || {
+            let asked = asked.clone();
+            async move { ready::ask(&asked, migrations).await }
+        });
+        let closed = database.clone();
+        web.at_end(async move { closed.close().await });
+        database
+    }
+
+    /// A part of a worker process.
+    ///
+    /// Each statement is to have an index: a whole table is read only where there is no other way.
+    pub fn of_worker(worker: &mut Worker, config: DatabaseConfig) -> Self {
+        let database = Self::long_running(worker.service(), config);
+        let closed = database.clone();
+        worker.at_end(async move { closed.close().await });
+        database
+    }
+
+    /// For a one-off process.
+    pub fn of_one_off(service: Identity, config: DatabaseConfig) -> Self {
+        Self::connect_lazily(service, config, &[])
+    }
+
+    fn long_running(service: Identity, config: DatabaseConfig) -> Self {
+        Self::connect_lazily(service, config, &BY_INDEX)
+    }
+
+    /// Connects later, on first use: a service starts without its database, too.
+    fn connect_lazily(service: Identity, config: DatabaseConfig, settings: &[(&str, &str)]) -> Self {
+        let DatabaseConfig { url, max_connections, acquire_timeout, statement_timeout, settings: own } =
+            config;
+        // Zero would switch it off.
+        let at_most = format!("{}ms", statement_timeout.as_millis().max(1));
+        // What a lost client leaves in the middle would hold its locks.
+        let between_statements = ("idle_in_transaction_session_timeout", at_most.clone());
+        let mark = session::Mark::of(service);
+        let options = connect::options(service, &mark, url.reveal())
+            .options([("statement_timeout", at_most), between_statements])
+            .options(SERVER_PATIENCE)
+            .options(settings.iter().copied())
+            .options(own);
+        let connections = Connections::new(options, mark, max_connections, acquire_timeout);
+        Self { connections, limit: statement_timeout + GRACE, statement_timeout }
+    }
+
+    /// Runs one statement, or one transaction. Its connection is closed, not reused, if there is no answer in time.
+    pub async fn run<T>(
+        &self,
+        statement: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
+    ) -> Result<T, DatabaseError> {
+        let held = self.connections.acquire().await.map_err(DatabaseError::Unavailable)?;
+        let mut lease = Lease::default();
+        let result = timeout(self.limit, statement(lease.hold(held)))
+            .await
+            .map_err(|_| DatabaseError::Unavailable("no answer in time".into()))?;
+        // The server has said its last word, or refuses to.
+        match result {
+            Ok(_) => lease.give_back(),
+            Err(sqlx::Error::Database(_)) => lease.clear_up(self.limit),
+            Err(_) => drop(lease),
+        }
+        result.map_err(DatabaseError::from)
+    }
+
+    /// How its connections are made.
+    pub(crate) fn options(&self) -> PgConnectOptions {
+        self.connections.options().clone()
+    }
+
+    /// The longest that the server lets a statement take.
+    pub(crate) fn statement_timeout(&self) -> Duration {
+        self.statement_timeout
+    }
+
+    /// How many connections there are, and how many of them are idle.
+    fn connections(&self) -> (i64, i64) {
+        let (all, idle) = self.connections.count();
+        let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
+        (number(all), number(idle))
+    }
+
+    /// How many there may be.
+    fn max_connections(&self) -> u32 {
+        self.connections.most()
+    }
+
+    /// Closes the connections that are idle; the others close when they are returned. Politeness to the database, no more:
+    /// they end with the process anyway.
+    pub async fn close(&self) {
+        self.connections.close().await;
+    }
+}

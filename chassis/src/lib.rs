@@ -11,7 +11,13 @@
 //! - [`problem`], [`fields`], [`extract`], [`etag`] and [`idempotency`]: requests taken apart, and what is wrong with them told as
 //!   RFC 9457 has it
 //!
-//! What brings dependencies of its own is a feature: `openapi`, `postgres`, `webhook`.
+//! What brings dependencies of its own is a feature:
+//!
+//! - `openapi`: the API describes itself, and a page shows it
+//! - `postgres`: `database` with its pool and its checks, `migrate`, `events` (who watches hears of changes), and the keys
+//!   of `idempotency`
+//! - `outbox`: signed deliveries to a webhook
+//! - `shell`: a console over the service's models
 
 pub mod admission;
 pub mod check;
@@ -22,6 +28,8 @@ pub mod database;
 #[cfg(feature = "openapi")]
 mod docs;
 pub mod etag;
+#[cfg(feature = "postgres")]
+pub mod events;
 pub mod extract;
 pub mod fields;
 mod files;
@@ -34,20 +42,24 @@ pub mod lifecycle;
 mod listener;
 pub mod log;
 pub mod metrics;
+#[cfg(feature = "postgres")]
+pub mod migrate;
 mod object;
 mod one_off;
 #[cfg(feature = "openapi")]
 pub mod openapi;
+#[cfg(feature = "outbox")]
+pub mod outbox;
 pub mod problem;
 mod process;
 mod server;
 mod service;
+#[cfg(feature = "shell")]
+pub mod shell;
 mod start;
 mod supervisor;
 pub mod trace;
 pub mod web;
-#[cfg(feature = "webhook")]
-pub mod webhook;
 pub mod worker;
 
 pub use self::{

@@ -79,6 +79,13 @@ impl OneOff {
         }
     }
 
+    /// Says more of one of its arguments than can be derived.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn with_argument(mut self, name: &str, change: impl FnOnce(clap::Arg) -> clap::Arg) -> Self {
+        self.command = self.command.mut_arg(name, change);
+        self
+    }
+
     pub(crate) fn name(&self) -> &str {
         self.command.get_name()
     }

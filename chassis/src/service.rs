@@ -2,7 +2,7 @@
 
 mod describe;
 
-use std::process::ExitCode;
+use std::{env, ffi::OsString, process::ExitCode};
 
 use clap::{ArgMatches, error::Error as UsageError};
 use tracing::Level;
@@ -92,9 +92,14 @@ impl Service {
         self
     }
 
-    /// Does what the command line asks for.
+    /// Does what this process's command line asks for.
     pub fn run(self) -> ExitCode {
-        let matches = self.command().get_matches();
+        self.run_with(env::args_os())
+    }
+
+    /// Does what a command line asks for, of which the first word is the program's name.
+    pub fn run_with(self, arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+        let matches = self.command().get_matches_from(arguments);
         let done = matches.subcommand().map(|(name, arguments)| self.dispatch(name, arguments));
         match done {
             Some(Ok(code)) => code,

@@ -1,16 +1,11 @@
 //! One-off processes: in the environment and the release of those that run on, and over when done (factor XII).
 
-mod check;
 mod moment;
 mod purge;
 mod seed;
-pub(crate) mod shell;
+mod shell;
 
-pub(crate) use self::{
-    check::check,
-    purge::{Purge, purge},
-    seed::seed,
-};
+pub(crate) use self::{purge::purge, seed::seed, shell::Todos as ShellTodos};
 
 /// What a pool says of a database that does not answer is little.
 fn with_advice(error: &str) -> String {

@@ -1,16 +1,15 @@
 //! What the handlers share.
 
 use axum::extract::FromRef;
-use chassis::{extract::BodyTimeout, lifecycle::Lifecycle};
+use chassis::{database::Database, events::Live, extract::BodyTimeout};
 
-use crate::{database::Database, events::Live};
+use crate::todos::Change;
 
 /// The web process as its handlers see it.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) database: Database,
-    pub(crate) events: Live,
-    pub(crate) lifecycle: Lifecycle,
+    pub(crate) events: Live<Change>,
     pub(crate) body_timeout: BodyTimeout,
 }
 

@@ -4,10 +4,7 @@
 mod admin;
 mod app;
 mod config;
-mod database;
-mod events;
-mod idempotency;
-mod migrate;
+mod migrations;
 mod openapi;
 mod page;
 mod todos;
@@ -16,9 +13,17 @@ mod worker;
 
 use std::process::ExitCode;
 
-use chassis::{Identity, OneOff, Process, Service};
+use chassis::{
+    Identity, OneOff, Process, Service,
+    database::{self, DatabaseConfig},
+    migrate, shell,
+};
 
-use crate::config::{DatabaseConfig, WebConfig, WorkerConfig};
+use crate::{
+    admin::ShellTodos,
+    config::{WebConfig, WorkerConfig},
+    migrations::MIGRATIONS,
+};
 
 const SERVICE: Identity = Identity::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
 
@@ -31,30 +36,20 @@ fn main() -> ExitCode {
             WorkerConfig::read,
             worker::build,
         ))
-        .migration(OneOff::new(
-            "migrate",
-            "Bring the database's schema up to date; safe to run at any time, also twice at once",
-            DatabaseConfig::read_for_one_off,
-            migrate::process,
-        ))
-        .check(|_| admin::check())
+        .migration(migrate::process(MIGRATIONS))
+        .check(database::check::of(MIGRATIONS))
         .one_off(OneOff::new(
             "seed",
             "Add a handful of todos to look at; those that are there already are left as they are",
             DatabaseConfig::read_for_one_off,
-            async |_, (), database| admin::seed(database).await,
+            admin::seed,
         ))
         .one_off(OneOff::new(
             "purge",
             "Remove todos that were completed long ago; each can be brought back for a day",
             DatabaseConfig::read_for_one_off,
-            async |_, arguments: admin::Purge, database| admin::purge(database, arguments).await,
+            admin::purge,
         ))
-        .one_off(OneOff::interactive(
-            "shell",
-            "Try things on the todos and the database, at a console or from a script on standard input",
-            DatabaseConfig::read_for_one_off,
-            |_, arguments: admin::shell::Shell, database| admin::shell::run(database, arguments),
-        ))
+        .one_off(shell::process::<ShellTodos>())
         .run()
 }

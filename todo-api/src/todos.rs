@@ -1,7 +1,9 @@
 //! Things to do.
 
 mod announced;
+mod change;
 mod cursor;
+mod events;
 mod model;
 mod notes;
 mod page;
@@ -14,6 +16,8 @@ mod timestamp;
 mod title;
 
 pub(crate) use self::{
+    change::Change,
+    events::routes as event_routes,
     routes::routes,
     samples::{SAMPLES, Seeded, completed},
     store::Todos,

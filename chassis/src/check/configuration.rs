@@ -20,7 +20,8 @@ pub(crate) fn look(processes: &[Process], variables: usize) -> Vec<Finding> {
     }
     if mistakes.is_empty() {
         let names: Vec<_> = processes.iter().map(|process| process.name).collect();
-        let how = format!("{} take the environment, {variables} variables", names.join(" and "));
+        let take = if names.len() == 1 { "takes" } else { "take" };
+        let how = format!("{} {take} the environment, {variables} variables", names.join(" and "));
         return vec![Finding::of("config", Ok(how))];
     }
     mistakes.into_iter().map(|mistake| Finding::wrong("config", Trouble::new(mistake, NEXT))).collect()

@@ -1,11 +1,14 @@
 //! Removes todos that were completed long ago.
 
-use chassis::Outcome;
+use chassis::{
+    Identity, Outcome,
+    database::{Database, DatabaseConfig},
+};
 use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::moment;
-use crate::{config::DatabaseConfig, database::Database, todos::Todos};
+use crate::todos::Todos;
 
 /// What to remove.
 #[derive(Args)]
@@ -17,8 +20,12 @@ pub(crate) struct Purge {
 
 /// Removes them batch by batch, so that nobody waits long for a lock, and says how many they were. Each removal is
 /// announced and told to the webhook like any other.
-pub(crate) async fn purge(config: DatabaseConfig, Purge { completed_before }: Purge) -> Outcome {
-    let database = Database::of_one_off(config, &[]);
+pub(crate) async fn purge(
+    service: Identity,
+    Purge { completed_before }: Purge,
+    config: DatabaseConfig,
+) -> Outcome {
+    let database = Database::of_one_off(service, config);
     let mut removed = 0;
     let mut last = None;
     loop {

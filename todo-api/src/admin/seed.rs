@@ -1,17 +1,16 @@
 //! Puts a handful of todos into the database, by way of the same model as everyone.
 
-use chassis::Outcome;
+use chassis::{
+    Identity, Outcome,
+    database::{Database, DatabaseConfig},
+};
 use chrono::Utc;
 
-use crate::{
-    config::DatabaseConfig,
-    database::Database,
-    todos::{SAMPLES, Seeded, Todos},
-};
+use crate::todos::{SAMPLES, Seeded, Todos};
 
 /// Adds what is missing, and says what it did. The same again adds nothing.
-pub(crate) async fn seed(config: DatabaseConfig) -> Outcome {
-    let database = Database::of_one_off(config, &[]);
+pub(crate) async fn seed(service: Identity, (): (), config: DatabaseConfig) -> Outcome {
+    let database = Database::of_one_off(service, config);
     let todos = Todos(&database);
     let (mut created, mut restored, mut kept) = (0, 0, 0);
     let now = Utc::now();

@@ -2,8 +2,8 @@
 
 use chassis::problem::Problem;
 
-use super::{model::Todo, store::StoreError};
-use crate::{app::App, events::Change};
+use super::{change::Change, model::Todo, store::StoreError};
+use crate::app::App;
 
 /// Does a write and announces it, also when its outcome stays unknown because nobody waits for it any more.
 pub(super) async fn announced<T, C: Into<Option<Change>>>(
@@ -11,7 +11,7 @@ pub(super) async fn announced<T, C: Into<Option<Change>>>(
     write: impl Future<Output = Result<T, StoreError>>,
     change: impl FnOnce(&T) -> C,
 ) -> Result<T, Problem> {
-    let unknown = app.events.announcer.unknown();
+    let unknown = app.events.unknown();
     let result = write.await;
     match &result {
         Ok(done) => match change(done).into() {

@@ -9,7 +9,7 @@ use axum::{
 use chassis::{
     etag::{IfMatch, IfNoneMatch, etag},
     extract::{Empty, Id, Payload, Query, Wish},
-    idempotency::{Key, Keyed},
+    idempotency::{Answer, Key, Keyed, Outcome},
     openapi,
     problem::{Kind, Problem},
 };
@@ -17,14 +17,13 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     announced::{announced, saved},
+    change::Change,
     model::{ListQuery, NewTodo, Todo, TodoPatch},
     page::{self, Page},
     store::Todos,
 };
 use crate::{
     app::App,
-    events::Change,
-    idempotency::{Answer, Outcome},
     openapi::{OfOne, WithPrecondition},
 };
 

@@ -4,9 +4,10 @@ use std::fmt;
 
 use axum::http::StatusCode;
 use chassis::{
+    database::{Database, DatabaseError},
     etag::{IfMatch, etag},
     fields::Change,
-    idempotency::Once,
+    idempotency::{self, Answer, Once, Outcome},
     problem::{Kind, Problem},
 };
 use futures_util::TryStreamExt;
@@ -23,10 +24,6 @@ use super::{
     page::{Draft, Page},
     timestamp::Timestamp,
     title::Title,
-};
-use crate::{
-    database::{Database, DatabaseError},
-    idempotency::{self, Answer, Outcome},
 };
 
 // Named, because `*` would break running processes when a migration adds a column.

@@ -1,0 +1,90 @@
+//! Whether a connection is a session, which lasts.
+//!
+//! Behind a pooler that lends a server's connections to its clients by the transaction, as `PgBouncer` can, it is none: the
+//! settings that come with it are lost, and so are its time-outs; prepared statements clash, LISTEN hears nothing, and an
+//! advisory lock keeps nobody out. While one client is alone, much of that seems to work.
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Row, postgres::PgConnectOptions,
+    raw_sql,
+};
+use tokio::time::timeout;
+
+use crate::Identity;
+
+/// What the mark is set to.
+const LASTS: &str = "lasts";
+
+/// A setting that comes with each connection as its other settings do: where it is missing, they are, too.
+#[derive(Clone)]
+pub(crate) struct Mark(Arc<str>);
+
+/// What is wrong with a connection that is none.
+pub(crate) const SHARED: &str = "DATABASE_URL leads to a pooler that shares PostgreSQL's connections between its clients, \
+     such as PgBouncer in transaction mode, and no session lasts there";
+
+/// What is wrong with one without its settings, whether it lasts or not.
+pub(crate) const UNSET: &str = "DATABASE_URL leads to a pooler, such as PgBouncer, that does not pass on a connection's \
+     settings, which the service needs";
+
+/// What to do about either.
+pub(crate) const UNPOOLED: &str = "let DATABASE_URL name PostgreSQL itself; each process has a pool of its own, bounded by \
+     DATABASE_MAX_CONNECTIONS";
+
+/// How long the proof may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Mark {
+    /// Named after the service, whose setting it is.
+    pub(crate) fn of(service: Identity) -> Self {
+        Self(format!("{}.session", service.identifier()).into())
+    }
+
+    pub(super) fn setting(&self) -> (&str, &'static str) {
+        (&self.0, LASTS)
+    }
+
+    /// Whether the settings that came with this connection hold.
+    pub(crate) async fn is_on(&self, connection: &mut PgConnection) -> sqlx::Result<bool> {
+        self.look(connection).await.map(|(is_on, _)| is_on)
+    }
+
+    /// What is wrong with this connection, if anything is: it is tried with another one, as no two sessions have the same
+    /// process of the server.
+    pub(crate) async fn fault(
+        &self,
+        connection: &mut PgConnection,
+        options: &PgConnectOptions,
+    ) -> sqlx::Result<Option<&'static str>> {
+        let proof = async {
+            let (is_on, process) = self.look(connection).await?;
+            if !is_on {
+                return Ok(Some(UNSET));
+            }
+            let mut other = options.connect().await?;
+            // A pooler lends it a process for as long as the transaction takes: ours, or the next one that we get is another.
+            other.execute("BEGIN").await?;
+            let alone =
+                self.look(&mut other).await?.1 != process && self.look(connection).await?.1 == process;
+            other.close().await?;
+            Ok((!alone).then_some(SHARED))
+        };
+        timeout(PATIENCE, proof).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    }
+
+    /// Whether the mark is there, and which of the server's processes answers. No prepared statement asks for it: behind a
+    /// pooler, another client may have one of the same name.
+    async fn look(&self, connection: &mut PgConnection) -> sqlx::Result<(bool, i32)> {
+        let look = format!("SELECT current_setting('{}', true), pg_backend_pid()", self.0);
+        let row = raw_sql(AssertSqlSafe(look)).fetch_one(connection).await?;
+        let mark: Option<String> = row.try_get(0)?;
+        Ok((mark.as_deref() == Some(LASTS), row.try_get(1)?))
+    }
+}
+
+/// Whether this is a pooler that lets no settings in.
+pub(super) fn refuses_settings(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|refusal| refusal.message().contains("startup parameter"))
+}

@@ -1,0 +1,58 @@
+//! An answer that can be given again.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use sqlx::{FromRow, Row, postgres::PgRow};
+
+/// All that a client may rely on in the answer to a request that made something.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The path of what was made.
+    pub location: String,
+    /// The version of what was made.
+    pub etag: HeaderValue,
+    /// What was made, as JSON.
+    pub body: String,
+}
+
+impl Answer {
+    /// The entity tag as the database keeps it.
+    pub(super) fn etag_text(&self) -> &str {
+        self.etag.to_str().unwrap_or_default()
+    }
+}
+
+impl FromRow<'_, PgRow> for Answer {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let wrong = |error| sqlx::Error::Decode(error);
+        let status: i16 = row.try_get("status")?;
+        let etag: String = row.try_get("etag")?;
+        Ok(Self {
+            status: u16::try_from(status)
+                .map_err(Into::into)
+                .and_then(|status| StatusCode::from_u16(status).map_err(Into::into))
+                .map_err(wrong)?,
+            location: row.try_get("location")?,
+            etag: HeaderValue::try_from(etag).map_err(Into::into).map_err(wrong)?,
+            body: row.try_get("body")?,
+        })
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let content_type = HeaderValue::from_static("application/json");
+        let location = (header::LOCATION, self.location);
+        (
+            self.status,
+            [location],
+            [(header::ETAG, self.etag), (header::CONTENT_TYPE, content_type)],
+            self.body,
+        )
+            .into_response()
+    }
+}

@@ -1,0 +1,188 @@
+//! Migrations: the one-off process that brings a database's schema up to date, and tells where it stands.
+//!
+//! ```
+//! use chassis::{Identity, Service, migrate::{self, Migration}};
+//!
+//! const MIGRATIONS: &[Migration] =
+//!     &[Migration::new(1, "pets", "CREATE TABLE pets (name text PRIMARY KEY)")];
+//!
+//! let identity = Identity::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+//! let service = Service::new(identity, "Keeps pets").migration(migrate::process(MIGRATIONS));
+//! # let _ = service;
+//! ```
+
+mod failed;
+mod migration;
+mod place;
+mod standing;
+
+use std::{collections::HashMap, time::Instant};
+
+use clap::Args;
+use futures_util::TryStreamExt;
+use sqlx::{
+    Connection, PgConnection,
+    migrate::{Migrate, MigrateError},
+    raw_sql,
+};
+
+use self::failed::Failed;
+pub use self::migration::Migration;
+pub(crate) use self::standing::{Place, Standing, standing};
+use crate::{
+    Identity, OneOff, Outcome,
+    database::{self, Connected, DatabaseConfig, Reason, session},
+};
+
+/// Where the applied migrations are remembered.
+const TABLE: &str = "_sqlx_migrations";
+
+/// How far to go.
+#[derive(Args)]
+struct Arguments {
+    /// Tell which migrations are in and which are to come, and change nothing
+    #[arg(long)]
+    status: bool,
+    /// Go up to this version and no further
+    #[arg(long, value_name = "VERSION", conflicts_with = "status")]
+    to: Option<i64>,
+}
+
+/// The one-off process `migrate`, for these migrations: every one that there is, oldest first.
+pub fn process(migrations: &'static [Migration]) -> OneOff {
+    let process = OneOff::new(
+        "migrate",
+        "Bring the database's schema up to date; safe to run at any time, also twice at once",
+        DatabaseConfig::read_for_one_off,
+        async move |service, Arguments { status, to }, config| {
+            if status {
+                tell_status(service, config, migrations).await
+            } else {
+                run(service, config, migrations, to).await
+            }
+        },
+    );
+    process.with_argument("to", |to| to.value_parser(move |text: &str| migration::known(migrations, text)))
+}
+
+/// Applies what is missing, up to this version if one is given. A database that is newer than this binary is left as it
+/// is.
+async fn run(
+    service: Identity,
+    config: DatabaseConfig,
+    migrations: &[Migration],
+    to: Option<i64>,
+) -> Outcome {
+    // Without a statement time-out: migrations take as long as they take.
+    let Connected { mut connection, options, mark } = database::connect(service, config).await?;
+    // Without one, the lock below keeps nobody out, and the service that is to come does not work.
+    if let Some(fault) = mark.fault(&mut connection, &options).await.map_err(|error| asked(&error))? {
+        return Err(format!("cannot migrate: {fault}. {}", session::UNPOOLED).into());
+    }
+    // Waits for whoever else is migrating. The lock goes with the connection at the latest.
+    connection.lock().await.map_err(|error| noted(&error))?;
+    connection.ensure_migrations_table(TABLE).await.map_err(|error| noted(&error))?;
+    if let Some(version) = connection.dirty_version(TABLE).await.map_err(|error| noted(&error))? {
+        return Err(format!("migration {version} was begun but not finished; the schema needs a look").into());
+    }
+    let applied: HashMap<_, _> = connection
+        .list_applied_migrations(TABLE)
+        .await
+        .map_err(|error| noted(&error))?
+        .into_iter()
+        .map(|migration| (migration.version, migration.checksum))
+        .collect();
+    if let Some(to) = to {
+        refuse_going_back(to, applied.keys().copied().max())?;
+    }
+
+    let mut count = 0;
+    let mut version = applied.keys().copied().max();
+    for migration in migrations.iter().take_while(|it| to.is_none_or(|to| it.version() <= to)) {
+        match applied.get(&migration.version()) {
+            Some(checksum) if *checksum == migration.applied().checksum => {}
+            Some(_) => {
+                return Err(format!("migration {} was applied from another text", migration.version()).into());
+            }
+            None => {
+                apply(&mut connection, migration).await?;
+                version = version.max(Some(migration.version()));
+                count += 1;
+            }
+        }
+    }
+    connection.unlock().await.map_err(|error| noted(&error))?;
+    connection.close().await.map_err(|error| asked(&error))?;
+
+    tracing::info!(count, version, "migrated");
+    Ok(())
+}
+
+/// Tells of each migration where it stands, and changes nothing. Fails if `run` would refuse to work on that.
+async fn tell_status(service: Identity, config: DatabaseConfig, migrations: &[Migration]) -> Outcome {
+    let Connected { mut connection, .. } = database::connect(service, config).await?;
+    let migrations = standing(&mut connection, migrations)
+        .await
+        .map_err(|error| format!("cannot read which migrations are in: {}", Reason(&error)))?;
+    connection.close().await?;
+
+    for Standing { version, description, place } in &migrations {
+        match place {
+            Place::Applied(at) => tracing::info!(version, %description, %at, "applied"),
+            Place::ToCome => tracing::info!(version, %description, "to come"),
+            Place::Newer(at) => tracing::info!(version, %description, %at, "applied by a newer binary"),
+            Place::Unfinished => tracing::error!(version, %description, "begun but not finished"),
+            Place::OtherText(at) => tracing::error!(version, %description, %at, "applied from another text"),
+        }
+    }
+    let refused: Vec<_> = migrations.iter().filter(|migration| migration.place.is_refused()).collect();
+    match refused.first() {
+        None => Ok(()),
+        Some(first) => {
+            Err(format!("`migrate` would stop at {}: the schema needs a look", first.version).into())
+        }
+    }
+}
+
+/// There is no way down, and nothing would be won by pretending that there was.
+fn refuse_going_back(to: i64, at: Option<i64>) -> Result<(), String> {
+    match at {
+        Some(at) if at > to => Err(format!(
+            "cannot go back to version {to}: the database is at {at}, and migrations have no way down. An older \
+             release works on a newer schema, so run that one; to undo what a migration did, write a new one, or \
+             restore a backup"
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+async fn apply(connection: &mut PgConnection, migration: &Migration) -> Outcome {
+    let (version, description) = (migration.version(), migration.name());
+    let began = Instant::now();
+    let mut transaction = connection.begin().await.map_err(|error| asked(&error))?;
+    {
+        let mut statements = raw_sql(migration.sql()).execute_many(&mut *transaction);
+        let mut done = 0;
+        while statements.try_next().await.map_err(|error| Failed::new(migration, done, &error))?.is_some() {
+            done += 1;
+        }
+    }
+    // Notes that it was applied, and does nothing else: whoever applies by the library's own means would count nothing.
+    transaction.skip(TABLE, &migration.applied()).await.map_err(|error| noted(&error))?;
+    transaction.commit().await.map_err(|error| asked(&error))?;
+    let duration_ms = began.elapsed().as_secs_f64() * 1e3;
+    tracing::info!(version, description, duration_ms, "applied a migration");
+    Ok(())
+}
+
+/// What the database says about the list of what is applied.
+fn noted(error: &MigrateError) -> String {
+    match error {
+        MigrateError::Execute(error) => asked(error),
+        error => error.to_string(),
+    }
+}
+
+fn asked(error: &sqlx::Error) -> String {
+    format!("cannot migrate: {}", Reason(error))
+}

@@ -1,0 +1,69 @@
+//! What a migration is.
+
+use sqlx::{
+    SqlStr,
+    migrate::{Migration as Applied, MigrationType},
+};
+
+/// A step of the database's schema: a file of SQL in the binary. What is in a release never changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    version: i64,
+    name: &'static str,
+    sql: &'static str,
+}
+
+impl Migration {
+    /// The text of `migrations/VERSION_NAME.sql`, whose version has four digits.
+    pub const fn new(version: i64, name: &'static str, sql: &'static str) -> Self {
+        Self { version, name, sql }
+    }
+
+    /// Its place among the others.
+    pub const fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// Where its text is, in the folder of the service's package.
+    pub fn file(&self) -> String {
+        format!("migrations/{:04}_{}.sql", self.version, self.name)
+    }
+
+    pub(super) const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(super) const fn sql(&self) -> &'static str {
+        self.sql
+    }
+
+    /// As the library notes it.
+    pub(super) fn applied(&self) -> Applied {
+        let sql = SqlStr::from_static(self.sql);
+        Applied::new(self.version, self.name.into(), MigrationType::Simple, sql, false)
+    }
+}
+
+/// Reads one of these versions.
+pub(super) fn known(migrations: &[Migration], text: &str) -> Result<i64, String> {
+    let found = migrations.iter().map(Migration::version).find(|version| version.to_string() == text);
+    found.ok_or_else(|| {
+        let names: Vec<_> = migrations.iter().map(|it| format!("{} ({})", it.version, it.name)).collect();
+        format!("this binary knows {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_listed_versions_are_known() {
+        let list = [Migration::new(2, "pets", ""), Migration::new(10, "food", "")];
+        assert_eq!(known(&list, "10"), Ok(10));
+        for text in ["", "3", "010", "+2", "pets"] {
+            assert!(known(&list, text).unwrap_err().contains("2 (pets), 10 (food)"), "{text}");
+        }
+        assert_eq!(list[1].file(), "migrations/0010_food.sql");
+    }
+}
