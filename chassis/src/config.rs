@@ -35,7 +35,7 @@ mod variable;
 #[cfg(all(test, feature = "outbox"))]
 pub(crate) use self::kinds::testing;
 pub use self::{
-    kinds::{Address, Choice, HostNames, Integer, LogLevel, Origins, Span, Word},
+    kinds::{Address, Choice, HostNames, Integer, LogLevel, Origins, Span, Text, Word},
     reader::{ConfigError, Reader},
     secret::Secret,
     variable::{Description, Kind, Need, Shape, Variable},

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 pub(crate) use self::connect::{Connected, connect};
 use self::connections::{Connections, Lease};
-pub use self::{config::DatabaseConfig, error::DatabaseError, reason::Reason, url::PostgresUrl};
+pub use self::{config::DatabaseConfig, error::DatabaseError, reason::Reason};
 use crate::{Identity, migrate::Migration, web::Web, worker::Worker};
 
 /// How much longer than the server the client waits for a statement: the server's own answer says more.

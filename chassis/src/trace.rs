@@ -9,6 +9,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// A step of a trace: ours.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Step {
     /// The trace.
     pub trace: Id<16>,

@@ -36,6 +36,7 @@ type Task = Box<dyn Fn() -> BoxFuture<'static, Result<Found, String>> + Send + S
 
 /// What a task found to do in one round.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Found {
     /// There may be more to do at once.
     More,

@@ -131,6 +131,25 @@ impl Kind for Word {
     }
 }
 
+/// A line of text.
+pub struct Text;
+
+impl Kind for Text {
+    type Value = String;
+
+    fn parse(&self, text: &str) -> Option<String> {
+        let fits = (1..=1000).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        fits.then(|| text.to_owned())
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::String {
+            pattern: r"[^\x00-\x1f\x7f-\x9f]{1,1000}",
+            expected: "a line of text of at most 1000 characters",
+        }
+    }
+}
+
 /// Web origins, with commas between them.
 pub struct Origins;
 
@@ -224,6 +243,7 @@ mod tests {
     #[test]
     fn whatever_is_taken_fits_the_described_form() {
         describes_what_it_takes(&Word, "[ -\u{7f}é]{1,130}");
+        describes_what_it_takes(&Text, "[\u{0}-\u{a0}é]{0,30}");
         describes_what_it_takes(&Origins, r"https?://[a-cA:.\[\]/ @-]{1,6}(,[ ]?(https?://)?[a-c.]{0,3})?");
         describes_what_it_takes(&HostNames, r"[0-9A-Za-c._:\[\]@/-]{1,6}(,[ a-c.:]{0,3})?");
     }
@@ -231,6 +251,7 @@ mod tests {
     #[test]
     fn whatever_fits_the_described_form_is_taken() {
         takes_what_it_describes(&Word);
+        takes_what_it_describes(&Text);
         takes_what_it_describes(&Origins);
         takes_what_it_describes(&HostNames);
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 
-use super::PostgresUrl;
+use super::url::PostgresUrl;
 use crate::config::{Integer, Need, Reader, Secret, Span, Variable};
 
 const DATABASE_URL: Variable<PostgresUrl> =

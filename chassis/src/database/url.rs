@@ -17,7 +17,7 @@ const POSTGRES_URL: &str = concat!(
 );
 
 /// The URL of a PostgreSQL database.
-pub struct PostgresUrl;
+pub(crate) struct PostgresUrl;
 
 impl Kind for PostgresUrl {
     type Value = PgConnectOptions;

@@ -52,10 +52,12 @@ impl<C: Change> Clone for Live<C> {
 }
 
 impl<C: Change> Live<C> {
-    /// Begins to hear what is announced, on a connection of its own, and to announce by way of the database.
+    /// Begins to hear what is announced, on a connection beside those of the database's pool (see
+    /// [`leaving_one`](crate::database::DatabaseConfig::leaving_one)), and to announce by way of the database.
     pub fn start(web: &mut Web, database: &Database, config: &LiveConfig) -> Self {
         // Whoever asks for anything else is not to find all places taken.
         let places = usize::try_from(config.streams).unwrap_or(usize::MAX);
+        web.holds_open(1);
         let hub = Hub::new(places.min(web.max_connections() * 3 / 4));
         let patience = Patience::with(database.statement_timeout());
         tokio::spawn(listener::follow(database.options(), hub.clone(), patience));
