@@ -7,7 +7,10 @@ mod serve;
 use futures_util::future::BoxFuture;
 
 pub use self::router::Routes;
-pub(crate) use self::{config::WebConfig, serve::run};
+pub(crate) use self::{
+    config::{BIND_ADDRESS, WebConfig},
+    serve::run,
+};
 use crate::{
     Identity, admission::Admission, extract::BodyTimeout, health::Check, lifecycle::Lifecycle,
     metrics::Metrics,

@@ -7,8 +7,8 @@ use xtask_run::Gone;
 
 use crate::{
     journal,
-    lock::{self, Lock},
     listening::ListenAddress,
+    lock::{self, Lock},
     service,
 };
 

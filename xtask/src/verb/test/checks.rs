@@ -37,7 +37,7 @@ use Suite::{Service, Toolchain};
 use Tier::{Everyday, Long};
 
 #[rustfmt::skip] // a table
-pub(super) const CHECKS: [Check; 26] = [
+pub(super) const CHECKS: [Check; 27] = [
     Check::new("format", Everyday, Cargo(&["fmt", "--all", "--check"])),
     Check::new("lints", Everyday, Cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])),
     Check::new("chassis alone", Everyday, Cargo(&["check", "--package", "chassis", "--locked"])), // with none of its features
