@@ -130,7 +130,7 @@ mod tests {
             "localhost",
             "LocalHost:30000",
             "localhost.",
-            "todo.localhost:80",
+            "pets.localhost:80",
             "127.0.0.1:80",
             "127.1.2.3",
             "[::1]:80",
@@ -160,12 +160,12 @@ mod tests {
 
     #[tokio::test]
     async fn the_config_may_name_others_and_then_only_those() {
-        let named = ["todo.example"];
+        let named = ["pets.example"];
         for (address, name, expected) in [
-            ("0.0.0.0:80", "todo.example:80", 200),
-            ("0.0.0.0:80", "TODO.example", 200),
+            ("0.0.0.0:80", "pets.example:80", 200),
+            ("0.0.0.0:80", "PETS.example", 200),
             ("0.0.0.0:80", "localhost", 421),
-            ("127.0.0.1:80", "todo.example", 200),
+            ("127.0.0.1:80", "pets.example", 200),
             ("127.0.0.1:80", "localhost", 200),
             ("127.0.0.1:80", "evil.example", 421),
         ] {

@@ -81,7 +81,7 @@ impl DatabaseConfig {
 mod tests {
     use super::*;
 
-    const URL: &str = "postgres://user:canary@localhost/todos";
+    const URL: &str = "postgres://user:canary@localhost/pets";
 
     fn load<C>(read: fn(&mut Reader) -> Option<C>, variables: &[(&str, &str)]) -> Result<C, String> {
         Reader::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())))
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn each_kind_refuses_what_is_out_of_its_range() {
         for (name, value) in [
-            ("DATABASE_URL", "mysql://user:canary@localhost/todos"),
+            ("DATABASE_URL", "mysql://user:canary@localhost/pets"),
             ("DATABASE_URL", "canary"),
             ("DATABASE_MAX_CONNECTIONS", "1"),
             ("DATABASE_MAX_CONNECTIONS", "1001"),

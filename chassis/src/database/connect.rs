@@ -61,7 +61,7 @@ mod tests {
     async fn a_server_that_is_not_there_is_waited_for_and_then_given_up() {
         let limit = 3 * AGAIN;
         let config = DatabaseConfig {
-            url: Secret::new("postgres://user:canary@127.0.0.1:1/todos".parse().unwrap()),
+            url: Secret::new("postgres://user:canary@127.0.0.1:1/pets".parse().unwrap()),
             max_connections: 2,
             acquire_timeout: limit,
             statement_timeout: limit,

@@ -112,6 +112,19 @@ fn what_both_programs_link_is_compiled_once_for_both() {
 }
 
 #[test]
+fn the_chassis_knows_no_todo() {
+    let knows = |file: &PathBuf| fs::read_to_string(file).unwrap().to_lowercase().contains("todo");
+    let top = manifest_folder().join("..");
+    let found: Vec<PathBuf> = ["src", "tests"]
+        .iter()
+        .flat_map(|part| files(&top.join("chassis").join(part)))
+        .filter(knows)
+        .collect();
+    assert!(found.is_empty(), "what any service gets says nothing of this one: {found:#?}");
+    assert!(files(&top.join("todo-api/src")).iter().any(knows), "what does would not be found");
+}
+
+#[test]
 fn only_build_calls_a_compiler() {
     let sources = ["contract", "release", "run", "run/kubernetes", "run/local"]
         .map(|stage| manifest_folder().join(stage).join("src"));
