@@ -50,10 +50,7 @@ impl<'a, H: Host> Cluster<'a, H> {
     async fn down_on(&self, client: &Client, data: bool, progress: &dyn Progress) -> Result<Gone> {
         let site = self.site(client);
         let ending = self.host.ending(client, data).await?;
-        let there = checks::has_namespace(client, site.namespace).await?;
-        let mut gone = if !there {
-            Gone::default()
-        } else {
+        let mut gone = if checks::has_namespace(client, site.namespace).await? {
             let lock = Lock::take(&site, None, &Options::default(), progress).await?;
             let result = tokio::select! {
                 biased;
@@ -63,6 +60,8 @@ impl<'a, H: Host> Cluster<'a, H> {
             };
             lock.release().await;
             result?
+        } else {
+            Gone::default()
         };
         self.host.end(&ending, progress).await?;
         if let Ending::Beside(others) = &ending {

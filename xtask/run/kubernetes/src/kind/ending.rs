@@ -43,12 +43,11 @@ pub(super) async fn losses(
     if nodes.is_empty() {
         return Ok(Vec::new());
     }
-    let others = match nodes.iter().any(|node| node.running) {
-        true => match cluster::client(repo, target).await {
-            Ok(client) => others(&client, target).await?,
-            Err(_) => Vec::new(),
-        },
-        false => Vec::new(),
+    let is_running = nodes.iter().any(|node| node.running);
+    let client = if is_running { cluster::client(repo, target).await.ok() } else { None };
+    let others = match client {
+        Some(client) => others(&client, target).await?,
+        None => Vec::new(),
     };
     let KindTarget { cluster, namespace, .. } = target;
     Ok(vec![if others.is_empty() {
