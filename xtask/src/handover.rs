@@ -3,7 +3,7 @@
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
 };
@@ -57,6 +57,24 @@ fn compile(cargo: &OsString, program: &Path, ui: &Ui) -> Result<()> {
     }
     ui.step("compiling what speaks to clusters");
     let mut call = Callee::Checks.command(cargo);
-    call.args(["build", "--quiet", "--package", PROGRAM]);
+    call.args(["build", "--quiet", "--package", PROGRAM, "--profile", profile(program)]);
     command::run(&mut call).map(drop).map_err(|failure| failure.error("compiling what speaks to clusters"))
+}
+
+/// The profile that this program was compiled with, by the name of its folder.
+fn profile(program: &Path) -> &str {
+    let folder = program.parent().and_then(Path::file_name).and_then(OsStr::to_str);
+    folder.filter(|folder| *folder != "debug").unwrap_or("dev")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_other_program_is_compiled_as_this_one_was() {
+        let of = |path: &str| profile(Path::new(path)).to_owned();
+        assert_eq!(of("/a/target/debug/xtask-cluster"), "dev");
+        assert_eq!(of("/a/target/release/xtask-cluster"), "release");
+    }
 }
