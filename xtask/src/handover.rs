@@ -6,6 +6,7 @@ use std::{
     ffi::{OsStr, OsString},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use xtask_contract::{Callee, Context, Error, Progress, Result, command};
@@ -55,10 +56,17 @@ fn compile(cargo: &OsString, program: &Path, ui: &Ui) -> Result<()> {
     if !program.exists() {
         ui.note("a deploy on a cluster is touched here for the first time: what speaks to clusters is compiled, once");
     }
-    ui.step("compiling what speaks to clusters");
+    if changed(program) < env::current_exe().ok().and_then(|this| changed(&this)) {
+        ui.step("compiling what speaks to clusters");
+    }
     let mut call = Callee::Checks.command(cargo);
-    call.args(["build", "--quiet", "--package", PROGRAM, "--profile", profile(program)]);
+    call.args(["build", "--quiet", "--package", PROGRAM, "--profile", profile(program), "--manifest-path"]);
+    call.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
     command::run(&mut call).map(drop).map_err(|failure| failure.error("compiling what speaks to clusters"))
+}
+
+fn changed(program: &Path) -> Option<SystemTime> {
+    program.metadata().ok()?.modified().ok()
 }
 
 /// The profile that this program was compiled with, by the name of its folder.
