@@ -171,7 +171,7 @@ fn an_image_of_uncommitted_inputs_is_marked_and_another_one() {
 
 /// The last commit that touched an input of the build.
 fn last_input_commit(root: &Path) -> String {
-    let command = "log -1 --format=%H -- todo-api Cargo.toml Cargo.lock rust-toolchain.toml .cargo";
+    let command = "log -1 --format=%H -- todo-api chassis Cargo.toml Cargo.lock rust-toolchain.toml .cargo";
     git(root).run(&command.split(' ').collect::<Vec<_>>())
 }
 
