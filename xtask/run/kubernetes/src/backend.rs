@@ -74,9 +74,9 @@ impl<'a, H: Host> Cluster<'a, H> {
     }
 }
 
-/// Does what is to be done under the deploy's lock. What goes as a whole need not be emptied.
+/// Does what is to be done under the deploy's lock. With a cluster that stops or goes as a whole, its processes end.
 async fn empty(site: &Site<'_>, ending: &Ending, data: bool, progress: &dyn Progress) -> Result<Gone> {
-    if *ending == Ending::Delete {
+    if matches!(ending, Ending::Stop | Ending::Delete) {
         return Ok(Gone::default());
     }
     let gone = down(site, data, progress).await?;
