@@ -130,7 +130,7 @@ impl Story {
         let there = Cluster::exists();
         let story = Self { _cluster: cluster, checkout: Checkout::built() };
         // Nobody has to notice that a process ends: rollouts are quicker so.
-        story.checkout.configure("dev", "DRAIN_DELAY", "500ms");
+        story.checkout.configure("dev", "DRAIN_DELAY", "1s");
         let up = story.xtask(["up", "--env", "dev"]).run().done();
         assert_eq!(up.stderr.contains("making the kind cluster"), !there, "{up:?}");
         story
@@ -146,7 +146,7 @@ impl Story {
 
     /// A new release, unlike every other one in one variable: what is on the cluster is known by its content.
     fn release(&self) -> ReleaseId {
-        let time = 500 + self.checkout.ids("dev").len();
+        let time = 5000 + self.checkout.ids("dev").len();
         self.checkout.configure("dev", "DATABASE_ACQUIRE_TIMEOUT", &format!("{time}ms"));
         self.checkout.xtask(["release", "--env", "dev"]).run().done();
         self.newest()

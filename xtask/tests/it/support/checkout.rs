@@ -77,9 +77,13 @@ impl Checkout {
         checkout
     }
 
-    /// That and a database, which nothing has used yet.
+    /// The same and a database, which nothing has used yet. What is tested with it is not how soon a busy machine opens
+    /// another connection to it.
     pub(crate) fn with_database() -> Self {
-        Self::with_release().and_database()
+        let checkout = Self::with_image();
+        checkout.configure("local", "DATABASE_ACQUIRE_TIMEOUT", "5s");
+        checkout.release("local");
+        checkout.and_database()
     }
 
     /// Gives `local` a database, which the first `run` would take a second to make.
