@@ -47,7 +47,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// An error as a person needs it. It never contains a secret.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Error {
-    /// What kind of failure it is.
+    /// What kind of failure it is. Between programs it has the name that it always had.
+    #[serde(rename = "exit")]
     pub kind: ErrorKind,
     /// What was being done to what, as a present participle: "reading k8s/envs/dev.toml".
     pub doing: String,

@@ -3,8 +3,8 @@
 use std::{borrow::Cow, time::Duration};
 
 use kube::{
-    Api, Client, ResourceExt,
-    api::{DeleteParams, DynamicObject, Patch, PatchParams, PropagationPolicy},
+    Client, ResourceExt,
+    api::{DynamicObject, Patch, PatchParams},
 };
 use serde_json::{Value, json};
 use tokio::time;
@@ -14,15 +14,14 @@ use crate::{
     api_error::{ApiContext, code},
     conflict::Conflict,
     content,
+    delete::delete,
     drift::{self, Finding, How},
     kinds::Kinds,
+    managers::{MANAGER, SCALE_MANAGER},
     objects::{Objects, called, kind},
     refusal::{Foreign, Refusal},
     scale,
 };
-
-/// The name under which fields are owned on the cluster.
-pub(crate) const MANAGER: &str = "xtask";
 
 /// How often an object is applied if no answer comes, and the pause before the next try.
 const TRIES: u32 = 3;
@@ -110,7 +109,7 @@ impl Applier<'_> {
     /// Deployment is applied without it.
     async fn hand_over(&self, object: &DynamicObject, number: u32) -> Result<()> {
         let api = self.kinds.api(self.client, object)?;
-        let params = PatchParams::apply(scale::MANAGER);
+        let params = PatchParams::apply(SCALE_MANAGER);
         let own = scale::own(object, number);
         match api.patch(&object.name_any(), &params, &Patch::Apply(&own)).await {
             // It has an owner already: somebody was quicker to change it.
@@ -271,19 +270,6 @@ impl Applier<'_> {
     /// Deletes an object and what it owns; false if there is none.
     pub(crate) async fn delete(&self, object: &DynamicObject) -> Result<bool> {
         delete(&self.kinds.api(self.client, object)?, &object.name_any(), &called(object)).await
-    }
-}
-
-/// Deletes an object by its name, and what it owns; false if there is none.
-pub(crate) async fn delete<K>(api: &Api<K>, name: &str, called: &str) -> Result<bool>
-where
-    K: Clone + std::fmt::Debug + serde::de::DeserializeOwned,
-{
-    let params =
-        DeleteParams { propagation_policy: Some(PropagationPolicy::Background), ..DeleteParams::default() };
-    match api.delete(name, &params).await {
-        Err(error) if code(&error) == Some(404) => Ok(false),
-        other => other.map(|_| true).asked(|| format!("deleting {called}")),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use xtask_contract::{Error, Result};
 
-use crate::{apply::Applier, checks, kinds::Kinds, notes, objects::Objects, run::objects_of, site::Site};
+use crate::{apply::Applier, checks, kinds::Kinds, notes, objects::Objects, site::Site};
 use xtask_run::Job;
 
 /// A release's objects that a cluster knows and this user may apply.
@@ -39,7 +39,7 @@ pub(crate) async fn could_run(job: &Job<'_>, site: &Site<'_>) -> Result<()> {
     }
     let witness = notes::witness(site).await?;
     job.check_history(witness.as_ref())?;
-    let before = objects_of(job, witness.as_ref());
+    let before = Objects::last_applied(job, witness.as_ref());
     let take_over = &job.options.take_over;
     let before = before.as_ref();
     let applier = Applier { client: site.client, kinds: &kinds, take_over, before, release: None };

@@ -13,7 +13,7 @@ use crate::{
     objects::Objects,
     objects::called,
     prune::{self, Keep},
-    run::{is_unchanged, objects_of},
+    run::is_unchanged,
     scale,
     secrets::{self, Stand},
     site::Site,
@@ -31,7 +31,7 @@ pub(crate) async fn changes(job: &Job<'_>, site: Option<&Site<'_>>) -> Result<Ve
     let kinds = Kinds::of_objects(site.client, &objects).await?;
     kinds.leave_out(&mut objects);
     let witness = notes::witness(site).await?;
-    let before = objects_of(job, witness.as_ref());
+    let before = Objects::last_applied(job, witness.as_ref());
     let applier = Applier {
         client: site.client,
         kinds: &kinds,

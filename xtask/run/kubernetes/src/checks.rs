@@ -16,10 +16,11 @@ use xtask_contract::{Error, ReleaseId, Result};
 
 use crate::{
     api_error::{ApiContext, code},
-    apply::{Applier, Look, MANAGER},
+    apply::{Applier, Look},
     content,
     drift::How,
     kinds::Kinds,
+    managers::MANAGER,
     objects::{Objects, called, kind},
     refusal::{Refusal, take_over},
     site::Site,

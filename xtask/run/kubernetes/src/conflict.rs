@@ -4,7 +4,7 @@ use std::fmt;
 
 use kube::{api::DynamicObject, core::Status};
 
-use crate::{apply::MANAGER, drift::Finding, objects::called, refusal::Foreign};
+use crate::{drift::Finding, managers::MANAGER, objects::called, refusal::Foreign};
 
 /// A field of an object that somebody else has set to another value.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use k8s_openapi::{
 use kube::ResourceExt;
 use xtask_contract::labels;
 
-use crate::seen::process_of;
+use crate::belonging::process_of;
 
 /// What a container is to its pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use kube::{
 use serde_json::{Map, Value};
 use xtask_contract::labels::{self, Part};
 
-use crate::{apply, drift};
+use crate::{drift, managers::MANAGER};
 
 /// Whether the name of an object of a release is made from its content.
 pub(crate) fn is_named_by_it(object: &DynamicObject) -> bool {
@@ -28,7 +28,7 @@ pub(crate) fn set_by(live: &ObjectMeta) -> Option<String> {
     let mut others = live.managed_fields.iter().flatten().filter(|entry| {
         let fields = entry.fields_v1.as_ref().map_or(&Value::Null, |fields| &fields.0);
         let has_content = ["f:data", "f:binaryData", "f:stringData"].iter().any(|key| !fields[key].is_null());
-        has_content && entry.manager.as_deref() != Some(apply::MANAGER)
+        has_content && entry.manager.as_deref() != Some(MANAGER)
     });
     others.next().map(drift::who)
 }

@@ -6,7 +6,7 @@ use xtask_contract::{Error, Logging, Progress, Result, labels::Part};
 
 use crate::{
     api_error::{ApiContext, code},
-    apply::delete,
+    delete::delete,
     notes,
     prune::{self, Keep},
     service::{self, CLAIM},

@@ -15,7 +15,10 @@ use serde_json::{Value, json};
 use xtask_contract::labels;
 
 use self::fields::Place;
-use crate::{apply, objects::kind, scale};
+use crate::{
+    managers::{MANAGER, SCALE_MANAGER},
+    objects::kind,
+};
 
 /// Who changes objects as part of running them.
 const MACHINERY: [&str; 6] = [
@@ -88,7 +91,7 @@ pub(crate) fn findings(
 ) -> Vec<Finding> {
     let kind = kind(wanted);
     // One that was given is for whoever gave it.
-    if kind == "Namespace" && live.labels().get(labels::MANAGED_BY).is_none_or(|by| by != apply::MANAGER) {
+    if kind == "Namespace" && live.labels().get(labels::MANAGED_BY).is_none_or(|by| by != MANAGER) {
         return Vec::new();
     }
     let (wanted_value, live_value) = (value(wanted), value(live));
@@ -100,7 +103,7 @@ pub(crate) fn findings(
         let Some(owned) = entry.fields_v1.as_ref().map(|fields| &fields.0) else { continue };
         all.push(owned);
         let manager = manager(entry);
-        if [apply::MANAGER, scale::MANAGER].contains(&manager) {
+        if [MANAGER, SCALE_MANAGER].contains(&manager) {
             ours.push(owned);
             continue;
         }

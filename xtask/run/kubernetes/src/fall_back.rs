@@ -13,17 +13,19 @@ use crate::{
     notes,
     objects::Objects,
     prune::{self, Keep},
-    run::{RETURN, Run},
+    rollout::Rollout,
     secrets, watch,
 };
 use xtask_run::{Outcome, Receipt};
 
+/// How long a deploy may take to come back to where it stood.
+const RETURN: Duration = Duration::from_mins(3);
 /// How long the pods of a failed release may take to end; more than their grace period.
 const GRACE: Duration = Duration::from_secs(90);
 
 /// Nothing of the processes was changed yet, so there is nothing to bring back.
 pub(crate) async fn before_the_change<H: Host>(
-    run: &Run<'_, H>,
+    run: &Rollout<'_, H>,
     error: Error,
     before: Option<ReleaseId>,
 ) -> Error {
@@ -36,7 +38,7 @@ pub(crate) async fn before_the_change<H: Host>(
 
 /// Brings back the release that ran before; without one, removes what was begun.
 pub(crate) async fn after_the_change<H: Host>(
-    run: &Run<'_, H>,
+    run: &Rollout<'_, H>,
     error: Error,
     before: Option<ReleaseId>,
 ) -> Error {
@@ -64,7 +66,7 @@ pub(crate) async fn after_the_change<H: Host>(
 
 /// The first release of a deploy is removed. One that ran before and fails now is left: there is nothing better.
 async fn without_a_release_before<H: Host>(
-    run: &Run<'_, H>,
+    run: &Rollout<'_, H>,
     error: Error,
     before: Option<ReleaseId>,
 ) -> Error {
@@ -85,7 +87,7 @@ async fn without_a_release_before<H: Host>(
     with_why(error, left)
 }
 
-async fn go_back<H: Host>(run: &Run<'_, H>, before: ReleaseId) -> Result<()> {
+async fn go_back<H: Host>(run: &Rollout<'_, H>, before: ReleaseId) -> Result<()> {
     let verified = run.job.vouched.entry(before)?;
     let mut objects = Objects::of(&verified)?;
     run.kinds.leave_out(&mut objects);
@@ -107,7 +109,7 @@ async fn go_back<H: Host>(run: &Run<'_, H>, before: ReleaseId) -> Result<()> {
     Ok(())
 }
 
-fn open<H: Host>(run: &Run<'_, H>, verified: &Verified) -> Result<BTreeMap<String, Secret>> {
+fn open<H: Host>(run: &Rollout<'_, H>, verified: &Verified) -> Result<BTreeMap<String, Secret>> {
     match &verified.release.secrets {
         None => Ok(BTreeMap::new()),
         Some(sealed) => sealed.open_all(Identity::at_hand(run.job.repo)?.as_ref()),
@@ -115,7 +117,7 @@ fn open<H: Host>(run: &Run<'_, H>, verified: &Verified) -> Result<BTreeMap<Strin
 }
 
 /// A receipt that cannot be written is no reason to fail for: the failure itself is shown anyhow.
-async fn write_receipt<H: Host>(run: &Run<'_, H>, error: &Error, back_on: Option<ReleaseId>) {
+async fn write_receipt<H: Host>(run: &Rollout<'_, H>, error: &Error, back_on: Option<ReleaseId>) {
     let id = run.job.verified.release.id;
     let receipt = Receipt::of(id, error, back_on);
     let noted = async {

@@ -16,8 +16,9 @@ pub(crate) use self::{
     pod::pod_verdict,
 };
 use crate::{
+    belonging::{process_of, release_of},
     failure::{Cause, Failure},
-    seen::{Seen, is_ready, matters, process_of, release_of},
+    seen::{Seen, is_ready, matters},
 };
 
 /// How a rollout stands.

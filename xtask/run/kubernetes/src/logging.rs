@@ -11,7 +11,7 @@ use xtask_contract::{Error, Logging, Progress, Result, objects::Allowed};
 use crate::{
     api_error::ApiContext,
     apply::Applier,
-    apply::delete,
+    delete::delete,
     kinds::Kinds,
     objects::Objects,
     objects::called,

@@ -7,6 +7,7 @@ mod order;
 mod place;
 mod stream;
 mod tail;
+mod word;
 
 use futures_util::{StreamExt, future::try_join_all};
 use k8s_openapi::api::core::v1::Pod;
@@ -15,8 +16,9 @@ use xtask_contract::{Error, Result};
 
 use crate::{
     api_error::{ApiContext, code},
+    belonging::{process_of, release_of},
     containers::{self, own},
-    seen::{has_ended, process_of, release_of},
+    seen::has_ended,
     site::Site,
 };
 use follow::Followed;

@@ -9,11 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use xtask_contract::{Context, ReleaseId, Result, labels, objects::RECORDS, witness::Witness};
 
-use crate::{
-    api_error::ApiContext,
-    apply::{MANAGER, delete},
-    site::Site,
-};
+use crate::{api_error::ApiContext, delete::delete, managers::MANAGER, site::Site};
 use xtask_run::{History, Outcome, Receipt};
 
 /// The names of the documents' objects.

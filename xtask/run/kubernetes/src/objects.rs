@@ -10,7 +10,9 @@ use xtask_contract::{
     labels::{self, Part},
     ledger::Verified,
     objects::{Allowed, Object},
+    witness::Witness,
 };
+use xtask_run::Job;
 
 /// The objects of a release that will be applied as they stand.
 #[derive(Debug, Default)]
@@ -44,6 +46,12 @@ impl Objects {
         let mut all: Vec<DynamicObject> = serde_saphyr::from_multiple(text).doing(doing)?;
         all.retain(|object| misplaced(&allowed, object).is_none());
         Ok(Self::sorted(all))
+    }
+
+    /// The objects that the deploy was brought to last, where they can still be read.
+    pub(crate) fn last_applied(job: &Job<'_>, witness: Option<&Witness>) -> Option<Self> {
+        let verified = job.ledger.load(witness?.id).ok()?;
+        Self::applied(&verified.release, verified.objects.as_deref()).ok()
     }
 
     /// The objects in YAML documents; if there are others than these, it is refused.

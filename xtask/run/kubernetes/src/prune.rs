@@ -14,7 +14,7 @@ use xtask_contract::{
 
 use crate::{
     api_error::{ApiContext, code},
-    apply::delete,
+    delete::delete,
     kinds::Kinds,
     objects::{Objects, called},
     site::Site,

@@ -8,7 +8,7 @@ use kube::{
 use serde_json::json;
 use xtask_contract::{Result, labels};
 
-use crate::{api_error::ApiContext, apply::MANAGER, site::Site};
+use crate::{api_error::ApiContext, managers::MANAGER, site::Site};
 
 /// Has the cluster make the pods of these Deployments anew.
 pub(crate) async fn restart(site: &Site<'_>, names: &[String]) -> Result<()> {

@@ -3,7 +3,7 @@
 
 use std::{
     cell::{Cell, OnceCell},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use k8s_openapi::api::{apps::v1::Deployment, batch::v1};
@@ -24,7 +24,6 @@ use crate::{
     fall_back,
     host::Host,
     judge,
-    kinds::Kinds,
     lease::Lock,
     notes,
     objects::Objects,
@@ -32,6 +31,7 @@ use crate::{
     prune::{self, Keep},
     refusal::is_given,
     restart::restart,
+    rollout::Rollout,
     scale,
     secrets::{self, Stand},
     service,
@@ -39,21 +39,6 @@ use crate::{
     stateful, status, watch,
 };
 use xtask_run::{Job, Outcome, PostgresUrl, Ran, Status};
-
-/// A release on its way to a cluster.
-pub(crate) struct Run<'a, H> {
-    pub(crate) job: &'a Job<'a>,
-    pub(crate) site: Site<'a>,
-    pub(crate) host: &'a H,
-    pub(crate) kinds: &'a Kinds,
-    pub(crate) objects: &'a Objects,
-    pub(crate) lock: &'a Lock,
-    pub(crate) deadline: Instant,
-    /// The objects of the release that the deploy was brought to last, once they are looked for and if there are any.
-    before: OnceCell<Option<Objects>>,
-    /// Whether config or secrets are made anew that pods may have been started with.
-    remade: Cell<bool>,
-}
 
 /// Brings a deploy to a release.
 pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, host: &impl Host) -> Result<Ran> {
@@ -81,7 +66,7 @@ pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, host: &impl Host) -> Resu
         _ => error,
     };
     let lock = Lock::take(&site, Some(id), job.options, job.progress).await?;
-    let run = Run {
+    let run = Rollout {
         job,
         site,
         host,
@@ -102,7 +87,7 @@ pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, host: &impl Host) -> Resu
     result.map_err(told)
 }
 
-fn stopped(run: &Run<'_, impl Host>, signal: &str) -> Error {
+fn stopped(run: &Rollout<'_, impl Host>, signal: &str) -> Error {
     let id = run.job.verified.release.id;
     Error::failed(format!("running {id}"), format!("it was stopped by {signal} on its way")).next(format!(
         "the same command goes on from there; `cargo xtask status --env {}` shows where the deploy stands",
@@ -110,13 +95,13 @@ fn stopped(run: &Run<'_, impl Host>, signal: &str) -> Error {
     ))
 }
 
-impl<H: Host> Run<'_, H> {
+impl<H: Host> Rollout<'_, H> {
     /// All that is done under the lock.
     async fn locked(&self) -> Result<Ran> {
         let Self { job, site, objects, .. } = self;
         let witness = notes::witness(site).await?;
         job.check_witness(witness.as_ref())?;
-        let _ = self.before.set(objects_of(job, witness.as_ref()));
+        let _ = self.before.set(Objects::last_applied(job, witness.as_ref()));
         let names = objects.deployments();
         let before = scale::present(site, &names).await?;
         let was_on = release_before(&before, witness.as_ref());
@@ -160,16 +145,6 @@ impl<H: Host> Run<'_, H> {
             Err(Failure::new(Cause::DeadlineExceeded, "", None, why).error(doing))
         };
         time::timeout_at(self.deadline.into(), work).await.unwrap_or_else(late)
-    }
-
-    pub(crate) fn applier(&self) -> Applier<'_> {
-        Applier {
-            client: self.site.client,
-            kinds: self.kinds,
-            take_over: &self.job.options.take_over,
-            before: self.before.get().and_then(Option::as_ref),
-            release: Some(&self.job.verified.release),
-        }
     }
 
     /// Asks the cluster what it says to all objects; tells what of the release that runs comes back.
@@ -302,12 +277,6 @@ fn readiness(release: &xtask_contract::Release) -> Option<(&str, &str)> {
     release.processes.iter().find_map(|(name, process)| Some((name.as_str(), process.readiness.as_deref()?)))
 }
 
-/// The objects that the deploy was brought to last, where they can still be read.
-pub(crate) fn objects_of(job: &Job<'_>, witness: Option<&Witness>) -> Option<Objects> {
-    let verified = job.ledger.load(witness?.id).ok()?;
-    Objects::applied(&verified.release, verified.objects.as_deref()).ok()
-}
-
 /// Whether these Deployments, of those that there are to be, have all arrived at a release.
 pub(crate) fn is_unchanged(present: &[Deployment], names: &[String], id: ReleaseId) -> bool {
     present.len() == names.len() && present.iter().all(|one| on(one) == Some(id) && judge::is_settled(one))
@@ -323,6 +292,3 @@ fn release_before(present: &[Deployment], witness: Option<&Witness>) -> Option<R
     let last = witness.map(|witness| witness.id);
     last.filter(|_| !present.is_empty())
 }
-
-/// How long a deploy may take to come back to where it stood.
-pub(crate) const RETURN: Duration = Duration::from_mins(3);

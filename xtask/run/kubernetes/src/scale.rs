@@ -12,11 +12,16 @@ use kube::{
 use serde_json::{Value, json};
 use xtask_contract::{EnvName, Error, Progress, Result};
 
-use crate::{api_error::ApiContext, apply, judge::replicas, objects::kind, site::Site, standing, watch};
+use crate::{
+    api_error::ApiContext,
+    judge::replicas,
+    managers::{MANAGER, SCALE_MANAGER},
+    objects::kind,
+    site::Site,
+    standing, watch,
+};
 use xtask_run::{Amount, Formation, Options, resolve};
 
-/// The name under which the number of processes is owned.
-pub(crate) const MANAGER: &str = "xtask-scale";
 /// How often a number is read again that somebody else changes at the same time.
 const TRIES: u32 = 10;
 
@@ -55,14 +60,14 @@ pub(crate) fn to_hand_over(live: &DynamicObject) -> Option<u32> {
             entry.manager.as_deref() == Some(manager) && fields.pointer("/f:spec/f:replicas").is_some()
         })
     };
-    let is_left = is_owned_by(apply::MANAGER) && !is_owned_by(MANAGER);
+    let is_left = is_owned_by(MANAGER) && !is_owned_by(SCALE_MANAGER);
     let number = live.data.pointer("/spec/replicas").and_then(Value::as_u64);
     number.filter(|_| is_left && kind(live) == "Deployment").and_then(|number| number.try_into().ok())
 }
 
 async fn patch(site: &Site<'_>, name: &str, patch: Value) -> kube::Result<()> {
     let api: Api<Deployment> = Api::namespaced(site.client.clone(), site.namespace);
-    let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+    let params = PatchParams { field_manager: Some(SCALE_MANAGER.into()), ..PatchParams::default() };
     api.patch_scale(name, &params, &Patch::Merge(patch)).await.map(drop)
 }
 
@@ -191,8 +196,8 @@ mod tests {
     #[test]
     fn a_number_that_was_not_handed_over_is_known_by_its_owner() {
         assert_eq!(to_hand_over(&deployment(&["xtask"])), Some(0));
-        assert_eq!(to_hand_over(&deployment(&["xtask", MANAGER])), None);
-        assert_eq!(to_hand_over(&deployment(&[MANAGER, "kubectl"])), None);
+        assert_eq!(to_hand_over(&deployment(&["xtask", SCALE_MANAGER])), None);
+        assert_eq!(to_hand_over(&deployment(&[SCALE_MANAGER, "kubectl"])), None);
     }
 
     #[test]

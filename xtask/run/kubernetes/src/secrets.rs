@@ -11,8 +11,10 @@ use xtask_contract::{Release, Result, Secret, ServiceName, labels::Part};
 
 use crate::{
     api_error::{ApiContext, code},
-    apply::{MANAGER, delete},
-    content, objects,
+    content,
+    delete::delete,
+    managers::MANAGER,
+    objects,
     site::Site,
 };
 use xtask_run::PostgresUrl;

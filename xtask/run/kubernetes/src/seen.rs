@@ -10,8 +10,8 @@ use k8s_openapi::api::{
     core::v1::{Event, Pod},
 };
 use kube::{ResourceExt, runtime::watcher};
-use xtask_contract::labels;
 
+use crate::belonging::process_of;
 use crate::containers::{Container, containers};
 
 /// Events that are remembered, of all pods together.
@@ -170,16 +170,6 @@ fn take<K: ResourceExt>(known: &mut BTreeMap<String, K>, complete: &mut bool, ev
 /// Events of the ordinary course of things are no news.
 pub(crate) fn matters(reason: &str) -> bool {
     !["Scheduled", "Pulling", "Pulled", "Created", "Started", "SuccessfulCreate"].contains(&reason)
-}
-
-/// The process type of a pod.
-pub(crate) fn process_of(pod: &Pod) -> Option<&str> {
-    pod.labels().get(labels::COMPONENT).map(String::as_str)
-}
-
-/// The release that a pod belongs to.
-pub(crate) fn release_of(pod: &Pod) -> &str {
-    pod.annotations().get(labels::RELEASE).map_or("", String::as_str)
 }
 
 /// What a pod still is to its deploy.

@@ -10,7 +10,8 @@ use xtask_contract::{Error, Progress, Result, objects::Allowed};
 use xtask_run::{Gone, PostgresUrl, Status};
 
 use crate::{
-    apply::{Applier, delete},
+    apply::Applier,
+    delete::delete,
     host::Host,
     kinds::Kinds,
     objects::Objects,

@@ -30,8 +30,8 @@ use xtask_contract::{Error, Progress, Result, ServiceName, labels};
 use self::keeper::{Keeper, is_outdated, is_stuck, keeps, lacks_labels};
 use crate::{
     api_error::{ApiContext, code},
-    apply::MANAGER,
     judge::{self, Verdict},
+    managers::MANAGER,
     seen::Seen,
     site::Site,
 };

@@ -15,6 +15,7 @@ use xtask_contract::{Error, Release, Result, Secret, ledger::Found};
 
 use crate::{
     api_error::ApiContext,
+    belonging::{process_of, release_of},
     containers::own,
     content,
     drift::{self, Finding},
@@ -25,7 +26,7 @@ use crate::{
     probes,
     refusal::take_over,
     secrets::{self, Stand},
-    seen::{Stage, is_ready, process_of, release_of, stage},
+    seen::{Stage, is_ready, stage},
     site::Site,
 };
 use xtask_run::{Asked, PodStatus, ProcessStatus, Report};

@@ -24,9 +24,10 @@ use xtask_contract::Progress;
 
 use crate::{
     api_error::words,
+    belonging::release_of,
     failure::Failure,
     judge::{self, Verdict},
-    seen::{Seen, Stage, release_of, stage},
+    seen::{Seen, Stage, stage},
     site::Site,
 };
 

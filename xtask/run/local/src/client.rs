@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeMap, io};
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     net::UnixStream,
@@ -11,42 +9,13 @@ use tokio::{
 use xtask_contract::{Context, EnvName, Error, Progress, ReleaseId, Repo, Result};
 
 use crate::{
-    control::{Holder, Reply, Request, VERSION, Wish, user},
-    gate, lock,
+    control::{Reply, Request, VERSION, Wish},
+    gate,
+    holder::user,
+    lock,
+    state::State,
 };
 use xtask_run::{Amount, Formation, IfBusy, Options, Ran};
-
-/// How a deploy of this machine is that runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
-    /// The process that keeps it running.
-    pub supervisor: u32,
-    /// The release that runs; none during the first start.
-    pub release: Option<ReleaseId>,
-    /// Since when it does.
-    pub since: Option<DateTime<Utc>>,
-    /// Who is changing it just now.
-    pub busy: Option<Holder>,
-    /// Its processes.
-    pub processes: Vec<ProcessState>,
-}
-
-/// How a process is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessState {
-    /// Its name, such as `web.1`.
-    pub name: String,
-    /// Its process type, such as `web`.
-    pub process_type: String,
-    /// Its ID, unless it has crashed and is not started again yet.
-    pub pid: Option<u32>,
-    /// Whether it takes requests.
-    pub ready: bool,
-    /// How often it was started again.
-    pub restarts: u32,
-    /// When it was started last.
-    pub started: Option<DateTime<Utc>>,
-}
 
 /// What became of a request.
 pub(crate) enum Outcome {

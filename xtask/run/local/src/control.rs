@@ -1,14 +1,13 @@
 //! What a command and the `run` that is up say to each other: one JSON document per line, over a Unix socket. A command
 //! says one thing, and hears until the socket is closed.
 
-use std::{collections::BTreeMap, env, fmt, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
-use xtask_contract::{EnvName, Error, Progress, ReleaseId};
+use xtask_contract::{Error, Progress, ReleaseId};
 
-use crate::client::State;
+use crate::{holder::Holder, state::State};
 use xtask_run::{Amount, Formation, Ran, START};
 
 /// The version of this conversation. A command of another version is answered with [`Reply::Failed`], whose form stays.
@@ -69,49 +68,6 @@ pub(crate) enum Reply {
     Failed(Error),
 }
 
-/// Who is changing a deploy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// Who.
-    pub user: String,
-    /// By which process.
-    pub process: u32,
-    /// The release that is to run, if it is that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub release: Option<ReleaseId>,
-    /// Since when.
-    pub since: DateTime<Utc>,
-}
-
-impl Holder {
-    /// This process, from now on.
-    pub(crate) fn myself(release: ReleaseId) -> Self {
-        Self { user: user(), process: std::process::id(), release: Some(release), since: Utc::now() }
-    }
-
-    /// Refuses for this one's sake.
-    pub(crate) fn refuse(&self, env: &EnvName) -> Error {
-        Error::refused(format!("changing {env}"), format!("{self} does so already"))
-            .next("run the same command again when that is done; without `--no-wait` it waits by itself")
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { user, process, release, since } = self;
-        let what = release.map_or_else(|| "scaling".to_owned(), |release| format!("running {release}"));
-        write!(f, "{user} (process {process}, {what} since {} UTC)", since.format("%H:%M:%S"))
-    }
-}
-
-/// The login's user name.
-pub(crate) fn user() -> String {
-    ["USER", "LOGNAME"]
-        .iter()
-        .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()))
-        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
-}
-
 /// Progress for the command that has asked. What stays on the screen is shown where the `run` is up, too.
 pub(crate) struct Told<'a> {
     pub(crate) here: &'a dyn Progress,
@@ -142,5 +98,19 @@ impl Progress for Told<'_> {
     fn line(&self, process: &str, line: &str) {
         self.here.line(process, line);
         self.tell(Reply::Line(process.to_owned(), line.to_owned()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_that_another_version_tells_is_understood() {
+        let told =
+            r#"{"failed":{"exit":"refused","doing":"changing local","why":["no"],"next":null,"cause":null}}"#;
+        let Ok(Reply::Failed(error)) = serde_json::from_str(told) else { panic!("{told}") };
+        assert_eq!(error.to_string(), "changing local: no");
+        assert_eq!(serde_json::to_string(&Reply::Failed(error)).unwrap(), told);
     }
 }

@@ -11,7 +11,6 @@ use xtask_contract::{
 
 use crate::{
     child::Program,
-    client::ProcessState,
     gate::Gate,
     journal::Journal,
     keeper::Keeper,
@@ -19,6 +18,7 @@ use crate::{
     nursery::Nursery,
     slot::{Ready, Slot},
     socket::{Claim, Sockets},
+    state::ProcessState,
 };
 
 /// What it takes to start any process of a release.

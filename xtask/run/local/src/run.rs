@@ -11,7 +11,7 @@ use xtask_run::{Job, Ran};
 
 use crate::{
     child, client,
-    control::Holder,
+    holder::Holder,
     lock::Lock,
     nursery::nursery,
     patience::{PATIENCE, PERIOD, does_not_answer},

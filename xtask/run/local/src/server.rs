@@ -14,7 +14,8 @@ use tokio::{
 use xtask_contract::{Error, Result};
 
 use crate::{
-    control::{Holder, Reply, Request, Told, VERSION, Version, Wish},
+    control::{Reply, Request, Told, VERSION, Version, Wish},
+    holder::Holder,
     nursery::Nursery,
     supervisor::{Supervisor, Turn},
 };

@@ -16,13 +16,12 @@ use xtask_contract::{Context, EnvName, Error, ErrorKind, Progress, Record, Repo,
 
 use crate::{
     child::Program,
-    client::State,
-    control::Holder,
     environment::environment,
     environment::own_url,
     executable::Executable,
     formation::{Formation, Plan, Planned},
     gate::Gate,
+    holder::Holder,
     journal::Journal,
     keeper::Keeper,
     lock::{self, Lock},
@@ -31,6 +30,7 @@ use crate::{
     running::once,
     scale_file,
     socket::Sockets,
+    state::State,
 };
 use xtask_run::{Amount, Job, Outcome, Ran, Receipt, Status, in_words, resolve};
 

@@ -8,9 +8,10 @@ use xtask_contract::settings::UP_BY_RUNNING;
 
 use super::{Verdict, container};
 use crate::{
+    belonging::process_of,
     containers::{Container, Kind, Name, containers},
     failure::{Cause, Failure},
-    seen::{Seen, condition, is_ready, process_of},
+    seen::{Seen, condition, is_ready},
 };
 
 /// How long a pod may wait for a node before it counts as one that none will take: longer than a cluster

@@ -1,11 +1,6 @@
 //! Follows pods as they come and go: each is read to its end, over restarts of its container and of the connection.
 
-use std::{
-    collections::HashMap,
-    pin::pin,
-    rc::Rc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, pin::pin, rc::Rc, time::Instant};
 
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use k8s_openapi::api::core::v1::Pod;
@@ -25,19 +20,8 @@ use tokio::{
 };
 use xtask_contract::{Result, error};
 
-use super::{Site, Source, gap::Gap, order::Order, refused_by_name, stream::Heard, tail::Tail};
+use super::{Site, Source, gap::Gap, order::Order, refused_by_name, stream::Heard, tail::Tail, word::Word};
 use xtask_run::logs::{Query, Select, Sink};
-
-/// What is heard of a pod.
-pub(super) enum Word {
-    Line(Rc<Source>, Heard),
-    /// Lines of it may be missing before the next one.
-    Gap(Rc<Source>, Gap),
-    /// Its log cannot be read, and why.
-    Trouble(kube::Error),
-    /// It may not be read at all.
-    Refused(kube::Error),
-}
 
 /// What is told of a pod in its place among all.
 enum Told {
@@ -176,6 +160,3 @@ fn missing(pod: &Source, Gap { after, before }: Gap) -> String {
         pod.process
     )
 }
-
-/// The pause before a log that broke off is asked for again.
-pub(super) const PAUSE: Duration = Duration::from_millis(300);

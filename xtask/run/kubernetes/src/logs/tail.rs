@@ -1,6 +1,10 @@
 //! The log of one pod, read to its end as it comes.
 
-use std::{pin::pin, rc::Rc, time::Instant};
+use std::{
+    pin::pin,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use futures_util::{AsyncBufRead, StreamExt};
 use k8s_openapi::api::core::v1::Pod;
@@ -12,11 +16,14 @@ use tokio::{
 
 use super::{
     Source, code,
-    follow::{PAUSE, Word},
     gap::Gap,
     place::Place,
     stream::{new_lines, params, second},
+    word::Word,
 };
+
+/// The pause before a log that broke off is asked for again.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// A pod whose log is read.
 pub(super) struct Tail {

@@ -1,0 +1,16 @@
+//! What whoever reads a pod's log says of it.
+
+use std::rc::Rc;
+
+use super::{Source, gap::Gap, stream::Heard};
+
+/// What is heard of a pod.
+pub(super) enum Word {
+    Line(Rc<Source>, Heard),
+    /// Lines of it may be missing before the next one.
+    Gap(Rc<Source>, Gap),
+    /// Its log cannot be read, and why.
+    Trouble(kube::Error),
+    /// It may not be read at all.
+    Refused(kube::Error),
+}
