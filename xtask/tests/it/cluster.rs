@@ -133,6 +133,8 @@ impl Story {
         story.checkout.configure("dev", "DRAIN_DELAY", "1s");
         let up = story.xtask(["up", "--env", "dev"]).run().done();
         assert_eq!(up.stderr.contains("making the kind cluster"), !there, "{up:?}");
+        // Which chapter comes next is open, and what the cluster has noted of this is soon among other notes.
+        story.the_first_run_began_with_the_numbers_that_were_asked_for();
         story
     }
 

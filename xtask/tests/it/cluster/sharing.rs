@@ -9,7 +9,6 @@ use crate::support::kind::{environment_of_pods, kubectl, release_of_pods};
 const FIELD: &str = ".spec.template.spec.terminationGracePeriodSeconds";
 
 pub(crate) fn tell(story: &Story) {
-    story.the_first_run_began_with_the_numbers_that_were_asked_for();
     story.a_dry_run_shows_what_would_change_and_changes_nothing();
     story.a_field_that_somebody_took_is_drift_and_a_conflict();
     story.what_overrides_the_release_is_drift_and_is_taken_out_again();
@@ -22,7 +21,7 @@ pub(crate) fn tell(story: &Story) {
 
 impl Story {
     /// A worker that ran once has sent once.
-    fn the_first_run_began_with_the_numbers_that_were_asked_for(&self) {
+    pub(super) fn the_first_run_began_with_the_numbers_that_were_asked_for(&self) {
         let scaled = |name: &str| {
             let of_it = format!("--field-selector=reason=ScalingReplicaSet,involvedObject.name={name}");
             kubectl(&["get", "events", &of_it, "--sort-by=.metadata.creationTimestamp", "--output=name"])
