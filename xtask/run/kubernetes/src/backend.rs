@@ -189,9 +189,11 @@ impl<H: Host> Backend for Cluster<'_, H> {
 
     async fn down(&self, deploy: &Deploy, data: bool, progress: &dyn Progress) -> Result<Gone> {
         let own = deploy.services.own_postgres().is_some();
-        let gone = match self.host.runs().await? {
-            Some(client) => self.down_on(&client, data, progress).await?,
-            None => self.host.end_stopped(data, progress).await?,
+        let gone = match self.host.runs().await {
+            Ok(Some(client)) => self.down_on(&client, data, progress).await?,
+            // Nobody can be asked whether others are on a cluster that does not answer, nor for its lock.
+            Err(error) if !self.host.is_of_this_machine() => return Err(error),
+            Ok(None) | Err(_) => self.host.end_stopped(data, progress).await?,
         };
         Ok(Gone { data: gone.data && own, ..gone })
     }

@@ -21,6 +21,11 @@ pub(crate) trait Host {
         true
     }
 
+    /// Whether it is of this machine, and can be ended also where it does not answer.
+    fn is_of_this_machine(&self) -> bool {
+        false
+    }
+
     /// Says what is missing or in the way before anything is built for it.
     async fn preflight(&self) -> Result<()>;
 
@@ -67,7 +72,7 @@ pub(crate) trait Host {
     /// Ends it so.
     async fn end(&self, ending: &Ending, progress: &dyn Progress) -> Result<()>;
 
-    /// Ends a cluster that does not run.
+    /// Ends a cluster that does not run, or does not answer.
     async fn end_stopped(&self, data: bool, progress: &dyn Progress) -> Result<Gone>;
 
     /// What would be deleted with the deploy's data.

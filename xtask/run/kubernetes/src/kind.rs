@@ -51,6 +51,10 @@ impl<N: Nodes> Host for Kind<'_, N> {
         format!("the kind cluster {}", self.target.cluster)
     }
 
+    fn is_of_this_machine(&self) -> bool {
+        true
+    }
+
     async fn preflight(&self) -> Result<()> {
         let nodes = self.engine.of_cluster(&self.target.cluster).await;
         let up = nodes.as_ref().is_ok_and(|nodes| nodes.iter().any(|node| node.running));
