@@ -81,7 +81,8 @@ impl Story {
         self.xtask(["services", "up", "logging", "--env", "dev"]).run().done();
         let before = acknowledged_in(&on_node("cat /var/log/shipped/todo-api.log || true"));
         let acknowledged = used();
-        let all = "n=0; while [ $(grep -c '\"POST\"' /var/log/shipped/todo-api.log) -lt $0 ] && [ $n -lt 240 ]; do \
+        // The file may not be there yet.
+        let all = "n=0; while [ $(cat /var/log/shipped/todo-api.log | grep -c '\"POST\"') -lt $0 ] && [ $n -lt 240 ]; do \
                    n=$((n+1)); sleep 0.5; done; cat /var/log/shipped/todo-api.log";
         let shipped = on_node(&all.replace("$0", &(before + acknowledged).to_string()));
         assert_eq!(acknowledged_in(&shipped), before + acknowledged);
