@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    xtask::run(None)
+    xtask_cli::run(env!("CARGO_MANIFEST_DIR"), None)
 }

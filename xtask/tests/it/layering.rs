@@ -10,25 +10,29 @@ use std::{
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 
 /// Every crate of the workspace, and the other ones of the workspace that it depends on.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 13] = [
     ("chassis", &[]),
     ("todo-api", &["chassis"]),
     ("todo-bench", &[]),
-    // With `xtask-kubernetes` for the tests alone: what they ask of a registry, they ask by way of it.
+    // The stages for the tests alone: the programs are a line each.
     (
         "xtask",
         &[
-            "xtask-build",
+            "xtask-cli",
+            "xtask-cluster",
             "xtask-contract",
             "xtask-kubernetes",
-            "xtask-lines",
             "xtask-local",
             "xtask-release",
             "xtask-run",
         ],
     ),
     ("xtask-build", &["xtask-contract"]),
-    ("xtask-cluster", &["xtask", "xtask-contract", "xtask-kubernetes", "xtask-run"]),
+    (
+        "xtask-cli",
+        &["xtask-build", "xtask-contract", "xtask-lines", "xtask-local", "xtask-release", "xtask-run"],
+    ),
+    ("xtask-cluster", &["xtask-cli", "xtask-contract", "xtask-kubernetes", "xtask-run"]),
     ("xtask-contract", &[]),
     ("xtask-kubernetes", &["xtask-contract", "xtask-run"]),
     ("xtask-lines", &[]),
@@ -57,8 +61,15 @@ fn the_crates_depend_on_one_another_as_designed_and_in_no_other_way() {
 fn only_the_backend_for_clusters_knows_kubernetes_and_registries() {
     let client =
         |name: &str| ["kube", "k8s-openapi", "oci-", "reqwest"].iter().any(|begin| name.starts_with(begin));
-    let others =
-        ["xtask-build", "xtask-contract", "xtask-lines", "xtask-local", "xtask-release", "xtask-run"];
+    let others = [
+        "xtask-build",
+        "xtask-cli",
+        "xtask-contract",
+        "xtask-lines",
+        "xtask-local",
+        "xtask-release",
+        "xtask-run",
+    ];
     Graph::read().has_none_below(&others, client);
 }
 
@@ -81,7 +92,7 @@ fn one_place_turns_a_target_into_a_backend_and_nothing_else_asks_which_kind_it_i
         .filter(asks)
         .map(|file| file.strip_prefix(manifest_folder()).unwrap().display().to_string())
         .collect();
-    assert_eq!(found, BTreeSet::from(["src/backends.rs".to_owned()]));
+    assert_eq!(found, BTreeSet::from(["cli/src/backends.rs".to_owned()]));
 }
 
 #[test]
@@ -105,7 +116,7 @@ fn what_both_programs_link_is_compiled_once_for_both() {
         }
         crates
     };
-    let (mut here, clusters) = (crates("xtask"), crates("xtask-cluster"));
+    let (mut here, clusters) = (crates("xtask-cli"), crates("xtask-cluster"));
     assert!(here.len() > 100 && here.keys().all(|package| clusters.contains_key(package)));
     here.retain(|package, features| clusters[package] != *features);
     assert!(here.is_empty(), "with other features than in xtask-cluster, so compiled twice: {here:#?}");
@@ -142,7 +153,8 @@ fn a_call_of_a_compiler_would_be_found() {
 }
 
 /// The folders of the toolchain's crates.
-const CRATES: [&str; 8] = ["contract", "build", "release", "run", "run/kubernetes", "run/local", "lines", ""];
+const CRATES: [&str; 9] =
+    ["contract", "build", "release", "run", "run/kubernetes", "run/local", "lines", "cli", "cluster"];
 
 /// Where a program is started otherwise, with an environment of its own that holds nothing of the caller's.
 const STARTS: [&str; 3] = [
@@ -163,12 +175,12 @@ fn what_a_program_gets_of_the_environment_is_said_in_one_place() {
         .collect();
     // The bench measures programs of its own, as whoever calls it would start them.
     let found: BTreeSet<&str> =
-        found.iter().map(String::as_str).filter(|file| !file.starts_with("src/verb/bench")).collect();
+        found.iter().map(String::as_str).filter(|file| !file.starts_with("cli/src/verb/bench")).collect();
     assert_eq!(found, BTreeSet::from(STARTS));
 }
 
 /// Where the toolchain is about one service: the bench measures the one of this repository.
-const MEASURES: &str = "src/verb/bench";
+const MEASURES: &str = "cli/src/verb/bench";
 
 #[test]
 fn the_toolchain_is_of_no_service() {
@@ -201,14 +213,14 @@ fn sources() -> impl Iterator<Item = PathBuf> {
 #[test]
 fn only_the_one_printer_prints() {
     let folders = CRATES.map(|name| manifest_folder().join(name).join("src"));
-    let printer = manifest_folder().join("src/ui");
+    let printer = manifest_folder().join("cli/src/ui");
     let found: Vec<PathBuf> = folders
         .iter()
         .flat_map(|folder| files(folder))
         .filter(|file| !file.starts_with(&printer) && *file != printer.with_extension("rs"))
         .filter(|file| prints(&code(file)))
         .collect();
-    assert!(found.is_empty(), "what is shown goes through xtask/src/ui, which escapes it: {found:#?}");
+    assert!(found.is_empty(), "what is shown goes through xtask/cli/src/ui, which escapes it: {found:#?}");
     assert!(prints(&code(&printer.with_extension("rs"))), "what prints would not be found");
 }
 
@@ -293,7 +305,7 @@ struct Graph(Metadata);
 impl Graph {
     fn read() -> Self {
         let manifest = manifest_folder().join("Cargo.toml");
-        let options = ["--locked".to_owned()];
+        let options = ["--locked", "--features", "clusters"].map(str::to_owned);
         Self(MetadataCommand::new().manifest_path(manifest).other_options(options).exec().unwrap())
     }
 

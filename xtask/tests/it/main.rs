@@ -1,5 +1,5 @@
 //! The toolchain's tests from the outside: one program, so that what they share is compiled and linked once.
-//! Which of them `cargo xtask test` runs when is said in `xtask/src/verb/test/checks.rs`, by these modules' names.
+//! Which of them `cargo xtask test` runs when is said in `xtask/cli/src/verb/test/checks.rs`, by these modules' names.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -36,7 +36,7 @@ fn what_touches_a_cluster_names_the_program_that_it_takes_and_does_nothing_befor
     ] {
         let told = Xtask::with(&alone, &checkout.root, &checkout.home).args(args).run();
         told.refused("starting the program for deploys on clusters")
-            .says("next: `cargo build --package xtask-cluster` makes it");
+            .says("next: `cargo build --package xtask --features clusters --bins` makes both");
     }
     assert!(checkout.ids("dev").is_empty());
 }
@@ -45,11 +45,23 @@ fn what_touches_a_cluster_names_the_program_that_it_takes_and_does_nothing_befor
 fn beside_the_program_for_clusters_it_becomes_that() {
     let checkout = Checkout::with_release();
     let both = alone(checkout.around());
-    let clusters = Path::new(PROGRAM).with_file_name("xtask-cluster");
-    fs::copy(clusters, both.with_file_name("xtask-cluster")).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_xtask-cluster"), both.with_file_name("xtask-cluster")).unwrap();
     let call = |args: &[&str]| Xtask::with(&both, &checkout.root, &checkout.home).args(args).run();
     assert_eq!(call(&["status", "--env", "dev", "--json"]).done().json()["release"], serde_json::Value::Null);
     call(&["status", "--env", "dev", "--no-such-option"]).exits(2).says("Usage: cargo xtask status");
+}
+
+#[test]
+fn the_program_for_clusters_needs_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("xtask-cluster");
+    fs::copy(env!("CARGO_BIN_EXE_xtask-cluster"), &program).unwrap();
+    fs::create_dir_all(folder.path().join("k8s/envs")).unwrap();
+    fs::write(folder.path().join("Cargo.toml"), "[workspace]\n").unwrap();
+    let pushed = Xtask::with(&program, folder.path(), folder.path());
+    let told = pushed.args(["push", "registry.example.com/team/todo-api"]).run();
+    let told = told.exits(3).says("build");
+    assert!(!told.stderr.contains("xtask-cluster"), "{told:?}");
 }
 
 /// The program under test in a folder of its own.

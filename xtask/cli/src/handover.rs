@@ -13,13 +13,14 @@ use xtask_contract::{Callee, Context, Error, Progress, Result, command};
 
 use crate::ui::Ui;
 
-/// The package and the name of the other program.
+/// The other program of the project's `xtask` package, and the feature that it takes.
 const PROGRAM: &str = "xtask-cluster";
+const FEATURE: &str = "clusters";
 const DOING: &str = "starting the program for deploys on clusters";
 
-/// Becomes the other program, with the same arguments. Only an error comes back.
-pub(crate) fn hand_over(ui: &Ui) -> Error {
-    match program(ui) {
+/// Becomes the other program of this package, with the same arguments. Only an error comes back.
+pub(crate) fn hand_over(package: &Path, ui: &Ui) -> Error {
+    match program(package, ui) {
         Ok(program) => {
             ui.finish_step();
             let mut words = env::args_os();
@@ -33,26 +34,27 @@ pub(crate) fn hand_over(ui: &Ui) -> Error {
 }
 
 /// Beside this one; compiled first, where it was cargo that compiled this one and has started it.
-fn program(ui: &Ui) -> Result<PathBuf> {
+fn program(package: &Path, ui: &Ui) -> Result<PathBuf> {
     let program = env::current_exe().doing(|| DOING)?.with_file_name(PROGRAM);
-    if let Some(cargo) = by_cargo() {
-        compile(&cargo, &program, ui)?;
+    if let Some(cargo) = by_cargo(package) {
+        compile(&cargo, package, &program, ui)?;
     }
     if program.exists() {
         return Ok(program);
     }
     let why = format!("there is no {}", program.display());
-    Err(Error::refused(DOING, why)
-        .next(format!("`cargo build --package {PROGRAM}` makes it; keep both in one folder")))
+    Err(Error::refused(DOING, why).next(format!(
+        "`cargo build --package xtask --features {FEATURE} --bins` makes both; keep them in one folder"
+    )))
 }
 
 /// The cargo that has started this program from its package.
-fn by_cargo() -> Option<OsString> {
-    let package = env::var_os("CARGO_MANIFEST_DIR")?;
-    (Path::new(&package) == Path::new(env!("CARGO_MANIFEST_DIR"))).then(|| env::var_os("CARGO")).flatten()
+fn by_cargo(package: &Path) -> Option<OsString> {
+    let started = env::var_os("CARGO_MANIFEST_DIR")?;
+    (Path::new(&started) == package).then(|| env::var_os("CARGO")).flatten()
 }
 
-fn compile(cargo: &OsString, program: &Path, ui: &Ui) -> Result<()> {
+fn compile(cargo: &OsString, package: &Path, program: &Path, ui: &Ui) -> Result<()> {
     if !program.exists() {
         ui.note("a deploy on a cluster is touched here for the first time: what speaks to clusters is compiled, once");
     }
@@ -60,8 +62,8 @@ fn compile(cargo: &OsString, program: &Path, ui: &Ui) -> Result<()> {
         ui.step("compiling what speaks to clusters");
     }
     let mut call = Callee::Checks.command(cargo);
-    call.args(["build", "--quiet", "--package", PROGRAM, "--profile", profile(program), "--manifest-path"]);
-    call.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
+    call.args(["build", "--quiet", "--bin", PROGRAM, "--features", FEATURE, "--profile", profile(program)]);
+    call.arg("--manifest-path").arg(package.join("Cargo.toml"));
     command::run(&mut call).map(drop).map_err(|failure| failure.error("compiling what speaks to clusters"))
 }
 

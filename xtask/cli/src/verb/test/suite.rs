@@ -17,9 +17,10 @@ pub(super) enum Suite {
 }
 
 /// The toolchain's packages. The service's are all others of the workspace, whatever they are called.
-const TOOLCHAIN: [&str; 9] = [
+const TOOLCHAIN: [&str; 10] = [
     "xtask",
     "xtask-build",
+    "xtask-cli",
     "xtask-cluster",
     "xtask-contract",
     "xtask-kubernetes",
@@ -43,7 +44,11 @@ impl Suite {
     /// Cargo's words for its packages.
     fn packages(self) -> Vec<&'static str> {
         match self {
-            Self::Toolchain => TOOLCHAIN.iter().flat_map(|package| ["--package", package]).collect(),
+            // With both programs.
+            Self::Toolchain => {
+                let packages = TOOLCHAIN.iter().flat_map(|package| ["--package", package]);
+                packages.chain(["--features", "xtask/clusters"]).collect()
+            }
             Self::Service => {
                 let but = TOOLCHAIN.iter().flat_map(|package| ["--exclude", package]);
                 ["--workspace"].into_iter().chain(but).collect()

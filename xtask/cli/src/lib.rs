@@ -8,7 +8,7 @@ mod handover;
 mod ui;
 mod verb;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, path::Path, process::ExitCode};
 
 use clap::Parser;
 
@@ -19,13 +19,16 @@ use xtask_contract::{Context, Repo, Result};
 
 pub use clusters::Clusters;
 
-/// Runs the command line of this process, and gives back its exit code. `clusters` is what it takes to deal with clusters; a
-/// process without it becomes the program that has it when a deploy on a cluster is touched.
-pub fn run(clusters: Option<&dyn Clusters>) -> ExitCode {
+/// Runs the command line of this process, and gives back its exit code.
+///
+/// `package` is the folder of the project's `xtask` package, as `env!("CARGO_MANIFEST_DIR")` says it. `clusters` is what it
+/// takes to deal with clusters; a process without it becomes the package's other program, `xtask-cluster`, which has it, when
+/// a deploy on a cluster is touched.
+pub fn run(package: &str, clusters: Option<&dyn Clusters>) -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     let cli = Cli::try_parse_from(&words).unwrap_or_else(|error| cli::with_hint(error, &words).exit());
     let ui = Ui::new(cli.form());
-    let backends = Known::new(clusters, &ui);
+    let backends = Known::new(Path::new(package), clusters, &ui);
     match dispatch(&cli, &backends, &ui).and_then(|end| ui.end().map(|()| end)) {
         Ok(end) => ExitCode::from(end.code()),
         Err(error) => {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use async_trait::async_trait;
 use engine::Engine;
-use xtask::Clusters;
+use xtask_cli::Clusters;
 use xtask_contract::{
     Digest, EnvName, Layout, Progress, Repo, Repository, Result,
     deploy::{KindTarget, KubernetesTarget},
@@ -18,8 +18,10 @@ use xtask_kubernetes::{
 };
 use xtask_run::{Backend, Pushed};
 
-fn main() -> ExitCode {
-    xtask::run(Some(&All))
+/// Runs the command line of this process with all backends. `package` is the folder of the project's `xtask` package, as
+/// `env!("CARGO_MANIFEST_DIR")` says it.
+pub fn run(package: &str) -> ExitCode {
+    xtask_cli::run(package, Some(&All))
 }
 
 /// Kind clusters on the Docker Engine of this machine, and any other cluster.
