@@ -44,6 +44,7 @@ mod service_name;
 pub mod settings;
 pub mod signature;
 pub mod target;
+pub mod templates;
 #[cfg(test)]
 mod test_ledger;
 mod toml_error;

@@ -145,8 +145,7 @@ impl<'a> Draft<'a> {
     }
 
     fn objects(&self, release: &Release) -> Result<Option<String>> {
-        let folder = self.repo.k8s().join("objects");
-        let source = Source { folder: &folder, service: &self.service.service, release };
+        let source = Source { repo: self.repo, service: &self.service.service, release };
         release.target.is_cluster().then(|| render::objects(source)).transpose()
     }
 

@@ -1,5 +1,5 @@
-//! From the plain YAML in k8s/objects to the objects of one release. The files stay valid Kubernetes objects
-//! by themselves; what differs is put into their structure, never into their text.
+//! From plain YAML to the objects of one release: the project's in k8s/objects, else what the toolchain brings along. The
+//! files stay valid Kubernetes objects by themselves; what differs is put into their structure, never into their text.
 
 mod again;
 mod ingress;
@@ -12,8 +12,6 @@ mod process;
 mod selectors;
 mod workload;
 
-use std::{fs, path::Path};
-
 use serde_json::{Value, json};
 use xtask_contract::{
     Context, EnvName, Error, Logging, Release, Repo, Result, ServiceName,
@@ -21,6 +19,7 @@ use xtask_contract::{
     labels::{self, Part},
     objects::Allowed,
     release::Process,
+    templates,
 };
 
 pub(crate) use again::again;
@@ -31,8 +30,8 @@ type Objects = Vec<(Part, Value)>;
 /// What the objects of a release are made of.
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
-    /// k8s/objects.
-    pub(crate) folder: &'a Path,
+    /// Whose files they are made of.
+    pub(crate) repo: &'a Repo,
     pub(crate) service: &'a ServiceName,
     pub(crate) release: &'a Release,
 }
@@ -47,20 +46,20 @@ struct Owner<'a> {
 
 /// The objects of a release in the order of application, as YAML documents.
 pub(crate) fn objects(source: Source<'_>) -> Result<String> {
-    let Source { folder, service, release } = source;
+    let Source { repo, service, release } = source;
     check(source)?;
-    let mut objects = read(folder, "namespace", Part::Namespace)?;
-    objects.extend(read(folder, "account", Part::Namespace)?);
+    let mut objects = read(repo, "namespace", Part::Namespace)?;
+    objects.extend(read(repo, "account", Part::Namespace)?);
     objects.push((Part::Config, config_map(release)));
     if let Some(postgres) = release.services.own_postgres() {
-        objects.extend(postgres::server(folder, &release.env, postgres)?);
+        objects.extend(postgres::server(repo, &release.env, postgres)?);
     }
     objects.extend(migration(source)?);
-    objects.extend(network::policies(folder, release)?);
+    objects.extend(network::policies(repo, release)?);
     for (name, process) in &release.processes {
         objects.extend(process::objects(source, name, process)?);
     }
-    objects.extend(ingress::objects(folder, release)?);
+    objects.extend(ingress::objects(repo, release)?);
     let objects = placed(objects, Owner { service, env: &release.env, target: &release.target });
     check_kinds(
         release,
@@ -84,14 +83,16 @@ fn check_kinds(release: &Release, objects: &[Value], next: &str) -> Result<()> {
 
 /// Refuses what k8s/objects say that the service's description contradicts: pods would be asked for what is not there.
 fn check(source: Source<'_>) -> Result<()> {
-    let release = source.release;
+    let Source { repo, service, release } = source;
     let mut problems = Vec::new();
-    for (name, process) in &release.processes {
-        let told = process::contradictions(source, name, process)?.into_iter();
+    let mut hold = |objects: &[Value], name: &str, process: &Process| {
+        let told = process::contradictions(objects, service, name, process).into_iter();
         problems.extend(told.map(|problem| format!("k8s/objects/{name}.yaml: {problem}")));
+    };
+    for (name, process) in &release.processes {
+        hold(&process::of_type(repo, name, process)?, name, process);
     }
-    let migration = process::contradictions(source, "migrate", &Process::that_ends(&release.migrate))?;
-    problems.extend(migration.into_iter().map(|problem| format!("k8s/objects/migrate.yaml: {problem}")));
+    hold(&documents(repo, &path("migrate"))?, "migrate", &Process::that_ends(&release.migrate));
     if problems.is_empty() {
         return Ok(());
     }
@@ -107,10 +108,10 @@ pub(crate) fn postgres_objects(
     target: &Target,
     postgres: &Postgres,
 ) -> Result<String> {
-    let (folder, service) = (repo.k8s().join("objects"), repo.service()?);
-    let mut objects = read(&folder, "namespace", Part::Namespace)?;
-    objects.extend(postgres::server(&folder, env, postgres)?);
-    to_yaml(&format!("# The PostgreSQL server of {env}."), &placed(objects, Owner { service, env, target }))
+    let mut objects = read(repo, "namespace", Part::Namespace)?;
+    objects.extend(postgres::server(repo, env, postgres)?);
+    let owner = Owner { service: repo.service()?, env, target };
+    to_yaml(&format!("# The PostgreSQL server of {env}."), &placed(objects, owner))
 }
 
 /// The objects of a deploy's log shipper, which no release has: from `k8s/logging.yaml`.
@@ -120,9 +121,9 @@ pub(crate) fn logging_objects(
     target: &Target,
     logging: &Logging,
 ) -> Result<String> {
-    let (k8s, owner) = (repo.k8s(), Owner { service: repo.service()?, env, target });
-    let mut objects = placed(read(&k8s.join("objects"), "namespace", Part::Namespace)?, owner);
-    objects.extend(logging::shipper(documents(&k8s, "logging")?, owner, logging)?);
+    let owner = Owner { service: repo.service()?, env, target };
+    let mut objects = placed(read(repo, "namespace", Part::Namespace)?, owner);
+    objects.extend(logging::shipper(documents(repo, "logging.yaml")?, owner, logging)?);
     to_yaml(&format!("# The log shipper of {env}."), &objects)
 }
 
@@ -136,7 +137,7 @@ fn migration_name(release: &Release) -> String {
 
 fn migration(source: Source<'_>) -> Result<Objects> {
     let release = source.release;
-    let mut objects = read(source.folder, "migrate", Part::Migration)?;
+    let mut objects = read(source.repo, "migrate", Part::Migration)?;
     for (_, object) in &mut objects {
         object["metadata"]["name"] = json!(migration_name(release));
         workload::patch(source, "migrate", object, &release.migrate)?;
@@ -144,15 +145,28 @@ fn migration(source: Source<'_>) -> Result<Objects> {
     Ok(objects)
 }
 
-fn read(folder: &Path, name: &str, part: Part) -> Result<Objects> {
-    Ok(documents(folder, name)?.into_iter().map(|object| (part, object)).collect())
+fn read(repo: &Repo, name: &str, part: Part) -> Result<Objects> {
+    let documents = documents(repo, &path(name))?;
+    Ok(documents.into_iter().map(|object| (part, object)).collect())
 }
 
-fn documents(folder: &Path, name: &str) -> Result<Vec<Value>> {
-    let path = folder.join(format!("{name}.yaml"));
-    let doing = || format!("reading {}", path.display());
-    let text = fs::read_to_string(&path).doing(doing)?;
-    serde_saphyr::from_multiple(&text).doing(doing)
+/// Where the objects of this name are, below `k8s/`.
+fn path(name: &str) -> String {
+    format!("objects/{name}.yaml")
+}
+
+/// The objects in a file below `k8s/`. An empty one has none.
+fn documents(repo: &Repo, path: &str) -> Result<Vec<Value>> {
+    parsed(&templates::text(repo, path)?.unwrap_or_default(), path)
+}
+
+fn parsed(text: &str, path: &str) -> Result<Vec<Value>> {
+    let is_empty = text.lines().all(|line| line.trim().is_empty() || line.starts_with('#'));
+    if is_empty {
+        Ok(Vec::new())
+    } else {
+        serde_saphyr::from_multiple(text).doing(|| format!("reading k8s/{path}"))
+    }
 }
 
 fn to_yaml(head: &str, objects: &[Value]) -> Result<String> {

@@ -22,7 +22,7 @@ use crate::support::{
     needs,
 };
 use serde_json::Value;
-use xtask_contract::ReleaseId;
+use xtask_contract::{ReleaseId, templates};
 
 #[test]
 fn one_off_processes() {
@@ -158,19 +158,31 @@ impl Story {
         *self.checkout.ids("dev").last().unwrap()
     }
 
-    /// Changes an object's file for the releases made meanwhile.
+    /// Changes the last object of a file for the releases made meanwhile.
     fn with_object<T>(&self, name: &str, edit: impl FnOnce(&mut Value), then: impl FnOnce() -> T) -> T {
+        self.with_objects(name, |objects| edit(objects.last_mut().unwrap()), then)
+    }
+
+    /// Gives the project a file of objects of its own for the releases made meanwhile.
+    fn with_objects<T>(&self, name: &str, edit: impl FnOnce(&mut Vec<Value>), then: impl FnOnce() -> T) -> T {
         let path = self.checkout.path(&format!("k8s/objects/{name}.yaml"));
-        let before = fs::read_to_string(&path).unwrap();
-        let mut objects: Vec<Value> = serde_saphyr::from_multiple(&before).unwrap();
-        edit(objects.last_mut().unwrap());
+        let mut objects = brought(name);
+        edit(&mut objects);
         let texts: Vec<String> =
             objects.iter().map(|object| serde_saphyr::to_string(object).unwrap()).collect();
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, texts.join("---\n")).unwrap();
         let result = then();
-        fs::write(path, before).unwrap();
+        fs::remove_file(path).unwrap();
         result
     }
+}
+
+/// What the toolchain brings along of this name; its file for any process type is written as that of `web`.
+fn brought(name: &str) -> Vec<Value> {
+    let name = if name == "web" { "process" } else { name };
+    let template = templates::brought(&format!("objects/{name}.yaml")).unwrap();
+    serde_saphyr::from_multiple(template.text).unwrap()
 }
 
 /// Does something while the service is used; no request may be lost.

@@ -87,7 +87,7 @@ fn outside_of_a_checkout_it_says_where_to_go() {
 #[test]
 fn any_folder_of_the_checkout_will_do() {
     let checkout = Checkout::without_source();
-    let outcome = checkout.xtask(["down", "--json"]).from(&checkout.path("k8s/objects")).run().done();
+    let outcome = checkout.xtask(["down", "--json"]).from(&checkout.path("k8s/envs")).run().done();
     assert_eq!(outcome.text("env"), "local");
 }
 

@@ -1,16 +1,14 @@
 //! The Ingress: the name under which the world reaches the service.
 
-use std::path::Path;
-
 use serde_json::json;
-use xtask_contract::{Release, Result, labels::Part};
+use xtask_contract::{Release, Repo, Result, labels::Part};
 
 use super::{Objects, read};
 
-pub(super) fn objects(folder: &Path, release: &Release) -> Result<Objects> {
+pub(super) fn objects(repo: &Repo, release: &Release) -> Result<Objects> {
     let serving = release.processes.iter().find(|(_, process)| process.port.is_some());
     let (Some(ingress), Some((name, _))) = (&release.ingress, serving) else { return Ok(Vec::new()) };
-    let mut objects = read(folder, "ingress", Part::Process)?;
+    let mut objects = read(repo, "ingress", Part::Process)?;
     for (_, object) in &mut objects {
         object["metadata"]["name"] = json!(name);
         let spec = &mut object["spec"];

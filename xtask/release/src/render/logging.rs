@@ -96,14 +96,11 @@ fn mount(pod: &mut Value, place: usize, folder: &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use xtask_contract::deploy::Target;
+    use xtask_contract::{Repo, deploy::Target};
 
     use super::{super::documents, *};
 
     fn rendered(to: &str) -> Vec<Value> {
-        let k8s = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../k8s");
         let target = Target::Kind(xtask_contract::deploy::KindTarget {
             cluster: "c".into(),
             namespace: "todo".into(),
@@ -112,7 +109,7 @@ mod tests {
         let logging = Logging { to: to.parse().unwrap(), image: "shipper:1".into() };
         let (service, env) = ("greeter".parse().unwrap(), "dev".parse().unwrap());
         let owner = Owner { service: &service, env: &env, target: &target };
-        shipper(documents(&k8s, "logging").unwrap(), owner, &logging).unwrap()
+        shipper(documents(&Repo::at("/nonexistent"), "logging.yaml").unwrap(), owner, &logging).unwrap()
     }
 
     fn of<'a>(objects: &'a [Value], kind: &str) -> &'a Value {

@@ -1,19 +1,17 @@
 //! A `NetworkPolicy` for each: only what is needed gets through.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
-use xtask_contract::{Release, Result, deploy::Postgres, labels, labels::Part, settings::Egress};
+use xtask_contract::{Release, Repo, Result, deploy::Postgres, labels, labels::Part, settings::Egress};
 
 use super::{Objects, read};
 
-pub(super) fn policies(folder: &Path, release: &Release) -> Result<Objects> {
+pub(super) fn policies(repo: &Repo, release: &Release) -> Result<Objects> {
     if !release.network.isolate {
         return Ok(Vec::new());
     }
     let own = release.services.own_postgres();
     let mut policies = Objects::new();
-    for (part, mut policy) in read(folder, "network", Part::Process)? {
+    for (part, mut policy) in read(repo, "network", Part::Process)? {
         match policy["metadata"]["name"].as_str() {
             Some("requests") => {
                 policies.extend(requests(&policy, release).into_iter().map(|policy| (part, policy)));

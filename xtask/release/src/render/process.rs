@@ -1,22 +1,25 @@
 //! A process type: its Deployment and Service, and what keeps how many of it there are.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 use xtask_contract::{
-    Result,
+    Repo, Result, ServiceName,
     deploy::Target,
     labels::{self, Part},
     quantity::Quantity,
     release::Process,
     settings::{Amounts, Autoscale, Disruption},
+    templates,
 };
 
-use super::{Objects, Source, own, probes, read, workload};
+use super::{Objects, Source, documents, own, parsed, path, probes, read, workload};
+
+/// The file of the toolchain's that does for any process type.
+const ANY: &str = "objects/process.yaml";
 
 pub(super) fn objects(source: Source<'_>, name: &str, process: &Process) -> Result<Objects> {
-    let Source { folder, release, .. } = source;
-    let mut objects = read(folder, name, Part::Process)?;
+    let Source { repo, release, .. } = source;
+    let mut objects: Objects =
+        of_type(repo, name, process)?.into_iter().map(|object| (Part::Process, object)).collect();
     for (_, object) in &mut objects {
         match object["kind"].as_str() {
             Some("Deployment") => deployment(source, object, name, process)?,
@@ -25,17 +28,45 @@ pub(super) fn objects(source: Source<'_>, name: &str, process: &Process) -> Resu
         }
     }
     if let Some(autoscale) = &process.settings.autoscale {
-        objects.extend(named(folder, "autoscaler", name, |object| autoscaler(object, name, autoscale))?);
+        objects.extend(named(repo, "autoscaler", name, |object| autoscaler(object, name, autoscale))?);
     }
     if let Some(disruption) = &process.settings.disruption {
-        objects.extend(named(folder, "disruption", name, |object| budget(object, name, *disruption))?);
+        objects.extend(named(repo, "disruption", name, |object| budget(object, name, *disruption))?);
     }
     Ok(objects)
 }
 
+/// The objects of a process type before anything is put into them: those of the project's file of its name, or those that do
+/// for any.
+pub(super) fn of_type(repo: &Repo, name: &str, process: &Process) -> Result<Vec<Value>> {
+    if let Some(text) = templates::own(repo, &path(name))? {
+        return parsed(&text, &path(name));
+    }
+    let mut objects = documents(repo, ANY)?;
+    objects.retain(|object| object["kind"] != "Service" || process.port.is_some());
+    for object in &mut objects {
+        call(object, name);
+    }
+    Ok(objects)
+}
+
+/// Gives an object that does for any process type the name of this one.
+fn call(object: &mut Value, name: &str) {
+    object["metadata"]["name"] = json!(name);
+    let spec = &mut object["spec"];
+    for selector in ["/selector", "/selector/matchLabels", "/template/metadata/labels"] {
+        if let Some(component) = spec.pointer_mut(selector).and_then(|it| it.get_mut(labels::COMPONENT)) {
+            *component = json!(name);
+        }
+    }
+    if let Some(container) = spec.pointer_mut("/template/spec/containers/0/name") {
+        *container = json!(name);
+    }
+}
+
 /// The objects of a file, named like the process type.
-fn named(folder: &Path, file: &str, name: &str, patch: impl Fn(&mut Value)) -> Result<Objects> {
-    let mut objects = read(folder, file, Part::Process)?;
+fn named(repo: &Repo, file: &str, name: &str, patch: impl Fn(&mut Value)) -> Result<Objects> {
+    let mut objects = read(repo, file, Part::Process)?;
     for (_, object) in &mut objects {
         object["metadata"]["name"] = json!(name);
         patch(object);
@@ -43,10 +74,15 @@ fn named(folder: &Path, file: &str, name: &str, patch: impl Fn(&mut Value)) -> R
     Ok(objects)
 }
 
-/// What k8s/objects say of a process type that contradicts the service's description, a line each.
-pub(super) fn contradictions(source: Source<'_>, name: &str, process: &Process) -> Result<Vec<String>> {
+/// What these objects of a process type say that contradicts the service's description, a line each.
+pub(super) fn contradictions(
+    objects: &[Value],
+    service: &ServiceName,
+    name: &str,
+    process: &Process,
+) -> Vec<String> {
     let mut problems = Vec::new();
-    for (_, object) in read(source.folder, name, Part::Process)? {
+    for object in objects {
         if object["kind"] == "Service" && process.port.is_none() {
             problems
                 .push(format!("it has a Service, but the service's description names no `port` for {name}"));
@@ -54,10 +90,10 @@ pub(super) fn contradictions(source: Source<'_>, name: &str, process: &Process) 
         let template = &object["spec"]["template"];
         if let Some(place) = own::place(template, name) {
             let container = &template["spec"]["containers"][place];
-            problems.extend(probes::contradictions(container, process, name, source.service));
+            problems.extend(probes::contradictions(container, process, name, service));
         }
     }
-    Ok(problems)
+    problems
 }
 
 fn deployment(source: Source<'_>, object: &mut Value, name: &str, process: &Process) -> Result<()> {

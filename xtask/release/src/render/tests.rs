@@ -2,7 +2,7 @@
 
 mod probes;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use xtask_contract::Digest;
@@ -26,12 +26,13 @@ fn release(tables: Value) -> Release {
     serde_json::from_value(release).unwrap()
 }
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../k8s/objects")
+/// A project without objects of its own.
+fn bare() -> Repo {
+    Repo::at("/nonexistent")
 }
 
 fn text(release: &Release) -> String {
-    objects(Source { folder: &folder(), service: release.service.as_ref().unwrap(), release }).unwrap()
+    objects(Source { repo: &bare(), service: release.service.as_ref().unwrap(), release }).unwrap()
 }
 
 /// The rendered objects as `Kind/name`.
@@ -61,6 +62,23 @@ fn own_postgres() -> Value {
 
 fn kind() -> Value {
     json!({ "kind": "kind", "cluster": "c", "namespace": "todo-dev", "port": 30100 })
+}
+
+#[test]
+fn an_empty_file_of_the_project_leaves_an_object_out() {
+    let own = tempfile::tempdir().unwrap();
+    let repo = Repo::at(own.path());
+    std::fs::create_dir_all(repo.k8s().join("objects")).unwrap();
+    let release = release(json!({ "ingress": { "host": "shop.example.com" } }));
+    let names = || {
+        let source = Source { repo: &repo, service: release.service.as_ref().unwrap(), release: &release };
+        by_name(&objects(source).unwrap()).into_keys().collect::<Vec<_>>()
+    };
+    assert!(names().contains(&"Ingress/web".to_owned()));
+    for text in ["", "# none here\n\n"] {
+        std::fs::write(repo.k8s().join("objects/ingress.yaml"), text).unwrap();
+        assert!(!names().iter().any(|name| name.starts_with("Ingress/")), "{:?}", names());
+    }
 }
 
 #[test]

@@ -7,13 +7,13 @@ use super::{Source, own};
 
 /// Completes the object of this file; tells where the container stands among those of its pod.
 pub(super) fn patch(source: Source<'_>, file: &str, object: &mut Value, args: &[String]) -> Result<usize> {
-    let Source { folder, service, release } = source;
+    let Source { service, release, .. } = source;
     let template = &mut object["spec"]["template"];
     template["metadata"]["annotations"][labels::RELEASE] = json!(release.id);
     for (label, value) in labels::of(&release.env, Some(service)) {
         template["metadata"]["labels"][label] = json!(value);
     }
-    let place = own::mark(folder, file, template)?;
+    let place = own::mark(file, template)?;
     let pod = &mut template["spec"];
     pod["serviceAccountName"] = json!(service);
     if let Some(name) = release.target.registry().and_then(|cluster| cluster.pull_secret.as_ref()) {

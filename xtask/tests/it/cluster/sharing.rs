@@ -151,14 +151,10 @@ impl Story {
 
     fn what_a_release_no_longer_has_is_deleted(&self) {
         let configs = || kubectl(&["get", "configmaps,secrets,jobs", "--output=name"]);
-        let path = self.checkout.path("k8s/objects/web.yaml");
-        let before = std::fs::read_to_string(&path).unwrap();
-        let extra = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: extra\n---\n";
-        std::fs::write(&path, format!("{extra}{before}")).unwrap();
-        self.release();
+        let extra = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "extra" } });
+        self.with_objects("web", |objects| objects.insert(0, extra), || self.release());
         self.run().done();
         assert!(configs().contains("configmap/extra"));
-        std::fs::write(&path, before).unwrap();
         kubectl(&["create", "configmap", "stranger"]);
         self.release();
         self.run().done().says("configmap/extra");

@@ -24,7 +24,7 @@ pub(crate) fn tell(story: &Story) {
 
 /// On the base that the tests' PostgreSQL has, where images cannot be pulled.
 fn build_image() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../k8s/logging");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/contract/k8s/logging");
     let mut build = Command::new("docker");
     build.args(["build", "--quiet", "--network=host", "--tag", IMAGE, folder]);
     if let Ok(base) = env::var("POSTGRES_IMAGE") {

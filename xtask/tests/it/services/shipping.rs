@@ -13,6 +13,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use xtask_contract::templates;
 
 use crate::support::{PATIENCE, needs};
 
@@ -112,8 +113,8 @@ impl Drop for Shipper {
 
 /// The files of the shipper's ConfigMap.
 fn config() -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../k8s/logging.yaml");
-    let objects: Vec<Value> = serde_saphyr::from_multiple(&fs::read_to_string(path).unwrap()).unwrap();
+    let objects: Vec<Value> =
+        serde_saphyr::from_multiple(templates::brought("logging.yaml").unwrap().text).unwrap();
     objects.iter().find(|object| object["kind"] == "ConfigMap").unwrap()["data"].clone()
 }
 

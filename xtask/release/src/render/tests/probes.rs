@@ -8,25 +8,15 @@ use super::*;
 #[expect(clippy::needless_pass_by_value, reason = "values are written where they are used")]
 fn of_task(process: Value, file: &str) -> Result<BTreeMap<String, Value>> {
     let own = tempfile::tempdir().unwrap();
-    for name in ["namespace", "account", "migrate"] {
-        fs::copy(folder().join(format!("{name}.yaml")), own.path().join(format!("{name}.yaml"))).unwrap();
-    }
-    fs::write(own.path().join("task.yaml"), file).unwrap();
+    let repo = Repo::at(own.path());
+    fs::create_dir_all(repo.k8s().join("objects")).unwrap();
+    fs::write(repo.k8s().join("objects/task.yaml"), file).unwrap();
     let release = release(json!({ "processes": { "task": process } }));
-    made(own.path(), &release).map(|text| by_name(&text))
+    made(&repo, &release).map(|text| by_name(&text))
 }
 
-fn made(folder: &Path, release: &Release) -> Result<String> {
-    objects(Source { folder, service: release.service.as_ref().unwrap(), release })
-}
-
-fn file(name: &str) -> String {
-    fs::read_to_string(folder().join(format!("{name}.yaml"))).unwrap()
-}
-
-/// A copy of a process type's file for another one.
-fn copied(name: &str) -> String {
-    file(name).replace(&format!(": {name}"), ": task")
+fn made(repo: &Repo, release: &Release) -> Result<String> {
+    objects(Source { repo, service: release.service.as_ref().unwrap(), release })
 }
 
 fn container(objects: &BTreeMap<String, Value>) -> Value {
@@ -35,10 +25,19 @@ fn container(objects: &BTreeMap<String, Value>) -> Value {
 
 const BARE: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: task}\nspec: {template: {spec: {containers: [{name: task}]}}}\n";
 
+/// As somebody wrote it for another process type.
+const ALIVE: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: task}\nspec: {template: {spec: {containers: [{name: task,\
+    startupProbe: {exec: {command: [/other, worker, --alive]}, periodSeconds: 1, failureThreshold: 30},\
+    livenessProbe: {exec: {command: [/other, worker, --alive]}}}]}}}\n";
+const SERVING: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: task}\nspec: {ports: [{name: http, port: 80}]}\n---\n\
+    apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: task}\nspec: {template: {spec: {containers: [{name: task,\
+    ports: [{name: http, containerPort: 8080}], startupProbe: {httpGet: {path: /livez, port: http}},\
+    readinessProbe: {httpGet: {path: /readyz, port: http}}, livenessProbe: {httpGet: {path: /livez, port: http}}}]}}}\n";
+
 #[test]
 fn what_the_service_says_of_itself_is_asked_also_where_the_file_says_nothing() {
     let task = json!({ "args": ["task"], "count": 1, "alive": ["task", "--well"] });
-    for text in [BARE, &copied("worker")] {
+    for text in [BARE, ALIVE] {
         let objects = of_task(task.clone(), text).unwrap();
         let container = container(&objects);
         for probe in ["startupProbe", "livenessProbe"] {
@@ -77,9 +76,9 @@ fn a_process_type_that_cannot_be_asked_has_to_run_for_a_while() {
 fn what_contradicts_the_description_is_refused_all_at_once() {
     let task = || json!({ "args": ["task"], "count": 1 });
     let refused = |process, text: &str| of_task(process, text).unwrap_err();
-    let copy = refused(task(), &copied("worker"));
+    let copy = refused(task(), ALIVE);
     assert_eq!(copy.kind, xtask_contract::ErrorKind::Refused);
-    let not_alive = "/todo-api worker --alive`, but the service's description names no `alive` for task";
+    let not_alive = "/other worker --alive`, but the service's description names no `alive` for task";
     let file = "k8s/objects/task.yaml: its";
     assert_eq!(
         copy.why,
@@ -87,7 +86,7 @@ fn what_contradicts_the_description_is_refused_all_at_once() {
     );
     let names = |word: &str| format!("but the service's description names no `{word}` for task");
     assert_eq!(
-        refused(task(), &copied("web")).why,
+        refused(task(), SERVING).why,
         [
             format!("k8s/objects/task.yaml: it has a Service, {}", names("port")),
             format!("{file} startupProbe asks for /livez, {}", names("liveness")),
@@ -101,13 +100,12 @@ fn what_contradicts_the_description_is_refused_all_at_once() {
 #[test]
 fn a_migration_is_asked_nothing() {
     let own = tempfile::tempdir().unwrap();
-    for name in ["namespace", "account", "web"] {
-        fs::copy(folder().join(format!("{name}.yaml")), own.path().join(format!("{name}.yaml"))).unwrap();
-    }
-    let asked =
-        file("migrate").replace("args: [migrate]", "livenessProbe: {exec: {command: [/greeter, check]}}");
-    fs::write(own.path().join("migrate.yaml"), asked).unwrap();
-    let why = made(own.path(), &release(json!({}))).unwrap_err().why;
+    let repo = Repo::at(own.path());
+    fs::create_dir_all(repo.k8s().join("objects")).unwrap();
+    let brought = xtask_contract::templates::brought("objects/migrate.yaml").unwrap().text;
+    let asked = brought.replace("args: [migrate]", "livenessProbe: {exec: {command: [/greeter, check]}}");
+    fs::write(repo.k8s().join("objects/migrate.yaml"), asked).unwrap();
+    let why = made(&repo, &release(json!({}))).unwrap_err().why;
     let names = "but the service's description names no `alive` for migrate";
     assert_eq!(why, [format!("k8s/objects/migrate.yaml: its livenessProbe runs `/greeter check`, {names}")]);
 }

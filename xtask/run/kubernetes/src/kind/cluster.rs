@@ -11,7 +11,9 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Client, config::Kubeconfig};
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, process::Command, time};
-use xtask_contract::{Callee, Context, Error, Progress, Repo, Result, command, deploy::KindTarget, durable};
+use xtask_contract::{
+    Callee, Context, Error, Progress, Repo, Result, command, deploy::KindTarget, durable, templates,
+};
 
 use xtask_run::SILENCE;
 
@@ -113,14 +115,13 @@ impl Files {
 
 async fn make(repo: &Repo, target: &KindTarget, files: &Files) -> Result<()> {
     let doing = || format!("making the kind cluster {}", target.cluster);
-    let path = repo.k8s().join("kind.yaml");
-    let text = fs::read_to_string(&path).doing(|| "reading k8s/kind.yaml")?;
+    let text = templates::text(repo, "kind.yaml")?.unwrap_or_default();
     let mut config: Value = serde_saphyr::from_str(&text).doing(|| "reading k8s/kind.yaml")?;
     for end in ["containerPort", "hostPort"] {
         config["nodes"][0]["extraPortMappings"][0][end] = json!(target.port);
     }
     let config = serde_saphyr::to_string(&config).doing(doing)?;
-    fs::create_dir_all(files.kubeconfig.parent().unwrap_or(&path)).doing(doing)?;
+    fs::create_dir_all(files.kubeconfig.parent().unwrap_or(&files.kubeconfig)).doing(doing)?;
     let kubeconfig = files.kubeconfig.display().to_string();
     let mut args =
         vec!["create", "cluster", "--name", &target.cluster, "--config", "-", "--kubeconfig", &kubeconfig];
