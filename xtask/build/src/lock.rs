@@ -48,12 +48,6 @@ impl Lock {
         Ok(Self { digest: Digest::of(text), checksums })
     }
 
-    /// The crate from crates.io of a lock file that has one, with its checksum.
-    pub(crate) fn only(&self) -> Option<(&Package, &str)> {
-        let (package, checksum) = self.checksums.first_key_value()?;
-        Some((package, checksum))
-    }
-
     /// The checksum of a crate from crates.io; nothing for crates from elsewhere.
     pub(crate) fn checksum(&self, package: &Package) -> Option<&str> {
         self.checksums.get(package).map(String::as_str)

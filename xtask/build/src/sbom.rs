@@ -38,8 +38,7 @@ impl Materials<'_> {
         let authorities = authorities();
         let native = [self.standard_library(), self.c_library()];
         let beside = native.iter().map(|library| library.bom_ref.clone());
-        let beside: Vec<String> =
-            beside.chain(authorities.as_ref().map(|component| component.bom_ref.clone())).collect();
+        let beside: Vec<String> = beside.chain([authorities.bom_ref.clone()]).collect();
 
         let mut dependencies: Vec<Dependency> =
             self.compiled.keys().map(|of| self.dependencies(of)).collect();
@@ -53,7 +52,7 @@ impl Materials<'_> {
         let mut components: Vec<Component> = crates
             .map(|(package, role)| Component { scope: Some(scope(*role)), ..self.library(package) })
             .chain(native)
-            .chain(authorities)
+            .chain([authorities])
             .collect();
         components.sort_by(|a, b| a.bom_ref.cmp(&b.bom_ref));
         dependencies.sort_by(|a, b| a.of.cmp(&b.of));
@@ -137,20 +136,20 @@ impl Materials<'_> {
 }
 
 /// The list of certificate authorities that is in the image.
-fn authorities() -> Option<Component> {
-    let (package, checksum) = authorities::package()?;
+fn authorities() -> Component {
+    let (package, checksum) = authorities::package();
     let purl = of_crates_io(&package);
-    Some(Component {
+    Component {
         kind: "data",
         bom_ref: purl.clone(),
         name: package.name,
         version: Some(package.version),
         description: Some("Mozilla's certificate authorities, in etc/ssl/certs".into()),
         scope: Some(scope(Role::Linked)),
-        hashes: vec![sha256(&checksum)],
+        hashes: vec![sha256(checksum)],
         licenses: vec![declared(authorities::LICENCE)],
         purl: Some(purl),
-    })
+    }
 }
 
 /// The package URL of a crate from crates.io.
@@ -242,7 +241,7 @@ version = "0.1.0"
     fn every_component_says_what_it_is_and_where_it_comes_from() {
         let licence = |expression| json!([{ "expression": expression, "acknowledgement": "declared" }]);
         let hash = |content: &str| json!([{ "alg": "SHA-256", "content": content }]);
-        let (list, checksum) = authorities::package().unwrap();
+        let (list, checksum) = authorities::package();
         let expected = json!([
             { "type": "library", "bom-ref": "forked@1.0.0", "name": "forked", "version": "1.0.0", "scope": "required" },
             { "type": "library", "bom-ref": "glibc@2.36", "name": "glibc", "version": "2.36", "scope": "required",
@@ -255,7 +254,7 @@ version = "0.1.0"
               "licenses": licence("MIT OR Apache-2.0"), "purl": "pkg:cargo/macros@2.0.0%2Bspec-1" },
             { "type": "data", "bom-ref": of_crates_io(&list), "name": "webpki-root-certs",
               "version": list.version, "description": "Mozilla's certificate authorities, in etc/ssl/certs",
-              "scope": "required", "hashes": hash(&checksum), "licenses": licence("CDLA-Permissive-2.0"),
+              "scope": "required", "hashes": hash(checksum), "licenses": licence("CDLA-Permissive-2.0"),
               "purl": of_crates_io(&list) },
             { "type": "library", "bom-ref": "rust-std@1.95.0", "name": "rust-std", "version": "1.95.0",
               "description": "the Rust standard library, as it comes with the compiler", "scope": "required" },
@@ -280,7 +279,7 @@ version = "0.1.0"
 
     #[test]
     fn the_graph_is_that_of_what_was_compiled() {
-        let authorities = of_crates_io(&authorities::package().unwrap().0);
+        let authorities = of_crates_io(&authorities::package().0);
         let (axum, macros) = ("pkg:cargo/axum@0.8.9", "pkg:cargo/macros@2.0.0%2Bspec-1");
         let expected = json!([
             { "ref": "forked@1.0.0", "dependsOn": [] },

@@ -1,11 +1,14 @@
 //! The command line's grammar.
 
+#[cfg(feature = "checks")]
+mod checks;
 mod config;
-#[cfg(test)]
+#[cfg(all(test, feature = "checks"))]
 mod documents;
 mod exit_codes;
 mod hint;
 mod how;
+mod init;
 mod logs;
 mod machine;
 pub(crate) mod releases;
@@ -13,12 +16,15 @@ mod services;
 mod shell;
 mod stages;
 
+#[cfg(feature = "checks")]
+pub(crate) use checks::{Bench, Part, Test};
 pub(crate) use config::{Action, Config};
 pub(crate) use exit_codes::EXIT_CODES;
 pub(crate) use hint::with_hint;
 pub(crate) use how::How;
+pub(crate) use init::Init;
 pub(crate) use logs::Logs;
-pub(crate) use machine::{Bench, Doctor, Part, Setup, Test};
+pub(crate) use machine::{Doctor, Setup};
 pub(crate) use services::{ServiceAction, Services};
 pub(crate) use shell::{Complete, Completions, Manual, Shell};
 pub(crate) use stages::{Build, Push, Release};
@@ -122,6 +128,13 @@ pub(crate) enum Verb {
     /// List the backing services, start, stop or swap one
     #[command(after_help = "Example: cargo xtask services up postgres --env dev")]
     Services(Services),
+    /// Take the toolchain up into a Cargo workspace; nothing that is there is overwritten
+    ///
+    /// It writes the package and the alias of `cargo xtask`, a file for each of two deploys, a workflow, and adds to
+    /// Cargo.toml and .gitignore what they lack. Called again, it shows what is unlike what it would write.
+    #[command(after_help = "Example: cargo xtask init ../shop --dry-run\n         \
+                            cargo xtask init --with k8s/objects/web.yaml")]
+    Init(Init),
     /// Say which tools this machine has, and what brings those that it lacks
     ///
     /// Exit code 1 if one is missing that a deploy of this machine needs. `cargo xtask setup` brings them.
@@ -136,9 +149,11 @@ pub(crate) enum Verb {
     )]
     Setup(Setup),
     /// Run all checks: format, lints, unit, integration, doc and end-to-end tests
+    #[cfg(feature = "checks")]
     #[command(after_help = "Example: XTASK_E2E=required cargo xtask test")]
     Test(Test),
     /// Measure the stages beside docker, kind and kubectl, and the service beside django-ninja
+    #[cfg(feature = "checks")]
     #[command(after_help = "Example: cargo xtask bench requests")]
     Bench(Bench),
     /// Print what makes Tab complete `cargo xtask` in a shell: commands, options, deploys, releases

@@ -81,9 +81,12 @@ fn dispatch(cli: &Cli, backends: &Known<'_>, ui: &Ui) -> Result<End> {
         Verb::Up(args) => verb::up::up(&repo()?, args, backends, ui),
         Verb::Down(args) => verb::down::down(&repo()?, args, backends, ui),
         Verb::Services(args) => verb::services::services(&repo()?, args, backends, ui),
+        Verb::Init(args) => return verb::init::init(&here, args, ui),
         Verb::Doctor(args) => verb::doctor::doctor(&repo()?, args, ui),
         Verb::Setup(args) => verb::setup::setup(&repo()?, args, ui),
+        #[cfg(feature = "checks")]
         Verb::Test(args) => verb::test::test(&repo()?, args, ui),
+        #[cfg(feature = "checks")]
         Verb::Bench(args) => verb::bench::bench(&repo()?, args, backends, ui),
         Verb::Completions(args) => {
             verb::completions::completions(args, ui);

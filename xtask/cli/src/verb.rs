@@ -1,6 +1,7 @@
 //! One file per verb.
 
 pub(crate) mod admin;
+#[cfg(feature = "checks")]
 pub(crate) mod bench;
 pub(crate) mod build;
 pub(crate) mod complete;
@@ -8,6 +9,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod down;
+pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod manual;
 pub(crate) mod promote;
@@ -20,6 +22,7 @@ pub(crate) mod scale;
 pub(crate) mod services;
 pub(crate) mod setup;
 pub(crate) mod status;
+#[cfg(feature = "checks")]
 pub(crate) mod test;
 pub(crate) mod up;
 

@@ -79,6 +79,7 @@ impl Checkout {
                 self.values(Values::Processes).into_iter().map(|name| format!("{name}=")).collect()
             }
             Values::Services => ["postgres", "logging"].map(String::from).to_vec(),
+            #[cfg(feature = "checks")]
             Values::Checks => super::test::names().map(String::from).collect(),
         }
     }
@@ -94,6 +95,7 @@ enum Values {
     Processes,
     Numbers,
     Services,
+    #[cfg(feature = "checks")]
     Checks,
 }
 
@@ -107,6 +109,7 @@ impl Values {
             ("scale", "wishes") => Some(Self::Numbers),
             ("logs", "process") => Some(Self::Processes),
             ("up" | "down" | "attach", "name") => Some(Self::Services),
+            #[cfg(feature = "checks")]
             ("test", "only") => Some(Self::Checks),
             _ => None,
         }

@@ -33,14 +33,14 @@ pub(crate) fn doctor(repo: &Repo, args: &cli::Doctor, ui: &Ui) -> Result<()> {
     ui.step("looking for tools");
     let found: Vec<(&Tool, Row)> = super::runtime()?.block_on(async {
         let mut rows = Vec::new();
-        for tool in &TOOLS {
+        for tool in TOOLS.iter().filter(|tool| CHECKS || tool.need != Need::Checks) {
             rows.push((tool, row(tool, tool.look(repo).await)));
         }
         rows
     });
     let missing: Vec<&Tool> =
         found.iter().filter(|(_, row)| row.wrong.is_some()).map(|(tool, _)| *tool).collect();
-    let counts = |tool: &&&Tool| args.checks || tool.need != Need::Checks;
+    let counts = |tool: &&&Tool| counts_all(args) || tool.need != Need::Checks;
     let next = mend(&missing);
     let bad = missing.iter().filter(counts).count();
     let rows: Vec<Row> = found.into_iter().map(|(_, row)| row).collect();
@@ -57,6 +57,19 @@ pub(crate) fn doctor(repo: &Repo, args: &cli::Doctor, ui: &Ui) -> Result<()> {
     let names: Vec<&str> = missing.iter().filter(counts).map(|tool| tool.name).collect();
     let error = Error::failed("looking at this machine", format!("it lacks {}", names.join(", ")));
     Err(error.next(next.unwrap_or_default()))
+}
+
+/// Whether this program has the verb `test`, so that what that needs is worth a line.
+const CHECKS: bool = cfg!(feature = "checks");
+
+#[cfg(feature = "checks")]
+fn counts_all(args: &cli::Doctor) -> bool {
+    args.checks
+}
+
+#[cfg(not(feature = "checks"))]
+fn counts_all(_: &cli::Doctor) -> bool {
+    false
 }
 
 fn row(tool: &Tool, look: std::result::Result<String, String>) -> Row {

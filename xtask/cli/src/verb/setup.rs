@@ -17,6 +17,10 @@ const REQUIREMENTS: &str = "ansible/requirements.txt";
 
 pub(crate) fn setup(repo: &Repo, args: &cli::Setup, ui: &Ui) -> Result<()> {
     let doing = || "setting this machine up";
+    if !repo.root().join(PLAYBOOK).is_file() {
+        return Err(Error::refused(doing(), format!("this project has no {PLAYBOOK}"))
+            .next("`cargo xtask doctor` says what is missing; the folder `ansible` of the toolchain's repository brings it"));
+    }
     let ansible = ansible(repo, ui)?;
     let mut play = Callee::Ansible.command(ansible);
     play.current_dir(repo.root()).arg(PLAYBOOK).args(["--inventory", "localhost,", "--connection", "local"]);

@@ -25,6 +25,7 @@ pub(crate) mod record;
 pub(crate) mod registry;
 pub(crate) mod registry_of_shapes;
 pub(crate) mod relay;
+pub(crate) mod shop;
 pub(crate) mod syslog;
 pub(crate) mod template;
 pub(crate) mod terminal;

@@ -37,7 +37,7 @@ use Suite::{Service, Toolchain};
 use Tier::{Everyday, Long};
 
 #[rustfmt::skip] // a table
-pub(super) const CHECKS: [Check; 27] = [
+pub(super) const CHECKS: [Check; 29] = [
     Check::new("format", Everyday, Cargo(&["fmt", "--all", "--check"])),
     Check::new("lints", Everyday, Cargo(&["clippy", "--workspace", "--all-targets", "--features", "xtask/clusters", "--locked", "--", "-D", "warnings"])),
     Check::new("chassis alone", Everyday, Cargo(&["check", "--package", "chassis", "--locked"])), // with none of its features
@@ -50,6 +50,7 @@ pub(super) const CHECKS: [Check; 27] = [
     Check::new("ledger", Everyday, Tests(Toolchain, "ledger::")),
     Check::new("local", Everyday, Tests(Toolchain, "local::")),
     Check::new("services", Everyday, Tests(Toolchain, "services::")),
+    Check::new("adoption", Everyday, Tests(Toolchain, "adoption::")),
     Check::new("backend", Everyday, Tests(Toolchain, "backend::")),
     Check::new("registry", Everyday, Tests(Toolchain, "registry::")),
     Check::new("kind", Everyday, Tests(Toolchain, "kind::")),
@@ -64,6 +65,7 @@ pub(super) const CHECKS: [Check; 27] = [
     Check::new("examples of the chassis", Everyday, Examples(Service)),
     Check::new("cluster at length", Long("a rollout for each way to fail, and for each call at which to die"), Tests(Toolchain, "cluster::long::")),
     Check::new("steady load", Long("100,000 requests over 20 rollouts take ten minutes"), Tests(Toolchain, "cluster::long::steady")),
+    Check::new("adoption on kind", Long("the program for clusters is compiled once more"), Tests(Toolchain, "adoption::long::")),
     Check::new("playbook", Long("a fresh system is made from nothing, and set up five times"), Tests(Toolchain, "playbook::")),
 ];
 
