@@ -3,7 +3,8 @@
 #[cfg(feature = "checks")]
 mod checks;
 mod config;
-#[cfg(all(test, feature = "checks"))]
+#[cfg(test)]
+#[cfg(feature = "checks")]
 mod documents;
 mod exit_codes;
 mod hint;

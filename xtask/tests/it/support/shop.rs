@@ -19,7 +19,7 @@ const SERVICE: &str = "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition 
 const LIBRARY: &str = "[package]\nname = \"goods\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
 
 /// It answers every request with what is on offer, and ends at SIGTERM as a program does that knows nothing of it.
-const PROGRAM: &str = r##"
+const PROGRAM: &str = r#"
 use std::{env, io::{Read, Write}, net::TcpListener, thread};
 
 fn main() {
@@ -51,7 +51,7 @@ fn web() {
         });
     }
 }
-"##;
+"#;
 
 const DESCRIPTION: &str = r#"{ "schema": 1, "service": "shop",
   "processes": [

@@ -69,14 +69,13 @@ fn one(path: &str) -> Result<(String, String)> {
         return Ok((whole, template.text.to_owned()));
     }
     let name = below.strip_prefix("objects/").and_then(|file| file.strip_suffix(".yaml"));
-    match (name.filter(|name| is_label(name)), templates::brought("objects/process.yaml")) {
-        (Some(name), Some(any)) => Ok((whole, any.text.replace(": web\n", &format!(": {name}\n")))),
-        _ => {
-            let known: Vec<&str> = templates::TEMPLATES.iter().map(|template| template.path).collect();
-            Err(Error::usage(format!("writing {path}"), "the toolchain brings no such file along")
-                .next(format!("it has {}, and objects/TYPE.yaml for each process type", known.join(", "))))
-        }
+    let any = templates::brought("objects/process.yaml");
+    if let (Some(name), Some(any)) = (name.filter(|name| is_label(name)), any) {
+        return Ok((whole, any.text.replace(": web\n", &format!(": {name}\n"))));
     }
+    let known: Vec<&str> = templates::TEMPLATES.iter().map(|template| template.path).collect();
+    Err(Error::usage(format!("writing {path}"), "the toolchain brings no such file along")
+        .next(format!("it has {}, and objects/TYPE.yaml for each process type", known.join(", "))))
 }
 
 fn is_label(name: &str) -> bool {
@@ -140,7 +139,9 @@ mod tests {
         assert_eq!(again, [""; 0]);
         let own = folder.path().join("k8s/envs/dev.toml");
         fs::write(&own, "# ours\n").unwrap();
-        plan().iter().for_each(|file| file.write(folder.path()).unwrap());
+        for file in plan() {
+            file.write(folder.path()).unwrap();
+        }
         assert_eq!(fs::read_to_string(own).unwrap(), "# ours\n");
     }
 
