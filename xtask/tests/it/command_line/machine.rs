@@ -41,6 +41,9 @@ fn doctor_tells_the_versions_of_what_is_there() {
 #[test]
 fn setup_without_python_says_what_to_install() {
     let checkout = Checkout::without_source();
+    on_a_bare_machine(&checkout, &["setup"]).run().refused("this project has no ansible/setup.yaml");
+    std::fs::create_dir(checkout.path("ansible")).unwrap();
+    std::fs::write(checkout.path("ansible/setup.yaml"), "[]\n").unwrap();
     let outcome = on_a_bare_machine(&checkout, &["setup", "--check"]).run().exits(1);
     outcome
         .says("installing ansible-core for this checkout")
