@@ -7,13 +7,13 @@ use std::iter::once;
 
 use serde_json::Value;
 
-use crate::{ServiceName, kubernetes_name::is_dns_name, logging::Logging};
+use crate::{ObjectKind, ServiceName, kubernetes_name::is_dns_name, logging::Logging};
 
 /// The names of the `ConfigMaps` in which `run` keeps what a deploy has run. They are `run`'s own.
 pub const RECORDS: [&str; 3] = ["release-witness", "release-history", "failed-releases"];
 
 /// The kinds of a release's objects, by group.
-pub const OF_RELEASES: [(&str, &str); 11] = [
+pub const OF_RELEASES: [(&str, &str); 12] = [
     ("", "Namespace"),
     ("", "ServiceAccount"),
     ("", "ConfigMap"),
@@ -21,6 +21,7 @@ pub const OF_RELEASES: [(&str, &str); 11] = [
     ("apps", "Deployment"),
     ("apps", "StatefulSet"),
     ("batch", "Job"),
+    ("batch", "CronJob"),
     ("autoscaling", "HorizontalPodAutoscaler"),
     ("policy", "PodDisruptionBudget"),
     ("networking.k8s.io", "Ingress"),
@@ -57,6 +58,8 @@ pub struct Object<'a> {
 #[derive(Debug, Clone)]
 pub struct Allowed {
     kinds: &'static [(&'static str, &'static str)],
+    /// Kinds that the deploy's rules allow beside these.
+    further: Vec<ObjectKind>,
     namespaces: Vec<String>,
     /// The service, whose account pods may have, if it is known.
     service: Option<ServiceName>,
@@ -65,16 +68,18 @@ pub struct Allowed {
 }
 
 impl Allowed {
-    /// The objects of a service's release, which are all in the deploy's namespace.
-    pub fn in_release(namespace: &str, service: Option<&ServiceName>) -> Self {
+    /// The objects of a service's release, which are all in the deploy's namespace; `further` are the kinds that the
+    /// deploy's rules allow beside the usual ones.
+    pub fn in_release(namespace: &str, service: Option<&ServiceName>, further: &[ObjectKind]) -> Self {
         let (namespaces, service) = (vec![namespace.to_owned()], service.cloned());
-        Self { kinds: &OF_RELEASES, namespaces, service, of_release: true }
+        Self { kinds: &OF_RELEASES, further: further.to_vec(), namespaces, service, of_release: true }
     }
 
     /// The objects of a deploy's log shipper: in a namespace of its own, but for what lets it ask about the deploy's.
     pub fn in_shipper(namespace: &str) -> Self {
         let namespaces = once(namespace.to_owned()).chain(once(Logging::namespace(namespace)));
-        Self { kinds: &OF_SHIPPERS, namespaces: namespaces.collect(), service: None, of_release: false }
+        let namespaces = namespaces.collect();
+        Self { kinds: &OF_SHIPPERS, further: Vec::new(), namespaces, service: None, of_release: false }
     }
 
     /// Why this object, whole, may not be applied, if it may not.
@@ -98,7 +103,8 @@ impl Allowed {
         let Object { version, kind, name, namespace } = *object;
         let called = format!("{}/{name}", kind.to_lowercase());
         let group = version.rsplit_once('/').map_or("", |(group, _)| group);
-        if !self.kinds.contains(&(group, kind)) {
+        let is_further = || self.further.iter().any(|own| (own.group(), own.kind()) == (group, kind));
+        if !self.kinds.contains(&(group, kind)) && !is_further() {
             let version = if version.is_empty() { "no version" } else { version };
             return Some(format!("{called} is of a kind that it may not hold ({version})"));
         }
@@ -129,6 +135,11 @@ impl Allowed {
 fn forbidden(kind: &str, object: &Value, service: Option<&ServiceName>) -> Vec<String> {
     let is_empty = |list: &Value| list.is_null() || list.as_array().is_some_and(Vec::is_empty);
     let mut found = pod::forbidden(&object["spec"]["template"], service);
+    for told in pod::templates(object).flat_map(|template| pod::forbidden(&template, service)) {
+        if !found.contains(&told) {
+            found.push(told);
+        }
+    }
     for field in ["ownerReferences", "finalizers"] {
         found.extend((!is_empty(&object["metadata"][field])).then(|| field.to_owned()));
     }
@@ -151,7 +162,7 @@ mod tests {
 
     #[test]
     fn an_object_of_a_release_has_no_more_than_the_deploys_namespace() {
-        let (release, shipper) = (Allowed::in_release("todo", None), Allowed::in_shipper("todo"));
+        let (release, shipper) = (Allowed::in_release("todo", None, &[]), Allowed::in_shipper("todo"));
         let object = |version: &str, kind: &str, more: Value| {
             let mut object = json!({ "apiVersion": version, "kind": kind, "metadata": { "name": "todo", "namespace": "todo" } });
             for (at, value) in more.as_object().unwrap() {
@@ -202,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_release_has_objects_of_the_deploys_namespace_and_of_known_kinds_alone() {
-        let allowed = Allowed::in_release("todo", None);
+        let allowed = Allowed::in_release("todo", None, &[]);
         for (version, kind, namespace) in [
             ("v1", "Namespace", ""),
             ("apps/v1", "Deployment", "todo"),
@@ -233,6 +244,33 @@ mod tests {
         ] {
             let told = objection(&allowed, version, kind, name, namespace).unwrap_or_default();
             assert!(told.contains(why), "{kind} {name}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_deploys_rules_may_allow_further_kinds_of_its_namespace_and_no_other_pods() {
+        let monitor = "monitoring.coreos.com/v1/ServiceMonitor".parse().unwrap();
+        let allowed = Allowed::in_release("todo", None, &[monitor, "v1/Pod".parse().unwrap()]);
+        let version = "monitoring.coreos.com/v1";
+        assert_eq!(objection(&allowed, version, "ServiceMonitor", "x", "todo"), None);
+        assert!(objection(&allowed, version, "ServiceMonitor", "x", "other").is_some());
+        assert!(objection(&allowed, version, "PodMonitor", "x", "todo").is_some());
+        let object = |version: &str, kind: &str, spec: Value| {
+            let metadata = json!({ "name": "x", "namespace": "todo" });
+            allowed.objection_to(
+                &json!({ "apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec }),
+            )
+        };
+        let pod = |privileged: bool| json!({ "containers": [{ "name": "c", "securityContext": { "privileged": privileged } }] });
+        for privileged in [false, true] {
+            let job = json!({ "jobTemplate": { "spec": { "template": { "spec": pod(privileged) } } } });
+            for told in [
+                object("batch/v1", "CronJob", job),
+                object("v1", "Pod", pod(privileged)),
+                object(version, "ServiceMonitor", json!({ "some": [{ "pod": pod(privileged) }] })),
+            ] {
+                assert_eq!(told.is_some_and(|told| told.ends_with("privileged (container c)")), privileged);
+            }
         }
     }
 

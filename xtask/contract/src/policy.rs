@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Digest, EnvName, Error, Recipient, Repo, Result, deploy, ledger::Verified, release::Image,
+    Digest, EnvName, Error, ObjectKind, Recipient, Repo, Result, deploy, ledger::Verified, release::Image,
     signature::Signer,
 };
 
@@ -26,6 +26,10 @@ pub struct Policy {
     /// is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub promote_from: Vec<EnvName>,
+    /// The kinds of Kubernetes objects that its releases may have beside the usual ones. Who can write to the ledger cannot
+    /// thereby write to these rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<ObjectKind>,
     /// How many releases' config and secrets stay on a cluster, the running one's included.
     #[serde(default = "keep", skip_serializing_if = "is_usual_keep")]
     pub keep: NonZeroU32,
@@ -47,6 +51,7 @@ impl Default for Policy {
             recipients: Vec::new(),
             signers: Vec::new(),
             promote_from: Vec::new(),
+            kinds: Vec::new(),
             keep: keep(),
         }
     }

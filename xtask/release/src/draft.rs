@@ -145,7 +145,8 @@ impl<'a> Draft<'a> {
     }
 
     fn objects(&self, release: &Release) -> Result<Option<String>> {
-        let source = Source { repo: self.repo, service: &self.service.service, release };
+        let further = &self.deploy.policy.kinds;
+        let source = Source { repo: self.repo, further, service: &self.service.service, release };
         release.target.is_cluster().then(|| render::objects(source)).transpose()
     }
 

@@ -14,7 +14,7 @@ mod workload;
 
 use serde_json::{Value, json};
 use xtask_contract::{
-    Context, EnvName, Error, Logging, Release, Repo, Result, ServiceName,
+    Context, EnvName, Error, Logging, ObjectKind, Release, Repo, Result, ServiceName,
     deploy::{Postgres, Target},
     labels::{self, Part},
     objects::Allowed,
@@ -34,6 +34,8 @@ pub(crate) struct Source<'a> {
     pub(crate) repo: &'a Repo,
     pub(crate) service: &'a ServiceName,
     pub(crate) release: &'a Release,
+    /// The kinds of objects that the deploy's rules allow beside the usual ones.
+    pub(crate) further: &'a [ObjectKind],
 }
 
 /// Whose objects they are, and where they belong.
@@ -46,7 +48,7 @@ struct Owner<'a> {
 
 /// The objects of a release in the order of application, as YAML documents.
 pub(crate) fn objects(source: Source<'_>) -> Result<String> {
-    let Source { repo, service, release } = source;
+    let Source { repo, service, release, further } = source;
     check(source)?;
     let mut objects = read(repo, "namespace", Part::Namespace)?;
     objects.extend(read(repo, "account", Part::Namespace)?);
@@ -63,16 +65,18 @@ pub(crate) fn objects(source: Source<'_>) -> Result<String> {
     let objects = placed(objects, Owner { service, env: &release.env, target: &release.target });
     check_kinds(
         release,
+        further,
         &objects,
-        "take it out of k8s/objects: what is not the deploy's alone is applied otherwise",
+        "take it out of k8s/objects: what is not the deploy's alone is applied otherwise; further kinds of objects in its \
+         namespace are named in `policy.kinds` of its file",
     )?;
     to_yaml(&head(release), &objects)
 }
 
 /// Refuses what `run` would not apply.
-fn check_kinds(release: &Release, objects: &[Value], next: &str) -> Result<()> {
+fn check_kinds(release: &Release, further: &[ObjectKind], objects: &[Value], next: &str) -> Result<()> {
     let namespace = release.target.namespace().unwrap_or_default();
-    let allowed = Allowed::in_release(namespace, release.service.as_ref());
+    let allowed = Allowed::in_release(namespace, release.service.as_ref(), further);
     let objection = |object| allowed.objection_to(object);
     let problems: Vec<String> = objects.iter().filter_map(objection).collect();
     if problems.is_empty() {
@@ -83,7 +87,7 @@ fn check_kinds(release: &Release, objects: &[Value], next: &str) -> Result<()> {
 
 /// Refuses what k8s/objects say that the service's description contradicts: pods would be asked for what is not there.
 fn check(source: Source<'_>) -> Result<()> {
-    let Source { repo, service, release } = source;
+    let Source { repo, service, release, .. } = source;
     let mut problems = Vec::new();
     let mut hold = |objects: &[Value], name: &str, process: &Process| {
         let told = process::contradictions(objects, service, name, process).into_iter();

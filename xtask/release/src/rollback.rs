@@ -48,7 +48,11 @@ pub fn rollback(
                 rollback_to: Some(to),
                 ..earlier.release.clone()
             };
-            let objects = earlier.objects.as_ref().map(|text| render::again(text, &release)).transpose()?;
+            let objects = earlier
+                .objects
+                .as_ref()
+                .map(|text| render::again(text, &release, &vouched.policy().kinds))
+                .transpose()?;
             Ok((release, objects))
         },
     )

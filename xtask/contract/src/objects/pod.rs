@@ -2,7 +2,9 @@
 //! <https://kubernetes.io/docs/concepts/security/pod-security-standards/>. A namespace can enforce it, but its labels are
 //! a release's, too.
 
-use serde_json::Value;
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
 
 use crate::ServiceName;
 
@@ -65,6 +67,32 @@ pub(super) fn forbidden(template: &Value, service: Option<&ServiceName>) -> Vec<
     found
 }
 
+/// Whatever in an object, however deep, pods may be made from: all that has a `spec` with containers, or containers itself.
+pub(super) fn templates(object: &Value) -> impl Iterator<Item = Cow<'_, Value>> {
+    let mut found = Vec::new();
+    let mut ahead = vec![object];
+    while let Some(value) = ahead.pop() {
+        let below: Vec<&Value> = match value {
+            Value::Object(fields) => fields.values().collect(),
+            Value::Array(items) => items.iter().collect(),
+            _ => Vec::new(),
+        };
+        if has_containers(&value["spec"]) {
+            found.push(Cow::Borrowed(value));
+        }
+        // Its own specification, where nothing around it is called that.
+        found.extend(
+            below.iter().filter(|it| has_containers(it)).map(|spec| Cow::Owned(json!({ "spec": spec }))),
+        );
+        ahead.extend(below);
+    }
+    found.into_iter()
+}
+
+fn has_containers(value: &Value) -> bool {
+    ["containers", "initContainers", "ephemeralContainers"].iter().any(|list| value[*list].is_array())
+}
+
 fn of_container(container: &Value) -> Vec<String> {
     let context = &container["securityContext"];
     let mut found = of_context(context);
@@ -113,8 +141,6 @@ fn items(list: &Value) -> impl Iterator<Item = &Value> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use xtask_contract::{
-    Context, Release, Result,
+    Context, ObjectKind, Release, Result,
     labels::{self, Part},
 };
 
@@ -10,7 +10,7 @@ use super::{check_kinds, head, migration_name, to_yaml};
 
 /// The objects in this text, as the later release has them. Releases that were made before objects had parts, and
 /// when the number of processes was among them, come back as if they had been made now.
-pub(crate) fn again(text: &str, release: &Release) -> Result<String> {
+pub(crate) fn again(text: &str, release: &Release, further: &[ObjectKind]) -> Result<String> {
     let doing = || format!("reading the objects that {} brings back", release.id);
     let mut objects: Vec<Value> = serde_saphyr::from_multiple(text).doing(doing)?;
     for object in &mut objects {
@@ -31,7 +31,12 @@ pub(crate) fn again(text: &str, release: &Release) -> Result<String> {
             }
         }
     }
-    check_kinds(release, &objects, "go back to another release, or make one: `run` would not apply this")?;
+    check_kinds(
+        release,
+        further,
+        &objects,
+        "go back to another release, or make one: `run` would not apply this",
+    )?;
     to_yaml(&head(release), &objects)
 }
 

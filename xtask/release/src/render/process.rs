@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use xtask_contract::{
-    Repo, Result, ServiceName,
+    Context, Repo, Result, ServiceName,
     deploy::Target,
     labels::{self, Part},
     quantity::Quantity,
@@ -24,6 +24,7 @@ pub(super) fn objects(source: Source<'_>, name: &str, process: &Process) -> Resu
         match object["kind"].as_str() {
             Some("Deployment") => deployment(source, object, name, process)?,
             Some("Service") => service(object, &release.target),
+            Some("CronJob") => cron_job(source, object, name)?,
             _ => {}
         }
     }
@@ -123,6 +124,20 @@ fn deployment(source: Source<'_>, object: &mut Value, name: &str, process: &Proc
         container["ports"][0]["containerPort"] = json!(port);
     }
     probes::put(&mut object["spec"], place, process, source.service);
+    Ok(())
+}
+
+/// A one-off process of the service at given times, with the arguments that the file has for it. It is none of the type's
+/// processes, so nothing that selects these selects its pods.
+fn cron_job(source: Source<'_>, object: &mut Value, file: &str) -> Result<()> {
+    let name = object["metadata"]["name"].clone();
+    let job = &mut object["spec"]["jobTemplate"];
+    let place = own::find(file, &job["spec"]["template"])?;
+    let args = &job["spec"]["template"]["spec"]["containers"][place]["args"];
+    let args: Vec<String> = serde_json::from_value(args.clone())
+        .doing(|| format!("reading the arguments of the CronJob in k8s/objects/{file}.yaml"))?;
+    workload::patch(source, file, job, &args)?;
+    job["spec"]["template"]["metadata"]["labels"][labels::COMPONENT] = name;
     Ok(())
 }
 

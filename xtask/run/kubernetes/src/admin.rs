@@ -160,7 +160,7 @@ async fn sweep(jobs: &Api<Job>, site: &Site<'_>) -> Result<()> {
 /// The release's migration, with another command: the same image, environment, account and limits.
 fn job(site: &Site<'_>, verified: &Verified, args: &[String], console: &dyn Console) -> Result<Job> {
     let doing = || format!("making a Job of {}", verified.release.id);
-    let objects = Objects::of(verified)?;
+    let objects = Objects::of(verified, site.further)?;
     let migration = objects.migration.first().and_then(|job| job.data.pointer("/spec/template"));
     let mut template =
         migration.cloned().ok_or_else(|| Error::failed(doing(), "it has no migration to be like"))?;

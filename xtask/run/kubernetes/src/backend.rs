@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use kube::Client;
-use xtask_contract::{Deploy, EnvName, Error, Progress, Result};
+use xtask_contract::{Deploy, EnvName, Error, ObjectKind, Progress, Result};
 use xtask_run::{
     Amount, Announce, Asked, Backend, Change, Console, Formation, Gone, IfBusy, Job, OneOff, Options,
     OwnPostgres, Report, SILENCE, Services, Shipper, Standing, Status,
@@ -29,17 +29,19 @@ const LONG_SILENCE: Duration = Duration::from_secs(150);
 pub struct Cluster<'a, H> {
     env: &'a EnvName,
     host: H,
+    further: Vec<ObjectKind>,
 }
 
 #[expect(private_bounds, reason = "which kinds of cluster there are is this crate's to say")]
 impl<'a, H: Host> Cluster<'a, H> {
-    /// The deploy of this name on a cluster of this kind.
-    pub fn new(env: &'a EnvName, host: H) -> Self {
-        Self { env, host }
+    /// The deploy of this name on a cluster of this kind; `further` are the kinds of objects that its rules allow beside
+    /// the usual ones.
+    pub fn new(env: &'a EnvName, host: H, further: Vec<ObjectKind>) -> Self {
+        Self { env, host, further }
     }
 
     fn site<'b>(&'b self, client: &'b Client) -> Site<'b> {
-        Site { client, env: self.env, namespace: self.host.namespace() }
+        Site { client, env: self.env, namespace: self.host.namespace(), further: &self.further }
     }
 
     async fn at_hand(&self) -> Result<Option<Client>> {

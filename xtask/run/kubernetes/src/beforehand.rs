@@ -18,7 +18,7 @@ pub(crate) struct Beforehand {
 
 impl Beforehand {
     pub(crate) async fn look(job: &Job<'_>, site: &Site<'_>) -> Result<Self> {
-        let mut objects = Objects::of(job.verified)?;
+        let mut objects = Objects::of(job.verified, site.further)?;
         let kinds = Kinds::of_objects(site.client, &objects).await?;
         let left_out = kinds.leave_out(&mut objects);
         let has_namespace = checks::has_namespace(site.client, site.namespace).await?;

@@ -23,7 +23,7 @@ use xtask_run::{Change, Job};
 
 /// What running a release would change; all of it, if there is no cluster yet.
 pub(crate) async fn changes(job: &Job<'_>, site: Option<&Site<'_>>) -> Result<Vec<Change>> {
-    let mut objects = Objects::of(job.verified)?;
+    let mut objects = Objects::of(job.verified, &job.vouched.policy().kinds)?;
     let Some(site) = site else { return objects.all().map(made).collect() };
     if !checks::has_namespace(site.client, site.namespace).await? {
         return objects.all().map(made).collect();

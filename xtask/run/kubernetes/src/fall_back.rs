@@ -89,7 +89,7 @@ async fn without_a_release_before<H: Host>(
 
 async fn go_back<H: Host>(run: &Rollout<'_, H>, before: ReleaseId) -> Result<()> {
     let verified = run.job.vouched.entry(before)?;
-    let mut objects = Objects::of(&verified)?;
+    let mut objects = Objects::of(&verified, run.site.further)?;
     run.kinds.leave_out(&mut objects);
     secrets::of_release(&run.site, &verified.release, &open(run, &verified)?).await?;
     let applier = Applier { before: Some(run.objects), release: Some(&verified.release), ..run.applier() };

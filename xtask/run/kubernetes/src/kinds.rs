@@ -58,9 +58,10 @@ impl Kinds {
         self.known.get(&(types.api_version.clone(), types.kind.clone()))
     }
 
-    /// Whether the cluster knows a kind.
-    pub(crate) fn knows(&self, version: &str, kind: &str) -> bool {
-        self.known.contains_key(&(version.to_owned(), kind.to_owned()))
+    /// The resource of a kind whose objects are in namespaces.
+    pub(crate) fn namespaced(&self, version: &str, kind: &str) -> Option<&ApiResource> {
+        let (resource, namespaced) = self.known.get(&(version.to_owned(), kind.to_owned()))?;
+        namespaced.then_some(resource)
     }
 
     /// The resource of an object: `deployments` of `apps/v1`.
@@ -89,13 +90,17 @@ impl Kinds {
         out
     }
 
-    /// The objects whose kind the cluster does not know.
+    /// What keeps objects from being applied: a kind that the cluster does not know, or whose objects are in no namespace,
+    /// and so not the deploy's, but for that itself.
     pub(crate) fn problems(&self, objects: &Objects) -> Vec<String> {
-        objects
-            .all()
-            .filter(|object| self.find(object).is_none())
-            .map(|object| unknown(object).why.concat())
-            .collect()
+        let problem = |object: &DynamicObject| match self.find(object) {
+            None => Some(unknown(object).why.concat()),
+            Some((_, false)) if kind(object) != "Namespace" => {
+                Some(format!("{}: objects of its kind are the cluster's, in no namespace", called(object)))
+            }
+            Some(_) => None,
+        };
+        objects.all().filter_map(problem).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use k8s_openapi::ByteString;
 use kube::{ResourceExt, api::DynamicObject};
 use serde_json::json;
 use xtask_contract::{
-    Context, EnvName, Error, Release, Result, ServiceName,
+    Context, EnvName, Error, ObjectKind, Release, Result, ServiceName,
     labels::{self, Part},
     ledger::Verified,
     objects::{Allowed, Object},
@@ -29,9 +29,9 @@ pub(crate) struct Objects {
 
 impl Objects {
     /// The objects of a release that is to be applied. One that holds others than a release may is refused.
-    pub(crate) fn of(verified: &Verified) -> Result<Self> {
+    pub(crate) fn of(verified: &Verified, further: &[ObjectKind]) -> Result<Self> {
         let doing = || format!("reading the objects of {}", verified.release.id);
-        let (text, allowed) = told_by(&verified.release, verified.objects.as_deref(), doing)?;
+        let (text, allowed) = told_by(&verified.release, verified.objects.as_deref(), further, doing)?;
         Self::parse(text, &allowed, doing).map_err(|error| {
             let env = &verified.release.env;
             error
@@ -40,9 +40,9 @@ impl Objects {
     }
 
     /// The objects of a release that has been applied, as far as a release may have them: of nothing else is asked.
-    pub(crate) fn applied(release: &Release, objects: Option<&str>) -> Result<Self> {
+    pub(crate) fn applied(release: &Release, objects: Option<&str>, further: &[ObjectKind]) -> Result<Self> {
         let doing = || format!("reading the objects of {}", release.id);
-        let (text, allowed) = told_by(release, objects, doing)?;
+        let (text, allowed) = told_by(release, objects, further, doing)?;
         let mut all: Vec<DynamicObject> = serde_saphyr::from_multiple(text).doing(doing)?;
         all.retain(|object| misplaced(&allowed, object).is_none());
         Ok(Self::sorted(all))
@@ -51,7 +51,7 @@ impl Objects {
     /// The objects that the deploy was brought to last, where they can still be read.
     pub(crate) fn last_applied(job: &Job<'_>, witness: Option<&Witness>) -> Option<Self> {
         let verified = job.ledger.load(witness?.id).ok()?;
-        Self::applied(&verified.release, verified.objects.as_deref()).ok()
+        Self::applied(&verified.release, verified.objects.as_deref(), &job.vouched.policy().kinds).ok()
     }
 
     /// The objects in YAML documents; if there are others than these, it is refused.
@@ -128,12 +128,13 @@ impl Objects {
 fn told_by<'a>(
     release: &Release,
     objects: Option<&'a str>,
+    further: &[ObjectKind],
     doing: impl Fn() -> String,
 ) -> Result<(&'a str, Allowed)> {
     let (text, namespace) = objects
         .zip(release.target.namespace())
         .ok_or_else(|| Error::refused(doing(), "it has none: it was made for another target"))?;
-    Ok((text, Allowed::in_release(namespace, release.service.as_ref())))
+    Ok((text, Allowed::in_release(namespace, release.service.as_ref(), further)))
 }
 
 fn misplaced(allowed: &Allowed, object: &DynamicObject) -> Option<String> {

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use kube::{
-    Api, Client, ResourceExt,
+    Api, ResourceExt,
     api::{DynamicObject, ListParams},
-    core::ApiResource,
 };
 use xtask_contract::{
     Ledger, Release, ReleaseId, Result,
@@ -20,19 +19,20 @@ use crate::{
     site::Site,
 };
 
-/// The kinds that releases have objects of: version, kind, plural.
-const KINDS: [(&str, &str, &str); 11] = [
-    ("v1", "ConfigMap", "configmaps"),
-    ("v1", "Secret", "secrets"),
-    ("v1", "Service", "services"),
-    ("v1", "ServiceAccount", "serviceaccounts"),
-    ("apps/v1", "Deployment", "deployments"),
-    ("batch/v1", "Job", "jobs"),
-    ("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
-    ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
-    ("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
-    ("networking.k8s.io/v1", "Ingress", "ingresses"),
-    ("apps/v1", "StatefulSet", "statefulsets"),
+/// The kinds that any release may have objects of: version and kind.
+const KINDS: [(&str, &str); 12] = [
+    ("v1", "ConfigMap"),
+    ("v1", "Secret"),
+    ("v1", "Service"),
+    ("v1", "ServiceAccount"),
+    ("apps/v1", "Deployment"),
+    ("batch/v1", "Job"),
+    ("batch/v1", "CronJob"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("policy/v1", "PodDisruptionBudget"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+    ("networking.k8s.io/v1", "Ingress"),
+    ("apps/v1", "StatefulSet"),
 ];
 
 /// What the deploy keeps on its cluster.
@@ -85,24 +85,24 @@ pub(crate) async fn superfluous(
     keep: &Keep,
     parts: &[Part],
 ) -> Result<Vec<(Api<DynamicObject>, DynamicObject)>> {
-    let versions = KINDS.iter().map(|(version, ..)| (*version).to_owned()).collect();
+    let further = site.further.iter().map(|kind| (kind.version(), kind.kind()));
+    let wanted: BTreeSet<(&str, &str)> = KINDS.into_iter().chain(further).collect();
+    let versions = wanted.iter().map(|(version, _)| (*version).to_owned()).collect();
     let kinds = Kinds::of(site.client, versions).await?;
     let parts: Vec<&str> = parts.iter().map(|part| part.as_str()).collect();
     let selector = format!("{},{} in ({})", site.selector(), labels::PART, parts.join(","));
     let mut found = Vec::new();
-    for (version, kind, plural) in KINDS {
-        if !kinds.knows(version, kind) {
-            continue;
-        }
-        let api = api(site.client, site.namespace, (version, kind, plural));
+    for (version, kind) in wanted {
+        let Some(resource) = kinds.namespaced(version, kind) else { continue };
+        let api = Api::namespaced_with(site.client.clone(), site.namespace, resource);
         let list = api.list_metadata(&ListParams::default().labels(&selector)).await;
         let list = match list {
             // Who may not even look has made none of them.
             Err(error) if code(&error) == Some(403) => continue,
-            list => list.asked(|| format!("listing the {plural}"))?,
+            list => list.asked(|| format!("listing the {}", resource.plural))?,
         };
         for one in list {
-            let mut object = DynamicObject::new(&one.name_any(), &resource((version, kind, plural)));
+            let mut object = DynamicObject::new(&one.name_any(), resource);
             object.metadata = one.metadata;
             if !keep.holds(&object) {
                 found.push((api.clone(), object));
@@ -110,21 +110,6 @@ pub(crate) async fn superfluous(
         }
     }
     Ok(found)
-}
-
-fn api(client: &Client, namespace: &str, kind: (&str, &str, &str)) -> Api<DynamicObject> {
-    Api::namespaced_with(client.clone(), namespace, &resource(kind))
-}
-
-fn resource((version, kind, plural): (&str, &str, &str)) -> ApiResource {
-    let (group, number) = version.rsplit_once('/').unwrap_or(("", version));
-    ApiResource {
-        group: group.into(),
-        version: number.into(),
-        api_version: version.into(),
-        kind: kind.into(),
-        plural: plural.into(),
-    }
 }
 
 #[cfg(test)]
@@ -138,7 +123,7 @@ mod tests {
         let group = |version: &'static str| version.rsplit_once('/').map_or("", |(group, _)| group);
         for of_releases in OF_RELEASES.iter().filter(|(_, kind)| *kind != "Namespace") {
             assert!(
-                KINDS.iter().any(|(version, kind, _)| (group(version), *kind) == *of_releases),
+                KINDS.iter().any(|(version, kind)| (group(version), *kind) == *of_releases),
                 "{of_releases:?}"
             );
         }

@@ -157,7 +157,7 @@ impl Host for Remote<'_> {
 
     async fn losses(&self, env: &EnvName) -> Result<Vec<String>> {
         let client = self.client(SILENCE).await?;
-        let site = Site { client: &client, env, namespace: self.namespace() };
+        let site = Site { client: &client, env, namespace: self.namespace(), further: &[] };
         down::losses(&site, &self.place()).await
     }
 }

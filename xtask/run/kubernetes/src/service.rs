@@ -35,7 +35,7 @@ pub(crate) async fn up(
 ) -> Result<Status> {
     let doing = || format!("reading the objects of the PostgreSQL server of {}", site.env);
     let objects = objects.ok_or_else(|| Error::refused(doing(), "it has none"))?;
-    let objects = Objects::parse(objects, &Allowed::in_release(site.namespace, None), doing)?;
+    let objects = Objects::parse(objects, &Allowed::in_release(site.namespace, None, &[]), doing)?;
     let service = objects.service();
     let service = service.as_ref();
     let kinds = Kinds::of_objects(site.client, &objects).await?;

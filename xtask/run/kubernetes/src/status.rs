@@ -119,7 +119,7 @@ async fn drift_of(
     run: &str,
 ) -> Result<(Vec<String>, Option<String>)> {
     let release = &found.release;
-    let mut objects = Objects::applied(release, found.objects.as_deref())?;
+    let mut objects = Objects::applied(release, found.objects.as_deref(), site.further)?;
     let kinds = Kinds::of_objects(site.client, &objects).await?;
     kinds.leave_out(&mut objects);
     let (mut drift, mut by_hand, mut steps) = (Vec::new(), Vec::new(), Vec::new());

@@ -151,13 +151,25 @@ impl Story {
 
     fn what_a_release_no_longer_has_is_deleted(&self) {
         let configs = || kubectl(&["get", "configmaps,secrets,jobs", "--output=name"]);
-        let extra = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "extra" } });
-        self.with_objects("web", |objects| objects.insert(0, extra), || self.release());
+        let extra = |version: &str, kind: &str| json!({ "apiVersion": version, "kind": kind, "metadata": { "name": "extra" } });
+        let further = ["v1/PodTemplate", "storage.k8s.io/v1/StorageClass"].map(|kind| kind.parse().unwrap());
+        self.checkout.edit_deploy("dev", |deploy| deploy.policy.kinds = further.to_vec());
+        let mut template = extra("v1", "PodTemplate");
+        template["template"] = json!({ "spec": { "containers": [{ "name": "extra", "image": "extra" }] } });
+        let both = [extra("v1", "ConfigMap"), template];
+        self.with_objects("web", |objects| drop(objects.splice(0..0, both)), || self.release());
         self.run().done();
-        assert!(configs().contains("configmap/extra"));
+        let left = kubectl(&["get", "configmaps,podtemplates", "--output=name"]);
+        assert!(left.contains("configmap/extra") && left.contains("podtemplate/extra"), "{left}");
+        // What the rules allow may still not be of the whole cluster.
+        let mut class = extra("storage.k8s.io/v1", "StorageClass");
+        class["provisioner"] = json!("example.com/none");
+        self.with_objects("web", |objects| objects.insert(0, class), || self.release());
+        self.run().refused("storageclass/extra: objects of its kind are the cluster's, in no namespace");
         kubectl(&["create", "configmap", "stranger"]);
         self.release();
-        self.run().done().says("configmap/extra");
+        self.run().done().says("configmap/extra").says("podtemplate/extra");
+        self.checkout.edit_deploy("dev", |deploy| deploy.policy.kinds.clear());
         let left = configs();
         assert!(!left.contains("configmap/extra") && left.contains("configmap/stranger"), "{left}");
         // Of the migrations, only the newest one's Job is left; of the config, what a rollback may need.
