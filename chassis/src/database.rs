@@ -6,22 +6,33 @@
 pub mod check;
 mod config;
 mod connect;
+mod connection;
 mod connections;
 mod error;
+mod failure;
 mod figures;
+mod options;
+mod pool;
 mod ready;
-mod reason;
 pub(crate) mod session;
+mod tls;
 mod url;
 
 use std::time::Duration;
 
-use sqlx::{PgConnection, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
-pub(crate) use self::connect::{Connected, connect};
-use self::connections::{Connections, Lease};
-pub use self::{config::DatabaseConfig, error::DatabaseError, reason::Reason};
+use self::connections::Connections;
+pub use self::{
+    config::DatabaseConfig,
+    connection::{Connection, Parameters},
+    error::DatabaseError,
+    failure::StatementError,
+};
+pub(crate) use self::{
+    connect::{Connected, connect},
+    options::ConnectOptions,
+};
 use crate::{Identity, migrate::Migration, web::Web, worker::Worker};
 
 /// How much longer than the server the client waits for a statement: the server's own answer says more.
@@ -89,13 +100,13 @@ impl Database {
         // Zero would switch it off.
         let at_most = format!("{}ms", statement_timeout.as_millis().max(1));
         // What a lost client leaves in the middle would hold its locks.
-        let between_statements = ("idle_in_transaction_session_timeout", at_most.clone());
+        let between_statements = ("idle_in_transaction_session_timeout", &*at_most);
         let mark = session::Mark::of(service);
         let options = connect::options(service, &mark, url.reveal())
-            .options([("statement_timeout", at_most), between_statements])
-            .options(SERVER_PATIENCE)
-            .options(settings.iter().copied())
-            .options(own);
+            .with_settings([("statement_timeout", &*at_most), between_statements])
+            .with_settings(SERVER_PATIENCE)
+            .with_settings(settings.iter().copied())
+            .with_settings(own.iter().map(|(name, value)| (&**name, &**value)));
         let connections = Connections::new(options, mark, max_connections, acquire_timeout);
         Self { connections, limit: statement_timeout + GRACE, statement_timeout }
     }
@@ -103,24 +114,23 @@ impl Database {
     /// Runs one statement, or one transaction. Its connection is closed, not reused, if there is no answer in time.
     pub async fn run<T>(
         &self,
-        statement: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
+        statement: impl AsyncFnOnce(&Connection) -> Result<T, StatementError>,
     ) -> Result<T, DatabaseError> {
         let held = self.connections.acquire().await.map_err(DatabaseError::Unavailable)?;
-        let mut lease = Lease::default();
-        let result = timeout(self.limit, statement(lease.hold(held)))
+        let result = timeout(self.limit, statement(held.item()))
             .await
             .map_err(|_| DatabaseError::Unavailable("no answer in time".into()))?;
         // The server has said its last word, or refuses to.
-        match result {
-            Ok(_) => lease.give_back(),
-            Err(sqlx::Error::Database(_)) => lease.clear_up(self.limit),
-            Err(_) => drop(lease),
+        match &result {
+            Ok(_) => held.give_back(),
+            Err(error) if error.refusal().is_some() => connections::clear_up(held, self.limit),
+            Err(_) => drop(held),
         }
         result.map_err(DatabaseError::from)
     }
 
     /// How its connections are made.
-    pub(crate) fn options(&self) -> PgConnectOptions {
+    pub(crate) fn options(&self) -> ConnectOptions {
         self.connections.options().clone()
     }
 
@@ -137,8 +147,8 @@ impl Database {
     }
 
     /// How many there may be.
-    fn max_connections(&self) -> u32 {
-        self.connections.most()
+    fn max_connections(&self) -> i64 {
+        i64::try_from(self.connections.most()).unwrap_or(i64::MAX)
     }
 
     /// Closes the connections that are idle; the others close when they are returned. Politeness to the database, no more:

@@ -12,30 +12,24 @@
 //! ```
 
 mod failed;
+mod ledger;
 mod migration;
 mod place;
 mod standing;
 
-use std::{collections::HashMap, time::Instant};
+use std::{pin::pin, time::Instant};
 
 use clap::Args;
 use futures_util::TryStreamExt;
-use sqlx::{
-    Connection, PgConnection,
-    migrate::{Migrate, MigrateError},
-    raw_sql,
-};
+use tokio_postgres::SimpleQueryMessage;
 
 use self::failed::Failed;
 pub use self::migration::Migration;
 pub(crate) use self::standing::{Place, Standing, standing};
 use crate::{
     Identity, OneOff, Outcome,
-    database::{self, Connected, DatabaseConfig, Reason, session},
+    database::{self, Connected, Connection, DatabaseConfig, StatementError, session},
 };
-
-/// Where the applied migrations are remembered.
-const TABLE: &str = "_sqlx_migrations";
 
 /// How far to go.
 #[derive(Args)]
@@ -74,45 +68,37 @@ async fn run(
     to: Option<i64>,
 ) -> Outcome {
     // Without a statement time-out: migrations take as long as they take.
-    let Connected { mut connection, options, mark } = database::connect(service, config).await?;
+    let Connected { connection, options, mark } = database::connect(service, config).await?;
     // Without one, the lock below keeps nobody out, and the service that is to come does not work.
-    if let Some(fault) = mark.fault(&mut connection, &options).await.map_err(|error| asked(&error))? {
+    if let Some(fault) = mark.fault(&connection, &options).await.map_err(|error| asked(&error))? {
         return Err(format!("cannot migrate: {fault}. {}", session::UNPOOLED).into());
     }
-    // Waits for whoever else is migrating. The lock goes with the connection at the latest.
-    connection.lock().await.map_err(|error| noted(&error))?;
-    connection.ensure_migrations_table(TABLE).await.map_err(|error| noted(&error))?;
-    if let Some(version) = connection.dirty_version(TABLE).await.map_err(|error| noted(&error))? {
+    ledger::lock(&connection).await.map_err(|error| asked(&error))?;
+    ledger::make(&connection).await.map_err(|error| asked(&error))?;
+    let applied = ledger::applied(&connection).await.map_err(|error| asked(&error))?;
+    if let Some((version, _)) = applied.iter().find(|(_, entry)| !entry.success) {
         return Err(format!("migration {version} was begun but not finished; the schema needs a look").into());
     }
-    let applied: HashMap<_, _> = connection
-        .list_applied_migrations(TABLE)
-        .await
-        .map_err(|error| noted(&error))?
-        .into_iter()
-        .map(|migration| (migration.version, migration.checksum))
-        .collect();
     if let Some(to) = to {
-        refuse_going_back(to, applied.keys().copied().max())?;
+        refuse_going_back(to, applied.keys().next_back().copied())?;
     }
 
     let mut count = 0;
-    let mut version = applied.keys().copied().max();
+    let mut version = applied.keys().next_back().copied();
     for migration in migrations.iter().take_while(|it| to.is_none_or(|to| it.version() <= to)) {
         match applied.get(&migration.version()) {
-            Some(checksum) if *checksum == migration.applied().checksum => {}
+            Some(entry) if entry.checksum == migration.checksum() => {}
             Some(_) => {
                 return Err(format!("migration {} was applied from another text", migration.version()).into());
             }
             None => {
-                apply(&mut connection, migration).await?;
+                apply(&connection, migration).await?;
                 version = version.max(Some(migration.version()));
                 count += 1;
             }
         }
     }
-    connection.unlock().await.map_err(|error| noted(&error))?;
-    connection.close().await.map_err(|error| asked(&error))?;
+    connection.close().await;
 
     tracing::info!(count, version, "migrated");
     Ok(())
@@ -120,11 +106,11 @@ async fn run(
 
 /// Tells of each migration where it stands, and changes nothing. Fails if `run` would refuse to work on that.
 async fn tell_status(service: Identity, config: DatabaseConfig, migrations: &[Migration]) -> Outcome {
-    let Connected { mut connection, .. } = database::connect(service, config).await?;
-    let migrations = standing(&mut connection, migrations)
+    let Connected { connection, .. } = database::connect(service, config).await?;
+    let migrations = standing(&connection, migrations)
         .await
-        .map_err(|error| format!("cannot read which migrations are in: {}", Reason(&error)))?;
-    connection.close().await?;
+        .map_err(|error| format!("cannot read which migrations are in: {error}"))?;
+    connection.close().await;
 
     for Standing { version, description, place } in &migrations {
         match place {
@@ -156,33 +142,36 @@ fn refuse_going_back(to: i64, at: Option<i64>) -> Result<(), String> {
     }
 }
 
-async fn apply(connection: &mut PgConnection, migration: &Migration) -> Outcome {
+async fn apply(connection: &Connection, migration: &Migration) -> Outcome {
     let (version, description) = (migration.version(), migration.name());
     let began = Instant::now();
-    let mut transaction = connection.begin().await.map_err(|error| asked(&error))?;
-    {
-        let mut statements = raw_sql(migration.sql()).execute_many(&mut *transaction);
-        let mut done = 0;
-        while statements.try_next().await.map_err(|error| Failed::new(migration, done, &error))?.is_some() {
-            done += 1;
-        }
-    }
-    // Notes that it was applied, and does nothing else: whoever applies by the library's own means would count nothing.
-    transaction.skip(TABLE, &migration.applied()).await.map_err(|error| noted(&error))?;
-    transaction.commit().await.map_err(|error| asked(&error))?;
+    connection.begin().await.map_err(|error| asked(&error))?;
+    let mut done = 0;
+    each_statement(connection, migration.sql(), || done += 1)
+        .await
+        .map_err(|error| Failed::new(migration, done, &error))?;
+    ledger::note(connection, migration).await.map_err(|error| asked(&error))?;
+    connection.commit().await.map_err(|error| asked(&error))?;
     let duration_ms = began.elapsed().as_secs_f64() * 1e3;
     tracing::info!(version, description, duration_ms, "applied a migration");
     Ok(())
 }
 
-/// What the database says about the list of what is applied.
-fn noted(error: &MigrateError) -> String {
-    match error {
-        MigrateError::Execute(error) => asked(error),
-        error => error.to_string(),
+/// Runs statements, and calls this after each.
+async fn each_statement(
+    connection: &Connection,
+    sql: &str,
+    mut done: impl FnMut(),
+) -> Result<(), StatementError> {
+    let mut messages = pin!(connection.client().simple_query_raw(sql).await?);
+    while let Some(message) = messages.try_next().await? {
+        if matches!(message, SimpleQueryMessage::CommandComplete(_)) {
+            done();
+        }
     }
+    Ok(())
 }
 
-fn asked(error: &sqlx::Error) -> String {
-    format!("cannot migrate: {}", Reason(error))
+fn asked(error: &StatementError) -> String {
+    format!("cannot migrate: {error}")
 }

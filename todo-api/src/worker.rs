@@ -35,6 +35,6 @@ pub(crate) fn build(worker: &mut Worker, config: WorkerConfig) -> Outcome {
 }
 
 async fn remind(database: &Database) -> Result<Found, String> {
-    let done = database.run(async |connection| sqlx::query(REMIND).execute(connection).await).await;
+    let done = database.run(async |connection| connection.execute(REMIND, &[]).await).await;
     done.map(|_| Found::Nothing).map_err(|error| format!("cannot look for what is due: {error}"))
 }

@@ -27,10 +27,17 @@ impl Trouble {
 }
 
 #[cfg(feature = "postgres")]
-impl From<sqlx::Error> for Trouble {
-    fn from(error: sqlx::Error) -> Self {
+impl From<tokio_postgres::Error> for Trouble {
+    fn from(error: tokio_postgres::Error) -> Self {
+        crate::database::StatementError::from(error).into()
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl From<crate::database::StatementError> for Trouble {
+    fn from(error: crate::database::StatementError) -> Self {
         Self::new(
-            format!("cannot ask the database: {}", crate::database::Reason(&error)),
+            format!("cannot ask the database: {error}"),
             "see what the database's own log says of it, then check again",
         )
     }

@@ -10,7 +10,6 @@ mod session;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
-use sqlx::Connection;
 use tokio::time::timeout;
 
 use super::{
@@ -55,22 +54,22 @@ async fn attached(service: Identity, config: DatabaseConfig, migrations: &[Migra
         findings.extend(BEHIND_IT.map(|of| Finding::skipped(of, "the database does not answer")));
         findings
     };
-    let mut connected = match connect(service, config).await {
+    let connected = match connect(service, config).await {
         Ok(connected) => connected,
         Err(why) if why.contains(UNSET) => return without(UNSET, UNPOOLED),
         Err(why) => return without(&why, server::REACH_IT),
     };
-    match timeout(PATIENCE, through(&mut connected, migrations, wanted)).await {
+    match timeout(PATIENCE, through(&connected, migrations, wanted)).await {
         Ok(findings) => {
             // It has said all that it was asked.
-            let _ = timeout(PATIENCE, connected.connection.close()).await;
+            connected.connection.close().await;
             findings
         }
         Err(_) => without(&format!("the database gave no answer within {PATIENCE:?}"), server::REACH_IT),
     }
 }
 
-async fn through(connected: &mut Connected, migrations: &[Migration], wanted: u32) -> Vec<Finding> {
+async fn through(connected: &Connected, migrations: &[Migration], wanted: u32) -> Vec<Finding> {
     let Connected { connection, options, mark } = connected;
     vec![
         Finding::of("database", server::look(connection).await),

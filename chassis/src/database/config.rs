@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
-
-use super::url::PostgresUrl;
+use super::{options::ConnectOptions, url::PostgresUrl};
 use crate::config::{Integer, Need, Reader, Secret, Span, Variable};
 
 const DATABASE_URL: Variable<PostgresUrl> =
@@ -34,7 +32,7 @@ const ONE_OFF_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where the database is, how many connections to it there may be, and how long to wait for it.
 pub struct DatabaseConfig {
-    pub(crate) url: Secret<PgConnectOptions>,
+    pub(crate) url: Secret<ConnectOptions>,
     pub(crate) max_connections: u32,
     pub(crate) acquire_timeout: Duration,
     pub(crate) statement_timeout: Duration,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Reason;
+use super::StatementError;
 use crate::problem::{Kind, Problem};
 
 /// Why the database gave no answer.
@@ -12,18 +12,14 @@ pub enum DatabaseError {
     /// It cannot be reached or cannot serve at present; trying again may help.
     Unavailable(String),
     /// It refused what it was asked: a mistake of ours.
-    Refused(sqlx::Error),
+    Refused(StatementError),
 }
 
 impl DatabaseError {
     /// Whether it is a table or column that does not exist: the schema is older than this binary.
     pub fn is_schema_missing(&self) -> bool {
-        matches!(self, Self::Refused(sqlx::Error::Database(error)) if is_missing_schema(error.code().as_deref()))
+        matches!(self, Self::Refused(error) if matches!(error.code(), Some("42P01" | "42703" | "3F000")))
     }
-}
-
-fn is_missing_schema(code: Option<&str>) -> bool {
-    matches!(code, Some("42P01" | "42703" | "3F000"))
 }
 
 /// Whether the server says that it, rather than the statement, is the reason: connection trouble (08), too few
@@ -32,17 +28,12 @@ fn is_transient(code: &str) -> bool {
     matches!(code.get(..2), Some("08" | "40" | "53" | "57" | "58")) || matches!(code, "25006" | "55P03")
 }
 
-impl From<sqlx::Error> for DatabaseError {
-    fn from(error: sqlx::Error) -> Self {
-        use sqlx::Error::{Database, Io, PoolClosed, PoolTimedOut, Protocol, Tls};
-        match &error {
-            Io(_) | Tls(_) | Protocol(_) | PoolTimedOut | PoolClosed => {
-                Self::Unavailable(Reason(&error).to_string())
-            }
-            Database(refusal) if refusal.code().is_some_and(|code| is_transient(&code)) => {
-                Self::Unavailable(Reason(&error).to_string())
-            }
-            _ => Self::Refused(error),
+impl From<StatementError> for DatabaseError {
+    fn from(error: StatementError) -> Self {
+        if error.is_lost() || error.code().is_some_and(is_transient) {
+            Self::Unavailable(error.to_string())
+        } else {
+            Self::Refused(error)
         }
     }
 }
@@ -51,7 +42,7 @@ impl fmt::Display for DatabaseError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unavailable(reason) => formatter.write_str(reason),
-            Self::Refused(error) => Reason(error).fmt(formatter),
+            Self::Refused(error) => error.fmt(formatter),
         }
     }
 }
@@ -73,7 +64,7 @@ impl From<DatabaseError> for Problem {
                 Self::new(Kind::DATABASE_UNAVAILABLE, "the database is not set up yet; try again soon")
             }
             DatabaseError::Refused(error) => {
-                tracing::error!(error = %Reason(&error), "the database refused a statement");
+                tracing::error!(%error, "the database refused a statement");
                 Self::internal()
             }
         }

@@ -22,7 +22,7 @@ pub(super) fn register(metrics: &mut Metrics, database: &Database) {
         connections.clone(),
     );
     let limit = Gauge::<i64>::default();
-    limit.set(database.max_connections().into());
+    limit.set(database.max_connections());
     registry.register("database_connections_max", "How many there may be at once", limit);
     let database = database.clone();
     metrics.before_reading(move || {

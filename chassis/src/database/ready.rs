@@ -5,7 +5,7 @@ use crate::migrate::Migration;
 
 const NOT_MIGRATED: &str = "the database schema is not up to date: run `migrate`";
 
-const MISSING: &str = "SELECT count(*) FROM unnest($1) AS needed WHERE NOT EXISTS \
+const MISSING: &str = "SELECT count(*) FROM unnest($1::bigint[]) AS needed WHERE NOT EXISTS \
      (SELECT FROM _sqlx_migrations WHERE version = needed AND success)";
 
 /// Whether it answers, and its schema is at least as new as this binary; the error says what is wrong.
@@ -15,8 +15,8 @@ pub(super) async fn ask(database: &Database, migrations: &'static [Migration]) -
         if !database.connections.mark().is_on(connection).await? {
             return Ok(None);
         }
-        let missing = sqlx::query_scalar::<_, i64>(MISSING).bind(&needed);
-        missing.fetch_one(connection).await.map(Some)
+        let row = connection.query_one(MISSING, &[&needed]).await?;
+        Ok(Some(row.try_get::<_, i64>(0)?))
     });
     match missing.await {
         Ok(None) => Err(session::UNSET),

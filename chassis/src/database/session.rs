@@ -6,12 +6,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Row, postgres::PgConnectOptions,
-    raw_sql,
-};
 use tokio::time::timeout;
+use tokio_postgres::SimpleQueryMessage;
 
+use super::{Connection, StatementError, options::ConnectOptions};
 use crate::Identity;
 
 /// What the mark is set to.
@@ -47,7 +45,7 @@ impl Mark {
     }
 
     /// Whether the settings that came with this connection hold.
-    pub(crate) async fn is_on(&self, connection: &mut PgConnection) -> sqlx::Result<bool> {
+    pub(crate) async fn is_on(&self, connection: &Connection) -> Result<bool, StatementError> {
         self.look(connection).await.map(|(is_on, _)| is_on)
     }
 
@@ -55,36 +53,39 @@ impl Mark {
     /// process of the server.
     pub(crate) async fn fault(
         &self,
-        connection: &mut PgConnection,
-        options: &PgConnectOptions,
-    ) -> sqlx::Result<Option<&'static str>> {
+        connection: &Connection,
+        options: &ConnectOptions,
+    ) -> Result<Option<&'static str>, StatementError> {
         let proof = async {
             let (is_on, process) = self.look(connection).await?;
             if !is_on {
                 return Ok(Some(UNSET));
             }
-            let mut other = options.connect().await?;
+            let other = options.connect().await?;
             // A pooler lends it a process for as long as the transaction takes: ours, or the next one that we get is another.
-            other.execute("BEGIN").await?;
-            let alone =
-                self.look(&mut other).await?.1 != process && self.look(connection).await?.1 == process;
-            other.close().await?;
+            other.begin().await?;
+            let alone = self.look(&other).await?.1 != process && self.look(connection).await?.1 == process;
+            other.close().await;
             Ok((!alone).then_some(SHARED))
         };
-        timeout(PATIENCE, proof).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        let too_late = |_| Err(StatementError::other(format!("no answer within {PATIENCE:?}")));
+        timeout(PATIENCE, proof).await.unwrap_or_else(too_late)
     }
 
     /// Whether the mark is there, and which of the server's processes answers. No prepared statement asks for it: behind a
     /// pooler, another client may have one of the same name.
-    async fn look(&self, connection: &mut PgConnection) -> sqlx::Result<(bool, i32)> {
+    async fn look(&self, connection: &Connection) -> Result<(bool, String), StatementError> {
         let look = format!("SELECT current_setting('{}', true), pg_backend_pid()", self.0);
-        let row = raw_sql(AssertSqlSafe(look)).fetch_one(connection).await?;
-        let mark: Option<String> = row.try_get(0)?;
-        Ok((mark.as_deref() == Some(LASTS), row.try_get(1)?))
+        for message in connection.client().simple_query(&look).await? {
+            if let SimpleQueryMessage::Row(row) = message {
+                return Ok((row.try_get(0)? == Some(LASTS), row.try_get(1)?.unwrap_or_default().to_owned()));
+            }
+        }
+        Err(StatementError::other("no row came of it"))
     }
 }
 
 /// Whether this is a pooler that lets no settings in.
-pub(super) fn refuses_settings(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|refusal| refusal.message().contains("startup parameter"))
+pub(super) fn refuses_settings(error: &StatementError) -> bool {
+    error.refusal().is_some_and(|refusal| refusal.message().contains("startup parameter"))
 }

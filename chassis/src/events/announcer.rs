@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::change::Change;
-use crate::database::{Database, DatabaseError};
+use crate::database::{Connection, Database, DatabaseError};
 
 /// So many changes at once are told as anything.
 const MOST: usize = 1000;
@@ -79,8 +79,9 @@ impl<C: Change> Announcer<C> {
             return Ok(());
         }
         let payloads: Vec<_> = changes.iter().map(C::payload).collect();
-        let query = sqlx::query(ANNOUNCE).bind(payloads).bind(C::CHANNEL);
-        let told = self.0.database.run(async |connection| query.execute(connection).await).await;
+        let announce =
+            async |connection: &Connection| connection.execute(ANNOUNCE, &[&payloads, &C::CHANNEL]).await;
+        let told = self.0.database.run(announce).await;
         if told.is_err() {
             // The order does not matter any more.
             self.add(C::ANYTHING);

@@ -2,14 +2,10 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use sqlx::{
-    Executor,
-    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
-};
 use tokio::time::{sleep, timeout};
 
 use super::{change::Change, hub::Hub};
-use crate::database::Reason;
+use crate::database::{ConnectOptions, StatementError};
 
 /// How long to wait for what the database says.
 #[derive(Clone, Copy)]
@@ -28,9 +24,9 @@ impl Patience {
         Self { silence: 5 * unit, answer: 2 * unit }
     }
 
-    async fn answer<T>(self, answer: impl Future<Output = sqlx::Result<T>>) -> Result<T, String> {
+    async fn answer<T>(self, answer: impl Future<Output = Result<T, StatementError>>) -> Result<T, String> {
         match timeout(self.answer, answer).await {
-            Ok(answer) => answer.map_err(|error| Reason(&error).to_string()),
+            Ok(answer) => answer.map_err(|error| error.to_string()),
             Err(_) => Err("no answer in time".into()),
         }
     }
@@ -41,7 +37,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// Publishes what the database announces, for as long as the process runs.
-pub(super) async fn follow<C: Change>(options: PgConnectOptions, hub: Hub<C>, patience: Patience) {
+pub(super) async fn follow<C: Change>(options: ConnectOptions, hub: Hub<C>, patience: Patience) {
     let mut pause = FIRST_PAUSE;
     loop {
         let Err(reason) = listen(&options, &hub, patience, &mut pause).await;
@@ -53,34 +49,23 @@ pub(super) async fn follow<C: Change>(options: PgConnectOptions, hub: Hub<C>, pa
 
 /// Publishes what one connection hears, and says why it ended.
 async fn listen<C: Change>(
-    options: &PgConnectOptions,
+    options: &ConnectOptions,
     hub: &Hub<C>,
     patience: Patience,
     pause: &mut Duration,
 ) -> Result<Infallible, String> {
-    // A pool of one, because the library's listener wants one.
-    let pool = PgPoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(patience.answer)
-        .max_lifetime(None)
-        .idle_timeout(None)
-        .connect_lazy_with(options.clone());
-    let mut listener = patience.answer(PgListener::connect_with(&pool)).await?;
-    // Any loss is reported, and answered with a gap.
-    listener.eager_reconnect(false);
-    patience.answer(listener.listen(C::CHANNEL)).await?;
+    let (connection, mut announcements) = patience.answer(options.listen()).await?;
+    patience.answer(connection.listen(C::CHANNEL)).await?;
     // Only now: what was announced before went unheard.
     hub.gap();
     *pause = FIRST_PAUSE;
     tracing::debug!("the database's announcements are heard");
     loop {
-        match timeout(patience.silence, listener.try_recv()).await {
-            Ok(Ok(Some(notification))) => hub.publish(C::parse(notification.payload())),
-            Ok(Ok(None)) => return Err("the connection was lost".into()),
-            Ok(Err(error)) => return Err(Reason(&error).to_string()),
-            Err(_) => {
-                patience.answer(listener.execute("SELECT 1")).await?;
-            }
+        match timeout(patience.silence, announcements.recv()).await {
+            Ok(Some(Ok(announcement))) => hub.publish(C::parse(&announcement)),
+            Ok(None) => return Err("the connection was lost".into()),
+            Ok(Some(Err(error))) => return Err(error.to_string()),
+            Err(_) => patience.answer(connection.ping()).await?,
         }
     }
 }

@@ -4,7 +4,9 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use sqlx::{FromRow, Row, postgres::PgRow};
+use tokio_postgres::Row;
+
+use crate::database::StatementError;
 
 /// All that a client may rely on in the answer to a request that made something.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,20 +26,14 @@ impl Answer {
     pub(super) fn etag_text(&self) -> &str {
         self.etag.to_str().unwrap_or_default()
     }
-}
 
-impl FromRow<'_, PgRow> for Answer {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let wrong = |error| sqlx::Error::Decode(error);
-        let status: i16 = row.try_get("status")?;
-        let etag: String = row.try_get("etag")?;
+    pub(super) fn from_row(row: &Row) -> Result<Self, StatementError> {
+        let status = u16::try_from(row.try_get::<_, i16>("status")?).map_err(StatementError::other)?;
+        let etag: &str = row.try_get("etag")?;
         Ok(Self {
-            status: u16::try_from(status)
-                .map_err(Into::into)
-                .and_then(|status| StatusCode::from_u16(status).map_err(Into::into))
-                .map_err(wrong)?,
+            status: StatusCode::from_u16(status).map_err(StatementError::other)?,
             location: row.try_get("location")?,
-            etag: HeaderValue::try_from(etag).map_err(Into::into).map_err(wrong)?,
+            etag: HeaderValue::try_from(etag).map_err(StatementError::other)?,
             body: row.try_get("body")?,
         })
     }

@@ -1,8 +1,12 @@
 //! The keys in the database.
 
-use sqlx::{Connection, FromRow, PgConnection, Row};
+use futures_util::{
+    TryFutureExt,
+    future::{try_join, try_join3},
+};
 
 use super::{Answer, Once};
+use crate::database::{Connection, Parameters, StatementError};
 
 /// Held until the transaction ends, however it ends; the process may be killed.
 const LOCK: &str = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))";
@@ -42,36 +46,36 @@ impl<T> Outcome<T> {
 
 /// Does what `act` does and remembers its answer, both or neither, unless that was done before.
 pub async fn once<T>(
-    connection: &mut PgConnection,
+    connection: &Connection,
     once: &Once,
-    act: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<(T, Answer)>,
-) -> sqlx::Result<Outcome<T>> {
-    let key = once.key().as_str();
-    let mut transaction = connection.begin().await?;
-    if !sqlx::query_scalar(LOCK).bind(key).fetch_one(&mut *transaction).await? {
-        transaction.rollback().await?;
+    act: impl AsyncFnOnce(&Connection) -> Result<(T, Answer), StatementError>,
+) -> Result<Outcome<T>, StatementError> {
+    let (key, fingerprint) = (once.key().as_str(), &once.fingerprint()[..]);
+    let [lock, find, remember] = connection.prepare([LOCK, FIND, REMEMBER]).await?;
+    let client = connection.client();
+    // Sent together, run one after the other: with the last two, three round trips instead of six.
+    let ((), locked, known) = try_join3(
+        connection.begin(),
+        client.query_one(&lock, &[&key]).err_into(),
+        client.query_opt(&find, &[&key, &fingerprint]).err_into(),
+    )
+    .await?;
+    if !locked.try_get::<_, bool>(0)? {
+        connection.rollback().await?;
         return Ok(Outcome::UnderWay);
     }
-    let known = sqlx::query(FIND).bind(key).bind(&once.fingerprint()[..]);
-    if let Some(row) = known.fetch_optional(&mut *transaction).await? {
-        transaction.rollback().await?;
-        let same = row.try_get("same")?;
-        return if same {
+    if let Some(row) = known {
+        connection.rollback().await?;
+        return if row.try_get("same")? {
             Answer::from_row(&row).map(Outcome::DoneBefore)
         } else {
             Ok(Outcome::OtherRequest)
         };
     }
-    let (done, answer) = act(&mut transaction).await?;
-    sqlx::query(REMEMBER)
-        .bind(key)
-        .bind(&once.fingerprint()[..])
-        .bind(i16::try_from(answer.status.as_u16()).unwrap_or(i16::MAX))
-        .bind(&answer.location)
-        .bind(answer.etag_text())
-        .bind(&answer.body)
-        .execute(&mut *transaction)
-        .await?;
-    transaction.commit().await?;
+    let (done, answer) = act(connection).await?;
+    let status = i16::try_from(answer.status.as_u16()).unwrap_or(i16::MAX);
+    let (etag, Answer { location, body, .. }) = (answer.etag_text(), &answer);
+    let parameters: Parameters<'_> = &[&key, &fingerprint, &status, location, &etag, body];
+    try_join(client.execute(&remember, parameters).err_into(), connection.commit()).await?;
     Ok(Outcome::Done(done, answer))
 }

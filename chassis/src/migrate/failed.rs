@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
+use tokio_postgres::error::ErrorPosition;
 
 use super::{Migration, place};
-use crate::database::Reason;
+use crate::database::StatementError;
 
 /// A migration that the database refused.
 #[derive(Debug)]
@@ -17,18 +17,17 @@ pub(super) struct Failed {
 
 impl Failed {
     /// After so many statements of it.
-    pub(super) fn new(migration: &Migration, after: usize, error: &sqlx::Error) -> Self {
+    pub(super) fn new(migration: &Migration, after: usize, error: &StatementError) -> Self {
         let sql = migration.sql();
-        let refusal = error.as_database_error().and_then(|it| it.try_downcast_ref::<PgDatabaseError>());
-        let line = match refusal.and_then(PgDatabaseError::position) {
-            Some(PgErrorPosition::Original(character)) => Some(place::line_of_character(sql, character)),
-            // What only came to light while it ran has no place but its statement's.
-            Some(PgErrorPosition::Internal { .. }) | None => {
-                refusal.and_then(|_| place::line_of_statement(sql, after))
+        let line = error.refusal().and_then(|refusal| match refusal.position() {
+            Some(ErrorPosition::Original(character)) => {
+                Some(place::line_of_character(sql, usize::try_from(*character).unwrap_or(usize::MAX)))
             }
-        };
-        let more = refusal.into_iter().flat_map(|it| [it.hint(), it.r#where()]).flatten();
-        let why = more.fold(Reason(error).to_string(), |why, more| {
+            // What only came to light while it ran has no place but its statement's.
+            Some(ErrorPosition::Internal { .. }) | None => place::line_of_statement(sql, after),
+        });
+        let more = error.refusal().into_iter().flat_map(|it| [it.hint(), it.where_()]).flatten();
+        let why = more.fold(error.to_string(), |why, more| {
             format!("{why} ({})", more.trim_end_matches('.').replace('\n', "; "))
         });
         Self { file: migration.file(), line, why }

@@ -3,12 +3,9 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, Row};
 
-use super::Migration;
-
-const EXISTS: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
-const APPLIED: &str = "SELECT version, description, installed_on, success, checksum FROM _sqlx_migrations";
+use super::{Migration, ledger};
+use crate::database::{Connection, StatementError};
 
 /// One migration, of this binary or of the database.
 pub(crate) struct Standing {
@@ -37,46 +34,27 @@ impl Place {
     }
 }
 
-/// A row of the database's own list.
-struct Applied {
-    description: String,
-    at: DateTime<Utc>,
-    success: bool,
-    checksum: Vec<u8>,
-}
-
 /// Every migration that the binary or the database knows, in order. Only reads.
 pub(crate) async fn standing(
-    connection: &mut PgConnection,
+    connection: &Connection,
     migrations: &[Migration],
-) -> sqlx::Result<Vec<Standing>> {
-    let mut applied = BTreeMap::new();
-    if sqlx::query_scalar(EXISTS).fetch_one(&mut *connection).await? {
-        for row in sqlx::query(APPLIED).fetch_all(connection).await? {
-            let entry = Applied {
-                description: row.try_get("description")?,
-                at: row.try_get("installed_on")?,
-                success: row.try_get("success")?,
-                checksum: row.try_get("checksum")?,
-            };
-            applied.insert(row.try_get::<i64, _>("version")?, entry);
-        }
-    }
+) -> Result<Vec<Standing>, StatementError> {
+    let applied =
+        if ledger::exists(connection).await? { ledger::applied(connection).await? } else { BTreeMap::new() };
     Ok(compare(applied, migrations))
 }
 
-fn compare(mut applied: BTreeMap<i64, Applied>, migrations: &[Migration]) -> Vec<Standing> {
+fn compare(mut applied: BTreeMap<i64, ledger::Applied>, migrations: &[Migration]) -> Vec<Standing> {
     let mut all: Vec<_> = migrations
         .iter()
-        .map(Migration::applied)
         .map(|migration| {
-            let place = match applied.remove(&migration.version) {
+            let place = match applied.remove(&migration.version()) {
                 None => Place::ToCome,
                 Some(entry) if !entry.success => Place::Unfinished,
-                Some(entry) if entry.checksum != *migration.checksum => Place::OtherText(entry.at),
+                Some(entry) if entry.checksum != migration.checksum() => Place::OtherText(entry.at),
                 Some(entry) => Place::Applied(entry.at),
             };
-            Standing { version: migration.version, description: migration.description, place }
+            Standing { version: migration.version(), description: migration.name().into(), place }
         })
         .collect();
     all.extend(applied.into_iter().map(|(version, entry)| Standing {

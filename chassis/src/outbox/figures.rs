@@ -41,8 +41,11 @@ pub(super) fn register(metrics: &mut Metrics, database: &Database) {
 impl Figures {
     /// What cannot be known is not told, rather than told wrong.
     async fn look(&self, database: &Database) {
-        let query = sqlx::query_as::<_, (i64, i64, f64)>(OUTBOX);
-        let found = database.run(async |connection| query.fetch_one(connection).await).await;
+        let found = database.run(async |connection| {
+            let row = connection.query_one(OUTBOX, &[]).await?;
+            Ok((row.try_get::<_, i64>(0)?, row.try_get::<_, i64>(1)?, row.try_get::<_, f64>(2)?))
+        });
+        let found = found.await;
         self.events.clear();
         let (waiting, dead, age) = match found {
             Ok(found) => found,

@@ -5,11 +5,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, FromRow, Row, postgres::PgRow};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::Outbox;
-use crate::database::{Database, DatabaseError};
+use crate::database::{Connection, Database, DatabaseError, StatementError};
 
 /// How many events are claimed at once.
 pub(super) const BATCH: usize = 16;
@@ -61,35 +61,37 @@ impl Store {
     }
 
     pub(super) async fn claim(&self) -> Result<Vec<Event>, DatabaseError> {
-        let query =
-            sqlx::query_as(AssertSqlSafe(self.claim.as_str())).bind(i64::try_from(BATCH).unwrap_or(i64::MAX));
-        self.database.run(async |connection| query.fetch_all(connection).await).await
+        let most = i64::try_from(BATCH).unwrap_or(i64::MAX);
+        let claim = async |connection: &Connection| {
+            let rows = connection.query(&self.claim, &[&most]).await?;
+            rows.iter().map(Event::from_row).collect()
+        };
+        self.database.run(claim).await
     }
 
     pub(super) async fn delivered(&self, event: &Event) -> Result<(), DatabaseError> {
-        let query = sqlx::query(DELIVERED).bind(event.id).bind(event.attempts);
-        self.database.run(async |connection| query.execute(connection).await.map(|_| ())).await
+        let delivered = async |connection: &Connection| {
+            connection.execute(DELIVERED, &[&event.id, &event.attempts]).await
+        };
+        self.database.run(delivered).await.map(drop)
     }
 
     pub(super) async fn failed(&self, event: &Event, reason: &str) -> Result<(), DatabaseError> {
-        let query = sqlx::query(FAILED)
-            .bind(event.id)
-            .bind(event.attempts)
-            .bind(wait_after(event.attempts).as_secs_f64())
-            .bind(reason)
-            .bind(event.attempts >= self.attempts);
-        self.database.run(async |connection| query.execute(connection).await.map(|_| ())).await
+        let (wait, dead) = (wait_after(event.attempts).as_secs_f64(), event.attempts >= self.attempts);
+        let failed = async |connection: &Connection| {
+            connection.execute(FAILED, &[&event.id, &event.attempts, &wait, &reason, &dead]).await
+        };
+        self.database.run(failed).await.map(drop)
     }
 }
 
-impl FromRow<'_, PgRow> for Event {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let data: &str = row.try_get("data")?;
+impl Event {
+    fn from_row(row: &Row) -> Result<Self, StatementError> {
         Ok(Self {
             id: row.try_get("id")?,
             uuid: row.try_get("event_id")?,
             kind: row.try_get("kind")?,
-            data: serde_json::from_str(data).map_err(|error| sqlx::Error::Decode(error.into()))?,
+            data: serde_json::from_str(row.try_get("data")?)?,
             created_at: row.try_get("created_at")?,
             attempts: row.try_get("attempts")?,
         })

@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
 use tokio::{runtime::Handle, time::timeout};
 
 use super::{
@@ -16,7 +15,7 @@ use super::{
 };
 use crate::{
     Identity,
-    database::{Database, DatabaseConfig, Reason},
+    database::{ConnectOptions, Connection, Database, DatabaseConfig, StatementError},
 };
 
 /// The longest that a statement of a person may take, and a transaction may be left open.
@@ -35,7 +34,7 @@ pub struct Session(Rc<Shared>);
 struct Shared {
     runtime: Handle,
     database: Database,
-    options: PgConnectOptions,
+    options: ConnectOptions,
     connect_limit: Duration,
     /// For `sql`: one and the same, so that what is set in it stays. Opened again if it broke.
     connection: Cell<Option<Open>>,
@@ -46,7 +45,7 @@ struct Shared {
 }
 
 struct Open {
-    connection: PgConnection,
+    connection: Connection,
     /// The process that serves it.
     backend: i32,
 }
@@ -63,9 +62,10 @@ impl Session {
         // For what the models do. What a person writes is held to it by more than a setting: see `sql`.
         let read_only = ("default_transaction_read_only", if writes { "off" } else { "on" });
         let database = Database::of_one_off(service, config.with_setting(read_only.0, read_only.1));
-        let options = database
-            .options()
-            .options([("statement_timeout", PATIENCE), ("idle_in_transaction_session_timeout", PATIENCE)]);
+        let options = database.options().with_settings([
+            ("statement_timeout", PATIENCE),
+            ("idle_in_transaction_session_timeout", PATIENCE),
+        ]);
         let session = Self(Rc::new(Shared {
             runtime,
             database,
@@ -127,12 +127,12 @@ impl Session {
     }
 
     async fn query(&self, text: &str) -> Result<Answer, String> {
-        let mut open = match self.0.connection.take() {
+        let open = match self.0.connection.take() {
             Some(open) => open,
             None => self.connect().await?,
         };
         let done = {
-            let mut query = pin!(sql::run(&mut open.connection, text, self.0.writes));
+            let mut query = pin!(sql::run(&open.connection, text, self.0.writes));
             tokio::select! {
                 done = &mut query => done,
                 () = self.0.interrupts.hit() => {
@@ -149,33 +149,34 @@ impl Session {
                 self.0.connection.set(Some(open));
                 Ok(answer)
             }
-            Err(sqlx::Error::Database(error)) => {
-                self.0.connection.set(Some(open));
-                let at = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().and_then(sql::place);
-                let at = at.map(|place| format!(" (at character {place})")).unwrap_or_default();
-                Err(self.explain(&format!("{}{at}", error.message())))
-            }
-            Err(error) => Err(format!("{error} (what was set in the connection is lost)")),
+            Err(error) => match error.refusal() {
+                Some(refusal) => {
+                    self.0.connection.set(Some(open));
+                    let at = sql::place(refusal).map(|place| format!(" (at character {place})"));
+                    Err(self.explain(&format!("{error}{}", at.unwrap_or_default())))
+                }
+                None => Err(format!("{error} (what was set in the connection is lost)")),
+            },
         }
     }
 
     /// Tells the server that nobody waits for this any more.
     async fn cancel(&self, backend: i32) {
-        let query = sqlx::query("SELECT pg_cancel_backend($1)").bind(backend);
+        const CANCEL: &str = "SELECT pg_cancel_backend($1)";
         // The grace is over for the statement all the same.
-        let _ = self.0.database.run(async |connection| query.execute(connection).await).await;
+        let _ = self.0.database.run(async |connection| connection.execute(CANCEL, &[&backend]).await).await;
     }
 
     async fn connect(&self) -> Result<Open, String> {
         let limit = self.0.connect_limit;
         let opened = timeout(limit, async {
-            let mut connection = self.0.options.connect().await?;
-            let backend = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut connection).await?;
-            Ok::<_, sqlx::Error>(Open { connection, backend })
+            let connection = self.0.options.connect().await?;
+            let backend = connection.query_one("SELECT pg_backend_pid()", &[]).await?.try_get(0)?;
+            Ok::<_, StatementError>(Open { connection, backend })
         });
         let why = match opened.await {
             Ok(Ok(open)) => return Ok(open),
-            Ok(Err(error)) => Reason(&error).to_string(),
+            Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {limit:?}"),
         };
         Err(format!("cannot connect to the database: {why}; `check` tells more"))

@@ -1,12 +1,17 @@
 //! Runs what a person wrote in SQL.
 
+use std::pin::pin;
+
 use futures_util::TryStreamExt;
 use rhai::{Dynamic, Map};
 use serde_json::Value;
-use sqlx::{
-    AssertSqlSafe, Column, Connection, Either, Executor, PgConnection, Row, SqlSafeStr, TypeInfo, ValueRef,
-    postgres::{PgDatabaseError, PgErrorPosition, PgRow},
+use tokio_postgres::{
+    Column, SimpleQueryMessage, SimpleQueryRow,
+    error::{DbError, ErrorPosition},
+    types::Type,
 };
+
+use crate::database::{Connection, StatementError};
 
 /// More rows are not held.
 pub(super) const MOST: usize = 10_000;
@@ -24,67 +29,70 @@ pub(super) enum Answer {
 }
 
 /// Runs one statement. In a session that does not write it cannot change anything, whatever its text says.
-pub(super) async fn run(connection: &mut PgConnection, text: &str, writes: bool) -> sqlx::Result<Answer> {
+pub(super) async fn run(connection: &Connection, text: &str, writes: bool) -> Result<Answer, StatementError> {
     if writes {
         return one(connection, text).await;
     }
     // Settings can be set by a statement, and are undone at the end. The mode of a transaction that has looked at
     // something cannot be changed any more, and within it no statement can end it and go on in another.
-    let mut reading = connection.begin_with("BEGIN READ ONLY").await?;
-    reading.execute("SELECT").await?;
-    let answer = one(&mut reading, text).await;
+    connection.client().batch_execute("BEGIN READ ONLY; SELECT").await?;
+    let answer = one(connection, text).await;
     if !matches!(answer, Ok(Answer::TooMany)) {
-        reading.rollback().await?;
+        connection.rollback().await?;
     }
     answer
 }
 
-/// Runs what is a single statement, as the server itself sees it. It is prepared for that reason alone: run as it is
-/// the server writes every value, of whatever type, as text.
-async fn one(connection: &mut PgConnection, text: &str) -> sqlx::Result<Answer> {
-    let statement = (&mut *connection).prepare(AssertSqlSafe(text).into_sql_str()).await?;
-    let columns: Vec<_> =
-        sqlx::Statement::columns(&statement).iter().map(|column| column.name().to_owned()).collect();
+/// Runs what is a single statement, as the server itself sees it. It is prepared for that reason, and for the types of its
+/// columns: run as it is the server writes every value, of whatever type, as text.
+async fn one(connection: &Connection, text: &str) -> Result<Answer, StatementError> {
+    let statement = connection.client().prepare(text).await?;
+    let columns = statement.columns();
     let (mut rows, mut changed) = (Vec::new(), 0);
-    let mut answers = sqlx::raw_sql(AssertSqlSafe(text)).fetch_many(connection);
+    let mut answers = pin!(connection.client().simple_query_raw(text).await?);
     while let Some(answer) = answers.try_next().await? {
         match answer {
-            Either::Left(done) => changed += done.rows_affected(),
-            Either::Right(_) if rows.len() == MOST => return Ok(Answer::TooMany),
-            Either::Right(row) => rows.push(read(&row)?),
+            SimpleQueryMessage::CommandComplete(count) => changed += count,
+            SimpleQueryMessage::Row(_) if rows.len() == MOST => return Ok(Answer::TooMany),
+            SimpleQueryMessage::Row(row) => rows.push(read(columns, &row)?),
+            _ => {}
         }
     }
-    Ok(if columns.is_empty() { Answer::Done(changed) } else { Answer::Rows { columns, rows } })
+    if columns.is_empty() {
+        return Ok(Answer::Done(changed));
+    }
+    let columns = columns.iter().map(|column| column.name().to_owned()).collect();
+    Ok(Answer::Rows { columns, rows })
 }
 
-fn read(row: &PgRow) -> sqlx::Result<Map> {
-    let columns = row.columns().iter();
-    columns.map(|column| Ok((column.name().into(), value(row, column.ordinal())?))).collect()
+fn read(columns: &[Column], row: &SimpleQueryRow) -> Result<Map, StatementError> {
+    let columns = columns.iter().enumerate();
+    columns
+        .map(|(index, column)| {
+            let text = row.try_get(index)?;
+            Ok((column.name().into(), text.map_or(Dynamic::UNIT, |text| value(column.type_(), text))))
+        })
+        .collect()
 }
 
 /// A value as the closest that the shell has. What it has nothing for stays the server's own text.
-fn value(row: &PgRow, column: usize) -> sqlx::Result<Dynamic> {
-    let raw = row.try_get_raw(column)?;
-    if raw.is_null() {
-        return Ok(Dynamic::UNIT);
-    }
-    let text = raw.as_str().map_err(sqlx::Error::Decode)?;
-    let read = match raw.type_info().name() {
-        "BOOL" => Some((text == "t").into()),
-        "INT2" | "INT4" | "INT8" => text.parse::<i64>().ok().map(Into::into),
-        "FLOAT4" | "FLOAT8" => text.parse::<f64>().ok().map(Into::into),
-        "JSON" | "JSONB" => {
+fn value(of: &Type, text: &str) -> Dynamic {
+    let read = match *of {
+        Type::BOOL => Some((text == "t").into()),
+        Type::INT2 | Type::INT4 | Type::INT8 => text.parse::<i64>().ok().map(Into::into),
+        Type::FLOAT4 | Type::FLOAT8 => text.parse::<f64>().ok().map(Into::into),
+        Type::JSON | Type::JSONB => {
             serde_json::from_str::<Value>(text).ok().and_then(|value| rhai::serde::to_dynamic(value).ok())
         }
         _ => None,
     };
-    Ok(read.unwrap_or_else(|| text.to_owned().into()))
+    read.unwrap_or_else(|| text.to_owned().into())
 }
 
 /// Where in the statement the mistake is.
-pub(super) fn place(error: &PgDatabaseError) -> Option<usize> {
+pub(super) fn place(error: &DbError) -> Option<u32> {
     match error.position()? {
-        PgErrorPosition::Original(place) => Some(place),
-        PgErrorPosition::Internal { .. } => None,
+        ErrorPosition::Original(place) => Some(*place),
+        ErrorPosition::Internal { .. } => None,
     }
 }

@@ -1,12 +1,13 @@
 //! Removes what was completed long ago.
 
+use chassis::database::Connection;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::store::{StoreError, Todos};
 
 /// How many are removed by one statement, which holds their locks until all their triggers have run.
-const BATCH: i32 = 100;
+const BATCH: i64 = 100;
 
 // The oldest first, by the index for the completed ones, and on from where the last batch ended. Whatever somebody is
 // changing just now is left to them, and so is what they reopened.
@@ -33,13 +34,12 @@ impl Todos<'_> {
         after: Option<&Batch>,
     ) -> Result<Batch, StoreError> {
         let place = after.and_then(|batch| batch.last);
-        let query = sqlx::query_as(REMOVE)
-            .bind(completed_before)
-            .bind(place.map(|(created_at, _)| created_at))
-            .bind(place.map(|(_, id)| id))
-            .bind(BATCH);
-        let gone: Vec<(DateTime<Utc>, Uuid)> =
-            self.0.run(async |connection| query.fetch_all(connection).await).await?;
+        let (created_at, id) = place.unzip();
+        let remove = async |connection: &Connection| {
+            let gone = connection.query(REMOVE, &[&completed_before, &created_at, &id, &BATCH]).await?;
+            gone.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        };
+        let gone: Vec<(DateTime<Utc>, Uuid)> = self.0.run(remove).await?;
         Ok(Batch { removed: gone.len(), last: gone.into_iter().max() })
     }
 }

@@ -19,8 +19,7 @@ const RESTORE: &str = concat!(
 impl Todos<'_> {
     /// Brings a deleted todo back as it was, with a new version; one that is not deleted is left as it is.
     pub(crate) async fn restore(&self, id: Uuid) -> Result<Todo, StoreError> {
-        let query = sqlx::query_as(RESTORE).bind(id);
-        match self.0.run(async |connection| query.fetch_optional(connection).await).await? {
+        match self.one(RESTORE, &[&id]).await? {
             Some(todo) => Ok(todo),
             None => self.get(id).await,
         }

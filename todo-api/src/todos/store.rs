@@ -1,20 +1,21 @@
 //! Todos in the database.
 
-use std::fmt;
+use std::{
+    fmt::{self, Write},
+    pin::pin,
+};
 
 use axum::http::StatusCode;
 use chassis::{
-    database::{Database, DatabaseError},
+    database::{Connection, Database, DatabaseError, Parameters, StatementError},
     etag::{IfMatch, etag},
     fields::Change,
     idempotency::{self, Answer, Once, Outcome},
     problem::{Kind, Problem},
 };
+use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
-use sqlx::{
-    FromRow, PgConnection, Postgres, QueryBuilder, Row,
-    postgres::{PgArguments, PgRow},
-};
+use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use super::{
@@ -72,36 +73,31 @@ impl Todos<'_> {
 
     /// Creates it if this was not done before under the same key.
     pub(crate) async fn create_once(&self, new: &NewTodo, once: &Once) -> Result<Outcome<Todo>, StoreError> {
-        let insert = async |connection: &mut PgConnection| insert(connection, new).await;
+        let insert = async |connection: &Connection| insert(connection, new).await;
         Ok(self.0.run(async |connection| idempotency::once(connection, once, insert).await).await?)
     }
 
     /// Creates it with this id, unless there is one.
     pub(crate) async fn create_as(&self, id: Uuid, new: &NewTodo) -> Result<Option<Todo>, StoreError> {
-        let query = bind(sqlx::query_as(INSERT_AS), id, new);
-        Ok(self.0.run(async |connection| query.fetch_optional(connection).await).await?)
+        let (notes, due_at) = optional(new);
+        Ok(self.one(INSERT_AS, &[&id, &new.title.as_str(), &notes, &due_at]).await?)
     }
 
     pub(crate) async fn get(&self, id: Uuid) -> Result<Todo, StoreError> {
-        let query = sqlx::query_as(SELECT).bind(id);
-        self.0
-            .run(async |connection| query.fetch_optional(connection).await)
-            .await?
-            .ok_or(StoreError::NotFound)
+        self.one(SELECT, &[&id]).await?.ok_or(StoreError::NotFound)
     }
 
     /// A page of no more bytes of JSON than this.
     pub(crate) async fn list(&self, wanted: &ListQuery, longest: usize) -> Result<Page, StoreError> {
         let limit = wanted.limit.get();
         // The one too many only tells that there is more.
-        let mut query = list(wanted, limit + 1);
-        let query = query.build_query_as::<Todo>();
+        let query = list(wanted, limit + 1);
         let mut draft = Draft::new(limit, longest);
-        let fill = async |connection: &mut PgConnection| {
+        let fill = async |connection: &Connection| {
             // One after the other: all together may be far longer than the page.
-            let mut rows = query.fetch(connection);
-            while let Some(todo) = rows.try_next().await? {
-                draft.add(todo).map_err(|error| sqlx::Error::Encode(error.into()))?;
+            let mut rows = pin!(connection.query_raw(&query.sql, &query.parameters()).await?);
+            while let Some(row) = rows.try_next().await? {
+                draft.add(Todo::from_row(&row)?)?;
             }
             Ok(())
         };
@@ -119,17 +115,18 @@ impl Todos<'_> {
             let todo = self.get(id).await?;
             return if allowed.allows(todo.version) { Ok(todo) } else { Err(StoreError::OtherVersion) };
         }
-        let query = sqlx::query_as(UPDATE)
-            .bind(id)
-            .bind(allowed.0.as_deref())
-            .bind(patch.title.as_ref().map(Title::as_str))
-            .bind(patch.notes.is_keep())
-            .bind(patch.notes.value().map(Notes::as_str))
-            .bind(patch.due_at.is_keep())
-            .bind(moment(&patch.due_at))
-            .bind(patch.completed_at.is_keep())
-            .bind(moment(&patch.completed_at));
-        match self.0.run(async |connection| query.fetch_optional(connection).await).await? {
+        let parameters: Parameters<'_> = &[
+            &id,
+            &allowed.0,
+            &patch.title.as_ref().map(Title::as_str),
+            &patch.notes.is_keep(),
+            &patch.notes.value().map(Notes::as_str),
+            &patch.due_at.is_keep(),
+            &moment(&patch.due_at),
+            &patch.completed_at.is_keep(),
+            &moment(&patch.completed_at),
+        ];
+        match self.one(UPDATE, parameters).await? {
             Some(todo) => Ok(todo),
             None => Err(self.why_untouched(id).await),
         }
@@ -137,11 +134,26 @@ impl Todos<'_> {
 
     /// Deletes a todo, and says which version it was.
     pub(crate) async fn delete(&self, id: Uuid, allowed: &IfMatch) -> Result<i64, StoreError> {
-        let query = sqlx::query_scalar(DELETE).bind(id).bind(allowed.0.as_deref());
-        match self.0.run(async |connection| query.fetch_optional(connection).await).await? {
+        let delete = async |connection: &Connection| {
+            let row = connection.query_opt(DELETE, &[&id, &allowed.0]).await?;
+            Ok(row.map(|row| row.try_get(0)).transpose()?)
+        };
+        match self.0.run(delete).await? {
             Some(version) => Ok(version),
             None => Err(self.why_untouched(id).await),
         }
+    }
+
+    /// The todo that a statement gives, if it gives one.
+    pub(super) async fn one(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Option<Todo>, DatabaseError> {
+        let one = async |connection: &Connection| {
+            connection.query_opt(sql, parameters).await?.as_ref().map(Todo::from_row).transpose()
+        };
+        self.0.run(one).await
     }
 
     /// Why a statement with a condition on the version touched nothing.
@@ -153,66 +165,81 @@ impl Todos<'_> {
     }
 }
 
-type Query<'a> = sqlx::query::QueryAs<'a, Postgres, Todo, PgArguments>;
-
-fn bind<'a>(query: Query<'a>, id: Uuid, new: &'a NewTodo) -> Query<'a> {
-    query
-        .bind(id)
-        .bind(new.title.as_str())
-        .bind(new.notes.as_ref().map(Notes::as_str))
-        .bind(new.due_at.map(Timestamp::get))
+fn optional(new: &NewTodo) -> (Option<&str>, Option<DateTime<Utc>>) {
+    (new.notes.as_ref().map(Notes::as_str), new.due_at.map(Timestamp::get))
 }
 
-async fn insert(connection: &mut PgConnection, new: &NewTodo) -> sqlx::Result<(Todo, Answer)> {
+async fn insert(connection: &Connection, new: &NewTodo) -> Result<(Todo, Answer), StatementError> {
+    let (notes, due_at) = optional(new);
     // In order of time, so that new keys go to one end of the index.
-    let todo = bind(sqlx::query_as(INSERT), Uuid::now_v7(), new).fetch_one(connection).await?;
+    let row = connection.query_one(INSERT, &[&Uuid::now_v7(), &new.title.as_str(), &notes, &due_at]).await?;
+    let todo = Todo::from_row(&row)?;
     let answer = Answer {
         status: StatusCode::CREATED,
         location: format!("/api/todos/{}", todo.id),
         etag: etag(todo.version),
-        body: serde_json::to_string(&todo).map_err(|error| sqlx::Error::Encode(error.into()))?,
+        body: serde_json::to_string(&todo)?,
     };
     Ok((todo, answer))
 }
 
+/// A statement that is built from parts.
+struct Query {
+    sql: String,
+    parameters: Vec<Box<dyn ToSql + Sync + Send>>,
+}
+
+impl Query {
+    /// Adds some of the statement, with a parameter after it.
+    fn push(&mut self, sql: &str, parameter: impl ToSql + Sync + Send + 'static) {
+        self.parameters.push(Box::new(parameter));
+        let _ = write!(self.sql, "{sql}${}", self.parameters.len());
+    }
+
+    fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
+        self.parameters.iter().map(|parameter| &**parameter as _).collect()
+    }
+}
+
 /// Built from parts, so that each combination gets the index made for it.
-fn list(wanted: &ListQuery, limit: usize) -> QueryBuilder<Postgres> {
-    let mut query = QueryBuilder::new(LIST);
+fn list(wanted: &ListQuery, limit: usize) -> Query {
+    let mut query = Query { sql: LIST.into(), parameters: Vec::new() };
     match wanted.state {
         None => {}
-        Some(State::Open) => drop(query.push(" AND completed_at IS NULL")),
-        Some(State::Completed) => drop(query.push(" AND completed_at IS NOT NULL")),
+        Some(State::Open) => query.sql += " AND completed_at IS NULL",
+        Some(State::Completed) => query.sql += " AND completed_at IS NOT NULL",
     }
     if let Some(moment) = wanted.due_from {
-        query.push(" AND due_at >= ").push_bind(moment.get());
+        query.push(" AND due_at >= ", moment.get());
     }
     if let Some(moment) = wanted.due_before {
-        query.push(" AND due_at < ").push_bind(moment.get());
+        query.push(" AND due_at < ", moment.get());
     }
     if let Some(Cursor { created_at, id }) = wanted.cursor {
-        query.push(" AND (created_at, id) < (").push_bind(created_at).push(", ").push_bind(id).push(")");
+        query.push(" AND (created_at, id) < (", created_at);
+        query.push(", ", id);
+        query.sql += ")";
     }
-    query
-        .push(" ORDER BY created_at DESC, id DESC LIMIT ")
-        .push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    query.push(" ORDER BY created_at DESC, id DESC LIMIT ", i64::try_from(limit).unwrap_or(i64::MAX));
     query
 }
 
-fn moment(change: &Change<Timestamp>) -> Option<chrono::DateTime<chrono::Utc>> {
+fn moment(change: &Change<Timestamp>) -> Option<DateTime<Utc>> {
     change.value().map(|moment| moment.get())
 }
 
-impl FromRow<'_, PgRow> for Todo {
-    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+impl Todo {
+    /// In the order of the columns above, which costs less than their names.
+    fn from_row(row: &Row) -> Result<Self, StatementError> {
         Ok(Self {
-            id: row.try_get("id")?,
-            title: row.try_get("title")?,
-            notes: row.try_get("notes")?,
-            due_at: row.try_get("due_at")?,
-            completed_at: row.try_get("completed_at")?,
-            created_at: row.try_get("created_at")?,
-            updated_at: row.try_get("updated_at")?,
-            version: row.try_get("version")?,
+            id: row.try_get(0)?,
+            title: row.try_get(1)?,
+            notes: row.try_get(2)?,
+            due_at: row.try_get(3)?,
+            completed_at: row.try_get(4)?,
+            created_at: row.try_get(5)?,
+            updated_at: row.try_get(6)?,
+            version: row.try_get(7)?,
         })
     }
 }

@@ -3,7 +3,6 @@
 mod killing;
 mod network;
 mod outage;
-mod server;
 mod starting;
 
-use crate::support::{needs, process};
+use crate::support::{needs, process, server};

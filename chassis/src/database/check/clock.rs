@@ -3,9 +3,11 @@
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::PgConnection;
 
-use crate::check::Trouble;
+use crate::{
+    check::Trouble,
+    database::{Connection, StatementError},
+};
 
 /// The most by which they may differ: reminders are to come within a second.
 const MOST: TimeDelta = TimeDelta::seconds(1);
@@ -21,7 +23,7 @@ struct Reading {
     doubt: TimeDelta,
 }
 
-pub(super) async fn look(connection: &mut PgConnection) -> Result<String, Trouble> {
+pub(super) async fn look(connection: &Connection) -> Result<String, Trouble> {
     let mut best = read(connection).await?;
     for _ in 1..TIMES {
         let reading = read(connection).await?;
@@ -32,11 +34,11 @@ pub(super) async fn look(connection: &mut PgConnection) -> Result<String, Troubl
     judge(&best)
 }
 
-async fn read(connection: &mut PgConnection) -> sqlx::Result<Reading> {
+async fn read(connection: &Connection) -> Result<Reading, StatementError> {
     let (asked, started) = (Utc::now(), Instant::now());
-    let theirs: DateTime<Utc> = sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(connection).await?;
+    let row = connection.query_one("SELECT clock_timestamp()", &[]).await?;
     let doubt = TimeDelta::from_std(started.elapsed() / 2).unwrap_or(TimeDelta::MAX);
-    Ok(Reading { ahead: theirs - (asked + doubt), doubt })
+    Ok(Reading { ahead: row.try_get::<_, DateTime<Utc>>(0)? - (asked + doubt), doubt })
 }
 
 fn judge(reading: &Reading) -> Result<String, Trouble> {

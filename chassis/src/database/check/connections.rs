@@ -1,8 +1,6 @@
 //! Whether the pools of the processes fit into what the server allows.
 
-use sqlx::PgConnection;
-
-use crate::check::Trouble;
+use crate::{check::Trouble, database::Connection};
 
 /// What the server, the database and the user allow, each with -1 for any number, and how many there are now. What is
 /// kept for superusers is not for us, even if we are one.
@@ -13,11 +11,11 @@ const LOOK: &str = "SELECT current_setting('max_connections')::int \
      (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user), \
      (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')";
 
-pub(super) async fn look(connection: &mut PgConnection, wanted: u32) -> Result<String, Trouble> {
-    let (server, database, user, now): (i32, i32, i32, i64) =
-        sqlx::query_as(LOOK).fetch_one(connection).await?;
-    let allowed =
-        [server, database, user].into_iter().filter_map(|limit| u32::try_from(limit).ok()).min().unwrap_or(0);
+pub(super) async fn look(connection: &Connection, wanted: u32) -> Result<String, Trouble> {
+    let row = connection.query_one(LOOK, &[]).await?;
+    let limits: [i32; 3] = [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?];
+    let now: i64 = row.try_get(3)?;
+    let allowed = limits.into_iter().filter_map(|limit| u32::try_from(limit).ok()).min().unwrap_or(0);
     judge(wanted, allowed, now)
 }
 

@@ -1,14 +1,13 @@
 //! Whether the schema is the one that this binary wants.
 
-use sqlx::PgConnection;
-
 use crate::{
     check::Trouble,
+    database::Connection,
     migrate::{Migration, Place, Standing, standing},
 };
 
 /// The migrations that are in, that lack, and that are not what they should be.
-pub(super) async fn look(connection: &mut PgConnection, migrations: &[Migration]) -> Result<String, Trouble> {
+pub(super) async fn look(connection: &Connection, migrations: &[Migration]) -> Result<String, Trouble> {
     judge(&standing(connection, migrations).await?)
 }
 

@@ -1,8 +1,6 @@
 //! Whether the database is one that this service can work with.
 
-use sqlx::PgConnection;
-
-use crate::check::Trouble;
+use crate::{check::Trouble, database::Connection};
 
 /// What to do about a database that does not answer.
 pub(super) const REACH_IT: &str =
@@ -16,9 +14,11 @@ const LOOK: &str = "SELECT current_setting('server_version_num')::int, current_s
      current_setting('default_transaction_read_only')::bool";
 
 /// Which server answers, as whom we came, and whether it takes changes.
-pub(super) async fn look(connection: &mut PgConnection) -> Result<String, Trouble> {
-    let (number, version, user, name, standby, read_only): (i32, String, String, String, bool, bool) =
-        sqlx::query_as(LOOK).fetch_one(connection).await?;
+pub(super) async fn look(connection: &Connection) -> Result<String, Trouble> {
+    let row = connection.query_one(LOOK, &[]).await?;
+    let number: i32 = row.try_get(0)?;
+    let (version, user, name): (&str, &str, &str) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+    let (standby, read_only): (bool, bool) = (row.try_get(4)?, row.try_get(5)?);
     if number < OLDEST {
         return Err(Trouble::new(
             format!("PostgreSQL {version} is too old"),

@@ -126,9 +126,9 @@ async fn a_service_that_hangs_is_waited_for() {
 async fn a_database_that_is_away_is_told_from_a_service_that_is() {
     with_browser(async |browser| {
         let database = TestDatabase::migrated().await;
-        let proxy = Proxy::to(&database.options()).await;
+        let proxy = Proxy::to(&database.config()).await;
         let variables = [("DATABASE_ACQUIRE_TIMEOUT", "300ms"), ("DATABASE_STATEMENT_TIMEOUT", "300ms")];
-        let service = Service::start(&proxy.url(&database.options()), &variables).await;
+        let service = Service::start(&proxy.url(&database.config()), &variables).await;
         browser.see(&service).await;
         proxy.swallow(true);
         browser.add("a").await;

@@ -3,7 +3,6 @@
 use std::process::Output;
 
 use serde_json::Value;
-use sqlx::Executor;
 
 use super::{
     database::TestDatabase,
@@ -52,13 +51,13 @@ async fn all_that_is_wrong_is_told_at_once() {
     assert!(run("migrate --to 10", &[("DATABASE_URL", &database.url())]).await.status.success());
     database.execute("UPDATE _sqlx_migrations SET checksum = 'other' WHERE version = 2").await;
     // The first `clock_timestamp` that is found says what the time is.
-    let name = database.options().get_database().unwrap().to_owned();
+    let name = database.name();
     let slow = format!(
         "CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS \
              $$ SELECT pg_catalog.clock_timestamp() - interval '1 minute' $$; \
          ALTER DATABASE {name} SET search_path = public, pg_catalog"
     );
-    database.connect().await.execute(sqlx::AssertSqlSafe(slow)).await.unwrap();
+    database.execute(&slow).await;
 
     let output = check(
         &database.url(),
@@ -115,9 +114,9 @@ async fn without_any_configuration_every_thing_has_its_line_all_the_same() {
 #[tokio::test]
 async fn a_database_that_takes_no_changes_is_told() {
     let database = TestDatabase::migrated().await;
-    let name = database.options().get_database().unwrap().to_owned();
+    let name = database.name();
     let read_only = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
-    database.connect().await.execute(sqlx::AssertSqlSafe(read_only)).await.unwrap();
+    database.execute(&read_only).await;
     let wrong = wrong(&check(&database.url(), &[]).await);
     assert_eq!(wrong.len(), 1, "{wrong:#?}");
     assert!(wrong[0].1.contains("read-only"), "{wrong:#?}");

@@ -5,7 +5,6 @@ use std::{net::SocketAddr, time::Duration};
 use reqwest::StatusCode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
-use sqlx::{Connection, Executor};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpSocket, TcpStream},
@@ -59,8 +58,8 @@ async fn whoever_is_served_keeps_the_place_and_probes_need_none() {
     let database = TestDatabase::migrated().await;
     let service = Service::ready(&database, &[("MAX_CONNECTIONS", "2")]).await;
     let mut other = database.connect().await;
-    let mut lock = other.begin().await.unwrap();
-    lock.execute("LOCK TABLE todos").await.unwrap();
+    let lock = other.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE todos").await.unwrap();
     let mut served = Vec::new();
     for title in ["a", "b"] {
         let mut connection = Http::open(service.address).await.unwrap();
@@ -114,17 +113,14 @@ async fn however_many_ask_whether_it_is_ready_one_connection_to_the_database_is_
     let database = TestDatabase::migrated().await;
     let service = Service::ready(&database, &[]).await;
     let mut other = database.connect().await;
-    let mut lock = other.begin().await.unwrap();
-    lock.execute("LOCK TABLE _sqlx_migrations").await.unwrap();
+    let lock = other.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE _sqlx_migrations").await.unwrap();
     let asked: Vec<_> = (0..50).map(|_| tokio::spawn(client().get(service.url("/readyz")).send())).collect();
     database.waiting(1).await;
     assert_eq!(service.get("/api/todos").await.status(), 200);
-    let waiting: i64 = sqlx::query_scalar(
+    let waiting: i64 = database.value(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-    )
-    .fetch_one(&mut database.connect().await)
-    .await
-    .unwrap();
+    ).await;
     assert_eq!(waiting, 1);
     lock.rollback().await.unwrap();
     for answer in asked {

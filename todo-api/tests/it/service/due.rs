@@ -113,10 +113,7 @@ async fn what_was_never_there_or_deleted_long_ago_does_not_come_back() {
         .send()
         .await
         .unwrap();
-    let kept: Vec<String> = sqlx::query_scalar("SELECT title FROM deleted_todos")
-        .fetch_all(&mut database.connect().await)
-        .await
-        .unwrap();
+    let kept: Vec<String> = database.values("SELECT title FROM deleted_todos").await;
     assert_eq!(kept, ["b"]);
 }
 

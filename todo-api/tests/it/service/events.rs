@@ -5,7 +5,6 @@ use std::{collections::HashSet, net::SocketAddr, time::Duration};
 use reqwest::Client;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor};
 use tokio::{io::AsyncWriteExt, net::TcpSocket, time::timeout};
 
 use super::{
@@ -109,8 +108,8 @@ async fn a_write_that_nobody_waits_for_any_more_is_told_as_anything() {
     let mut stream = Stream::open(&there, None).await;
     stream.expect("resync").await;
     let mut other = database.connect().await;
-    let mut lock = other.begin().await.unwrap();
-    lock.execute("LOCK TABLE todos").await.unwrap();
+    let lock = other.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE todos").await.unwrap();
     let request = Client::new().post(here.url("/api/todos")).json(&json!({"title": "a"}));
     assert_eq!(request.send().await.unwrap().status(), 503);
     stream.expect("resync").await;
@@ -187,9 +186,9 @@ async fn when_the_database_was_away_everyone_reads_the_list_again() {
 #[tokio::test]
 async fn a_network_that_swallows_everything_is_noticed_on_a_silent_connection() {
     let database = TestDatabase::migrated().await;
-    let proxy = Proxy::to(&database.options()).await;
+    let proxy = Proxy::to(&database.config()).await;
     let variables = [("DATABASE_STATEMENT_TIMEOUT", "200ms")];
-    let service = Service::start(&proxy.url(&database.options()), &variables).await;
+    let service = Service::start(&proxy.url(&database.config()), &variables).await;
     hearing(&service).await;
     let mut stream = Stream::open(&service, None).await;
     stream.expect("resync").await;
@@ -292,12 +291,9 @@ async fn listening_takes_no_more_connections_than_the_process_may_hold() {
     for list in lists.collect::<Vec<_>>() {
         assert_eq!(list.await.unwrap().unwrap().status(), 200);
     }
-    let held: i64 = sqlx::query_scalar(
+    let held: i64 = database.value(
         "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'todo-api' AND datname = current_database()",
-    )
-    .fetch_one(&mut database.connect().await)
-    .await
-    .unwrap();
+    ).await;
     assert!((2..=3).contains(&held), "{held}");
 }
 

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use reqwest::Response;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor};
 use tokio::{net::TcpListener, time::sleep};
 
 use super::{
@@ -38,13 +37,13 @@ async fn without_a_database_the_service_lives_but_is_not_ready() {
 #[tokio::test]
 async fn a_network_that_swallows_everything_is_noticed_in_time_and_recovered_from() {
     let database = TestDatabase::migrated().await;
-    let proxy = Proxy::to(&database.options()).await;
+    let proxy = Proxy::to(&database.config()).await;
     let variables = [
         ("DATABASE_ACQUIRE_TIMEOUT", "300ms"),
         ("DATABASE_STATEMENT_TIMEOUT", "300ms"),
         ("DATABASE_MAX_CONNECTIONS", "3"),
     ];
-    let service = Service::start(&proxy.url(&database.options()), &variables).await;
+    let service = Service::start(&proxy.url(&database.config()), &variables).await;
     service.until_ok("/readyz").await;
 
     proxy.swallow(true);
@@ -62,14 +61,14 @@ async fn a_network_that_swallows_everything_is_noticed_in_time_and_recovered_fro
 #[tokio::test]
 async fn no_connection_stays_lost_however_often_the_network_goes() {
     let database = TestDatabase::migrated().await;
-    let proxy = Proxy::to(&database.options()).await;
+    let proxy = Proxy::to(&database.config()).await;
     let variables = [
         ("DATABASE_ACQUIRE_TIMEOUT", "250ms"),
         ("DATABASE_STATEMENT_TIMEOUT", "250ms"),
         ("DATABASE_MAX_CONNECTIONS", "2"),
         ("LOG_LEVEL", "info"),
     ];
-    let service = Service::start(&proxy.url(&database.options()), &variables).await;
+    let service = Service::start(&proxy.url(&database.config()), &variables).await;
     let clients: Vec<_> = (0..4)
         .map(|_| {
             let url = service.url("/api/todos");
@@ -95,8 +94,8 @@ async fn a_statement_that_takes_too_long_is_given_up() {
     let database = TestDatabase::migrated().await;
     let service = Service::ready(&database, &[("DATABASE_STATEMENT_TIMEOUT", "100ms")]).await;
     let mut other = database.connect().await;
-    let mut lock = other.begin().await.unwrap();
-    lock.execute("LOCK TABLE todos").await.unwrap();
+    let lock = other.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE todos").await.unwrap();
     is_temporary(service.get("/api/todos").await, "/problems/database-unavailable").await;
     lock.rollback().await.unwrap();
     service.until_ok("/api/todos").await;
@@ -112,8 +111,8 @@ async fn a_request_that_takes_too_long_is_given_up() {
     ];
     let service = Service::ready(&database, &variables).await;
     let mut other = database.connect().await;
-    let mut lock = other.begin().await.unwrap();
-    lock.execute("LOCK TABLE todos").await.unwrap();
+    let lock = other.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE todos").await.unwrap();
     is_temporary(service.get("/api/todos").await, "/problems/timed-out").await;
     // Its connection, the only one for requests, went with it.
     service.until_ok("/readyz").await;
@@ -153,10 +152,9 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
             })
         })
         .collect();
-    let mut connection = database.connect().await;
+    let connection = database.connect().await;
     loop {
-        let count: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM todos").fetch_one(&mut connection).await.unwrap();
+        let count: i64 = connection.query_one_scalar("SELECT count(*) FROM todos", &[]).await.unwrap();
         if count >= 200 {
             break;
         }
@@ -167,9 +165,8 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
         acknowledged.extend(writer.await.unwrap());
     }
     assert!(acknowledged.len() >= 150, "{}", acknowledged.len());
-    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM todos WHERE id::text = ANY ($1)")
-        .bind(&acknowledged)
-        .fetch_one(&mut connection)
+    let kept: i64 = connection
+        .query_one_scalar("SELECT count(*) FROM todos WHERE id::text = ANY ($1)", &[&acknowledged])
         .await
         .unwrap();
     assert_eq!(usize::try_from(kept).unwrap(), acknowledged.len());

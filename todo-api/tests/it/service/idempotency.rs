@@ -2,7 +2,6 @@
 
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor};
 
 use super::{
     database::TestDatabase,
@@ -29,7 +28,7 @@ async fn is_problem(response: Response, status: u16, kind: &str) {
 }
 
 async fn count(database: &TestDatabase, sql: &'static str) -> i64 {
-    sqlx::query_scalar(sql).fetch_one(&mut database.connect().await).await.unwrap()
+    database.value(sql).await
 }
 
 const TODOS: &str = "SELECT count(*) FROM todos";
@@ -94,8 +93,8 @@ async fn while_the_first_is_under_way_the_others_are_told_so() {
     let database = TestDatabase::migrated().await;
     let service = Service::ready(&database, &[("DATABASE_STATEMENT_TIMEOUT", "10s")]).await;
     let mut connection = database.connect().await;
-    let mut lock = connection.begin().await.unwrap();
-    lock.execute("LOCK TABLE todos").await.unwrap();
+    let lock = connection.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE todos").await.unwrap();
     let body = json!({"title": "a"});
     let first = post(&service, "\"a\"", &body);
     let others = async {

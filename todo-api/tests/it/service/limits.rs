@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor};
 use tokio::time::{sleep, timeout};
 
 use super::{
@@ -105,8 +104,8 @@ async fn one_too_many_requests_is_told_so_and_probes_are_always_let_in() {
     let variables = [("MAX_REQUESTS", "1"), ("DATABASE_STATEMENT_TIMEOUT", "10s")];
     let service = Service::ready(&database, &variables).await;
     let mut other = database.connect().await;
-    let mut lock = other.begin().await.unwrap();
-    lock.execute("LOCK TABLE todos").await.unwrap();
+    let lock = other.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE todos").await.unwrap();
     let mut first = Http::open(service.address).await.unwrap();
     first.send(&http::post("first", "close")).await.unwrap();
     database.waiting(1).await;

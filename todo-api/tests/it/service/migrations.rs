@@ -3,7 +3,6 @@
 use std::{process::Stdio, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
-use sqlx::{Connection, Executor};
 use tokio::time::{sleep, timeout};
 
 use super::{
@@ -24,10 +23,7 @@ async fn web_waits_for_the_schema_and_never_makes_it() {
         (response.status().as_u16(), &response.headers()["retry-after"]),
         (503, &"1".parse().unwrap())
     );
-    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
-        .fetch_one(&mut database.connect().await)
-        .await
-        .unwrap();
+    let tables: i64 = database.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").await;
     assert_eq!(tables, 0);
 
     assert!(run("migrate", &[("DATABASE_URL", &database.url())]).await.status.success());
@@ -90,14 +86,14 @@ async fn a_changed_migration_is_refused() {
 #[tokio::test]
 async fn the_schema_refuses_what_the_service_would() {
     let database = TestDatabase::migrated().await;
-    let mut connection = database.connect().await;
+    let connection = database.connect().await;
     for sql in [
         "INSERT INTO todos (id, title) VALUES (gen_random_uuid(), '')",
         "INSERT INTO todos (id, title) VALUES (gen_random_uuid(), repeat('x', 201))",
         "INSERT INTO todos (id, title, notes) VALUES (gen_random_uuid(), 'x', repeat('x', 10001))",
         "INSERT INTO todos (id, title, version) VALUES (gen_random_uuid(), 'x', 0)",
     ] {
-        assert!(connection.execute(sql).await.is_err(), "{sql}");
+        assert!(connection.batch_execute(sql).await.is_err(), "{sql}");
     }
 }
 
@@ -118,10 +114,7 @@ async fn the_status_tells_what_is_in_and_what_is_to_come_and_changes_nothing() {
     let output = status().await;
     assert!(output.status.success(), "{output:?}");
     assert_eq!(told(&output), [1, 2, 10, 11].map(to_come));
-    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
-        .fetch_one(&mut database.connect().await)
-        .await
-        .unwrap();
+    let tables: i64 = database.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").await;
     assert_eq!(tables, 0);
 
     assert!(run("migrate --to 2", &[("DATABASE_URL", &url)]).await.status.success());
@@ -175,13 +168,13 @@ async fn one_that_waits_ends_with_a_signal() {
     let database = TestDatabase::migrated().await;
     let url = database.url();
     let mut connection = database.connect().await;
-    let mut held = connection.begin().await.unwrap();
-    held.execute("LOCK TABLE _sqlx_migrations").await.unwrap();
+    let held = connection.transaction().await.unwrap();
+    held.batch_execute("LOCK TABLE _sqlx_migrations").await.unwrap();
     let child = command(&["migrate"], &[("DATABASE_URL", &url)]).stdout(Stdio::piped()).spawn().unwrap();
     let waits = async {
         const WAITING: &str = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted \
              AND relation = '_sqlx_migrations'::regclass)";
-        while !sqlx::query_scalar::<_, bool>(WAITING).fetch_one(&mut *held).await.unwrap() {
+        while !held.query_one(WAITING, &[]).await.unwrap().get::<_, bool>(0) {
             sleep(Duration::from_millis(20)).await;
         }
     };
@@ -201,10 +194,7 @@ async fn refusal(to: &str, change: &'static str) -> String {
     database.execute(change).await;
     let output = run("migrate", &[("DATABASE_URL", &url)]).await;
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let applied: i64 = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
-        .fetch_one(&mut database.connect().await)
-        .await
-        .unwrap();
+    let applied: i64 = database.value("SELECT max(version) FROM _sqlx_migrations").await;
     assert_eq!(applied.to_string(), to, "nothing of what failed is kept");
     lines(&output).pop().unwrap()["message"].as_str().unwrap().to_owned()
 }

@@ -38,10 +38,7 @@ async fn nothing_is_migrated_by_way_of_a_pooler() {
             assert!(told.contains(words), "{told}");
         }
         tells_which(&told, manner);
-        let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
-            .fetch_one(&mut database.connect().await)
-            .await
-            .unwrap();
+        let tables: i64 = database.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").await;
         assert_eq!(tables, 0);
     }
 }

@@ -17,10 +17,7 @@ async fn purge(database: &TestDatabase, before: &str) -> u64 {
 }
 
 async fn left(database: &TestDatabase) -> Vec<String> {
-    sqlx::query_scalar("SELECT title FROM todos ORDER BY title")
-        .fetch_all(&mut database.connect().await)
-        .await
-        .unwrap()
+    database.values("SELECT title FROM todos ORDER BY title").await
 }
 
 #[tokio::test]
@@ -57,17 +54,14 @@ async fn many_go_in_batches_and_what_somebody_holds_stays() {
         )
         .await;
     let mut connection = database.connect().await;
-    let mut held = sqlx::Connection::begin(&mut connection).await.unwrap();
-    sqlx::query("UPDATE todos SET notes = 'x' WHERE title = 'held'").execute(&mut *held).await.unwrap();
+    let held = connection.transaction().await.unwrap();
+    held.batch_execute("UPDATE todos SET notes = 'x' WHERE title = 'held'").await.unwrap();
 
     assert_eq!(purge(&database, "30d").await, 1001, "nobody is waited for");
     held.commit().await.unwrap();
     assert_eq!(left(&database).await, ["held"]);
     // Each batch is a transaction, which its rows bear.
-    let batches: i64 = sqlx::query_scalar("SELECT count(DISTINCT xmin::text) FROM deleted_todos")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
+    let batches: i64 = database.value("SELECT count(DISTINCT xmin::text) FROM deleted_todos").await;
     assert_eq!(batches, 11);
     assert_eq!(purge(&database, "30d").await, 1);
 }
@@ -93,10 +87,7 @@ async fn whoever_watches_and_the_webhook_hear_of_it_and_it_can_be_undone() {
             break;
         }
     }
-    let removed: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox WHERE kind = 'todo.removed'")
-        .fetch_one(&mut database.connect().await)
-        .await
-        .unwrap();
+    let removed: i64 = database.value("SELECT count(*) FROM outbox WHERE kind = 'todo.removed'").await;
     assert_eq!(removed, 1);
     let url = service.url("/api/todos/00000000-0000-8000-8000-000000000001/restore");
     assert_eq!(client().post(url).json(&serde_json::json!({})).send().await.unwrap().status(), 200);

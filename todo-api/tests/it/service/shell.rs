@@ -6,7 +6,6 @@ mod terminal;
 use std::process::{Output, Stdio};
 
 use rustix::process::Signal;
-use sqlx::PgConnection;
 use tokio::{io::AsyncWriteExt, time::timeout};
 
 use super::{
@@ -45,8 +44,8 @@ async fn refused(database: &TestDatabase, arguments: &[&str], text: &str) -> Str
     String::from_utf8(output.stderr).unwrap()
 }
 
-async fn count(connection: &mut PgConnection) -> i64 {
-    sqlx::query_scalar("SELECT count(*) FROM todos").fetch_one(connection).await.unwrap()
+async fn count(database: &TestDatabase) -> i64 {
+    database.value("SELECT count(*) FROM todos").await
 }
 
 #[tokio::test]
@@ -105,7 +104,7 @@ async fn the_models_rules_hold() {
         let told = refused(&database, &["--write"], text).await;
         assert!(told.contains(words), "{text}: {told}");
     }
-    assert_eq!(count(&mut database.connect().await).await, 0);
+    assert_eq!(count(&database).await, 0);
 }
 
 #[tokio::test]

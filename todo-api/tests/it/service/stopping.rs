@@ -7,7 +7,6 @@ use std::{
 };
 
 use rustix::process::Signal;
-use sqlx::{Connection, Executor};
 use tokio::{sync::watch, time::timeout};
 
 use super::{
@@ -57,10 +56,7 @@ async fn no_request_is_lost(keep_alive: bool, drain_delay: &str) {
         timeout(PATIENCE, client).await.unwrap().unwrap().unwrap();
     }
     assert_eq!(service.exit().await.code(), Some(0));
-    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM todos")
-        .fetch_one(&mut database.connect().await)
-        .await
-        .unwrap();
+    let kept: i64 = database.value("SELECT count(*) FROM todos").await;
     assert_eq!(u64::try_from(kept).unwrap(), *counted.borrow());
 }
 
@@ -103,8 +99,8 @@ async fn what_is_under_way_is_finished() {
     let database = TestDatabase::migrated().await;
     let service = Service::ready(&database, &[("DATABASE_STATEMENT_TIMEOUT", "10s")]).await;
     let mut other = database.connect().await;
-    let mut lock = other.begin().await.unwrap();
-    lock.execute("LOCK TABLE todos").await.unwrap();
+    let lock = other.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE todos").await.unwrap();
     let mut waiting = Http::open(service.address).await.unwrap();
     waiting.send(&http::post("waiting", "keep-alive")).await.unwrap();
     let mut half_a_head = Http::open(service.address).await.unwrap();
@@ -140,8 +136,8 @@ async fn a_stuck_request_cannot_hold_it_up() {
         [("DATABASE_STATEMENT_TIMEOUT", "1m"), ("REQUEST_TIMEOUT", "1m"), ("SHUTDOWN_TIMEOUT", "500ms")];
     let service = Service::ready(&database, &variables).await;
     let mut other = database.connect().await;
-    let mut lock = other.begin().await.unwrap();
-    lock.execute("LOCK TABLE todos").await.unwrap();
+    let lock = other.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE todos").await.unwrap();
     let mut stuck = Http::open(service.address).await.unwrap();
     stuck.send(GET).await.unwrap();
     // Answered after the other was taken up, so that one is under way.

@@ -116,7 +116,7 @@ async fn change(service: &Service, todo: &Value, patch: Value) {
 }
 
 async fn count(database: &TestDatabase, sql: &'static str) -> i64 {
-    sqlx::query_scalar(sql).fetch_one(&mut database.connect().await).await.unwrap()
+    database.value(sql).await
 }
 
 async fn becomes(database: &TestDatabase, sql: &'static str, expected: i64) {

@@ -5,4 +5,5 @@ pub(crate) mod needs;
 pub(crate) mod pooler;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod server;
 mod template;

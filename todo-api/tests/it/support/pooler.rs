@@ -9,9 +9,9 @@ use std::{
 };
 
 use rustix::process::geteuid;
-use sqlx::ConnectOptions;
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
+use tokio_postgres::config::Host;
 
 use super::{
     database::TestDatabase,
@@ -47,7 +47,7 @@ impl Pooler {
         // Nobody else can enter: whoever reaches its socket is let in.
         let folder = TempDir::new().unwrap();
         let config = folder.path().join("pgbouncer.ini");
-        let name = database.options().get_database().unwrap().to_owned();
+        let name = database.name().to_owned();
         fs::write(&config, written(database, manner, &folder)).unwrap();
         let mut command = Command::new(program);
         command.arg("--quiet").arg(&config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -83,19 +83,19 @@ impl Drop for Pooler {
 }
 
 fn written(database: &TestDatabase, manner: Manner, folder: &TempDir) -> String {
-    let url = database.options().to_url_lossy();
-    let place = match database.options().get_socket() {
-        Some(socket) => socket.display().to_string(),
-        None => url.host_str().unwrap().to_owned(),
+    let config = database.config();
+    let place = match &config.get_hosts()[0] {
+        Host::Unix(folder) => folder.display().to_string(),
+        Host::Tcp(host) => host.clone(),
     };
     let Manner { mode, ignores, begins } = manner;
     format!(
         "[databases]\n* = host={place} port={} user={} password={} connect_query='{begins}'\n\
          [pgbouncer]\nauth_type = any\nlisten_port = 6432\nunix_socket_dir = {}\npool_mode = {mode}\n\
          ignore_startup_parameters = {ignores}\n",
-        database.options().get_port(),
-        url.username(),
-        url.password().unwrap_or_default(),
+        config.get_ports().first().unwrap_or(&5432),
+        config.get_user().unwrap_or_default(),
+        String::from_utf8_lossy(config.get_password().unwrap_or_default()),
         folder.path().display(),
     )
 }

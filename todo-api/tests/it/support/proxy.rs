@@ -2,13 +2,14 @@
 
 use std::{io, net::SocketAddr};
 
-use reqwest::Url;
-use sqlx::{ConnectOptions, postgres::PgConnectOptions};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream, UnixStream},
     sync::watch,
 };
+use tokio_postgres::{Config, config::Host};
+
+use super::database;
 
 /// Carries bytes to a database, or swallows them.
 pub(crate) struct Proxy {
@@ -17,7 +18,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    pub(crate) async fn to(database: &PgConnectOptions) -> Self {
+    pub(crate) async fn to(database: &Config) -> Self {
         let database = database.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -33,11 +34,14 @@ impl Proxy {
         Self { address, swallows }
     }
 
-    pub(crate) fn url(&self, database: &PgConnectOptions) -> String {
-        let mut url: Url = database.to_url_lossy();
-        url.set_host(Some("127.0.0.1")).unwrap();
-        url.set_port(Some(self.address.port())).unwrap();
-        url.into()
+    pub(crate) fn url(&self, database: &Config) -> String {
+        let mut here = Config::new();
+        here.host("127.0.0.1").port(self.address.port());
+        here.user(database.get_user().unwrap()).dbname(database.get_dbname().unwrap());
+        if let Some(password) = database.get_password() {
+            here.password(password);
+        }
+        database::url(&here)
     }
 
     pub(crate) fn swallow(&self, everything: bool) {
@@ -48,14 +52,19 @@ impl Proxy {
 type Halves = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>);
 
 /// To a server on a network, or to one that is reached through a socket in a folder.
-async fn connect(database: &PgConnectOptions) -> io::Result<Halves> {
-    if let Some(folder) = database.get_socket() {
-        let socket = folder.join(format!(".s.PGSQL.{}", database.get_port()));
-        let (read, write) = UnixStream::connect(socket).await?.into_split();
-        return Ok((Box::new(read), Box::new(write)));
+async fn connect(database: &Config) -> io::Result<Halves> {
+    let port = database.get_ports().first().copied().unwrap_or(5432);
+    match &database.get_hosts()[0] {
+        Host::Unix(folder) => {
+            let socket = folder.join(format!(".s.PGSQL.{port}"));
+            let (read, write) = UnixStream::connect(socket).await?.into_split();
+            Ok((Box::new(read), Box::new(write)))
+        }
+        Host::Tcp(host) => {
+            let (read, write) = TcpStream::connect((host.as_str(), port)).await?.into_split();
+            Ok((Box::new(read), Box::new(write)))
+        }
     }
-    let (read, write) = TcpStream::connect((database.get_host(), database.get_port())).await?.into_split();
-    Ok((Box::new(read), Box::new(write)))
 }
 
 async fn carry(

@@ -4,9 +4,12 @@
 use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 use sha2::{Digest, Sha256};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
+use tokio_postgres::{Client, error::SqlState};
 
-use super::{database::options, process};
+use super::{
+    database::{config, connect, url},
+    process,
+};
 
 /// Nobody else on the server locks this.
 const LOCK: i64 = 0x746f_646f_5f61_7069;
@@ -14,15 +17,13 @@ const LOCK: i64 = 0x746f_646f_5f61_7069;
 /// Makes a database with the schema of the binary under test.
 pub(crate) async fn copy(server: &str, name: &str) {
     let template = Template::of(Path::new(env!("CARGO_BIN_EXE_todo-api")));
-    let mut connection = PgConnection::connect(server).await.unwrap();
+    let connection = connect(server).await.unwrap();
     let copy = format!("CREATE DATABASE {name} TEMPLATE {}", template.name);
-    if let Err(error) = connection.execute(AssertSqlSafe(copy.clone())).await {
-        let missing = error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("3D000"));
-        assert!(missing, "{error}");
-        template.ensure(server, &mut connection).await;
-        connection.execute(AssertSqlSafe(copy)).await.unwrap();
+    if let Err(error) = connection.batch_execute(&copy).await {
+        assert_eq!(error.code(), Some(&SqlState::INVALID_CATALOG_NAME), "{error:?}");
+        template.ensure(server, &connection).await;
+        connection.batch_execute(&copy).await.unwrap();
     }
-    connection.close().await.unwrap();
 }
 
 /// A template, which belongs to one binary.
@@ -40,23 +41,22 @@ impl Template {
     }
 
     /// Makes it unless somebody else has meanwhile. The lock goes with the connection at the latest.
-    async fn ensure(&self, server: &str, connection: &mut PgConnection) {
+    async fn ensure(&self, server: &str, connection: &Client) {
         const EXISTS: &str = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)";
-        sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(&mut *connection).await.unwrap();
-        let exists = sqlx::query_scalar::<_, bool>(EXISTS).bind(&self.name);
-        if !exists.fetch_one(&mut *connection).await.unwrap() {
+        connection.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await.unwrap();
+        if !connection.query_one_scalar::<bool, _>(EXISTS, &[&self.name]).await.unwrap() {
             self.make(server, connection).await;
         }
-        sqlx::query("SELECT pg_advisory_unlock($1)").bind(LOCK).execute(connection).await.unwrap();
+        connection.execute("SELECT pg_advisory_unlock($1)", &[&LOCK]).await.unwrap();
     }
 
     /// It has its name only once it is complete.
-    async fn make(&self, server: &str, connection: &mut PgConnection) {
+    async fn make(&self, server: &str, connection: &Client) {
         drop_old(connection).await;
         let (name, draft) = (&self.name, format!("{}_draft", self.name));
         execute(connection, format!("DROP DATABASE IF EXISTS {draft} WITH (FORCE)")).await;
         execute(connection, format!("CREATE DATABASE {draft}")).await;
-        let url: String = options(server, &draft).to_url_lossy().into();
+        let url = url(&config(server, &draft));
         let output = process::run("migrate", &[("DATABASE_URL", &url)]).await;
         assert!(output.status.success(), "{output:?}");
         // A database that somebody is connected to cannot be copied.
@@ -66,16 +66,16 @@ impl Template {
 }
 
 /// Templates of builds that nobody tests any more, on a server that is there for longer.
-async fn drop_old(connection: &mut PgConnection) {
+async fn drop_old(connection: &Client) {
     const OLD: &str = "SELECT datname FROM pg_database WHERE datname ~ '^template_[0-9a-f]{16}(_draft)?$' \
          AND (pg_stat_file('base/' || oid || '/PG_VERSION')).modification < now() - interval '1 day'";
-    let old: Vec<String> = sqlx::query_scalar(OLD).fetch_all(&mut *connection).await.unwrap();
+    let old: Vec<String> = connection.query_scalar(OLD, &[]).await.unwrap();
     for name in old {
         // Best effort: what is left over hinders nobody.
-        let _ = connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).await;
+        let _ = connection.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await;
     }
 }
 
-async fn execute(connection: &mut PgConnection, sql: String) {
-    connection.execute(AssertSqlSafe(sql)).await.unwrap();
+async fn execute(connection: &Client, sql: String) {
+    connection.batch_execute(&sql).await.unwrap();
 }

@@ -47,7 +47,6 @@ async fn what_is_too_much_is_refused_and_not_waited_for() {
 #[tokio::test]
 async fn without_write_the_database_refuses_every_change() {
     let database = TestDatabase::migrated().await;
-    let mut connection = database.connect().await;
     let insert = "INSERT INTO todos (id, title) VALUES (gen_random_uuid(), 'x')";
     for text in [
         "todos.create(\"a\")".to_owned(),
@@ -78,7 +77,7 @@ async fn without_write_the_database_refuses_every_change() {
     ] {
         let told = refused(&database, &[], &text).await;
         assert!(told.starts_with("line "), "{text}: {told}");
-        assert_eq!(count(&mut connection).await, 0, "{text}");
+        assert_eq!(count(&database).await, 0, "{text}");
     }
     let told = refused(&database, &[], "todos.create(\"a\")").await;
     assert!(told.contains("read-only transaction") && told.contains("--write"), "{told}");

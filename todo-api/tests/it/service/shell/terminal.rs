@@ -52,7 +52,7 @@ async fn a_person_types_and_sees() {
     answers(&mut terminal, "\"un\" + \"seen\"; print(1 + 10)", "11\r\n");
     terminal.types("\x04");
     assert!(terminal.end().success());
-    assert_eq!(count(&mut database.connect().await).await, 1);
+    assert_eq!(count(&database).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,9 +100,9 @@ async fn ctrl_c_cancels_the_line_or_what_runs_and_never_the_shell() {
 async fn running(database: &TestDatabase, wanted: i64) {
     const SLEEPING: &str = "SELECT count(*) FROM pg_stat_activity \
          WHERE datname = current_database() AND state = 'active' AND wait_event = 'PgSleep'";
-    let mut connection = database.connect().await;
+    let connection = database.connect().await;
     let wait = async {
-        while sqlx::query_scalar::<_, i64>(SLEEPING).fetch_one(&mut connection).await.unwrap() != wanted {
+        while connection.query_one_scalar::<i64, _>(SLEEPING, &[]).await.unwrap() != wanted {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };

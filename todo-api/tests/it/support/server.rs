@@ -9,17 +9,24 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
-use sqlx::{Connection, PgConnection};
 use tokio::{process::Child, time::sleep};
+use tokio_postgres::{Client, Error};
 use uuid::Uuid;
 
 use super::{
+    database::connect,
     needs::{missing, nobody},
     process::PATIENCE,
 };
 
 /// How long to wait until it is asked again how it stands.
 const AGAIN: Duration = Duration::from_millis(20);
+
+/// Where the programs of a server are.
+const PROGRAMS: &str = "SELECT setting FROM pg_config WHERE name = 'BINDIR'";
+
+/// Whom it lets in.
+const LETS_IN: &str = "host all all all scram-sha-256\n";
 
 /// A server that runs as long as this value exists, unless it is killed in between.
 pub(crate) struct TestServer {
@@ -37,11 +44,8 @@ impl TestServer {
     /// A new server, if the programs of the one that the tests have are on this machine.
     pub(crate) async fn start(address: &str) -> Option<Self> {
         let url = env::var("TEST_DATABASE_URL").expect("these tests need PostgreSQL: run `cargo xtask test`");
-        let mut connection = PgConnection::connect(&url).await.unwrap();
-        let programs: String = sqlx::query_scalar("SELECT setting FROM pg_config WHERE name = 'BINDIR'")
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
+        let tests = connect(&url).await.unwrap();
+        let programs: String = tests.query_one_scalar(PROGRAMS, &[]).await.unwrap();
         let programs = PathBuf::from(programs);
         if !programs.join("initdb").exists() {
             missing("a PostgreSQL server whose programs are on this machine");
@@ -69,7 +73,7 @@ impl TestServer {
         command.args(initdb).arg("--pwfile").arg(password).arg("--pgdata").arg(server.data());
         let output = command.output().unwrap();
         assert!(output.status.success(), "{output:?}");
-        fs::write(server.data().join("pg_hba.conf"), "host all all all scram-sha-256\n").unwrap();
+        fs::write(server.data().join("pg_hba.conf"), LETS_IN).unwrap();
         server.run().await;
         Some(server)
     }
@@ -83,8 +87,8 @@ impl TestServer {
         self.port
     }
 
-    pub(crate) async fn connect(&self) -> PgConnection {
-        PgConnection::connect(&self.url()).await.unwrap()
+    pub(crate) async fn connect(&self) -> Client {
+        connect(&self.url()).await.unwrap()
     }
 
     /// Ends it at once, without a word to anybody, and starts it again.
@@ -97,7 +101,7 @@ impl TestServer {
     pub(crate) async fn is_gone(&mut self) {
         self.kill().await;
         // Its children listen for a moment longer.
-        while PgConnection::connect(&self.url()).await.is_ok() {
+        while connect(&self.url()).await.is_ok() {
             sleep(AGAIN).await;
         }
     }
@@ -109,8 +113,9 @@ impl TestServer {
         fs::write(self.data().join("standby.signal"), "").unwrap();
         fs::write(self.data().join("postgresql.auto.conf"), "hot_standby = off\n").unwrap();
         self.run_until(|answer| match answer {
-            Err(sqlx::Error::Database(refusal)) => refusal.message().contains("not accepting connections"),
-            Err(_) => false,
+            Err(error) => {
+                error.as_db_error().is_some_and(|it| it.message().contains("not accepting connections"))
+            }
             Ok(_) => panic!("it lets people in"),
         })
         .await;
@@ -136,13 +141,13 @@ impl TestServer {
     }
 
     /// Starts it, and again if the children of a killed one are not gone yet, until an attempt to connect ends so.
-    async fn run_until(&mut self, wanted: impl Fn(&sqlx::Result<PgConnection>) -> bool) {
+    async fn run_until(&mut self, wanted: impl Fn(&Result<Client, Error>) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some()) {
                 self.child = Some(self.spawn());
             }
-            if wanted(&PgConnection::connect(&self.url()).await) {
+            if wanted(&connect(&self.url()).await) {
                 return;
             }
             assert!(Instant::now() < deadline, "the server does not start: see {}", self.log().display());
