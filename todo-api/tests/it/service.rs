@@ -25,6 +25,7 @@ mod shell;
 mod stopping;
 mod stream;
 mod terminal;
+mod tls;
 mod worker;
 
-use crate::support::{database, process, proxy};
+use crate::support::{database, needs, process, proxy, server};

@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     os::unix::fs::{PermissionsExt, chown},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -81,6 +81,25 @@ impl TestServer {
     pub(crate) fn url(&self) -> String {
         let Self { address, port, password, .. } = self;
         format!("postgres://postgres:{password}@{address}:{port}/postgres?sslmode=disable")
+    }
+
+    /// Restarts it with TLS, with this certificate and key. It lets in the user of this name, which is new, with a certificate of
+    /// that authority instead of a password.
+    pub(crate) async fn speak_tls(&mut self, certificate: &Path, key: &Path, authority: &Path, user: &str) {
+        let create = format!("CREATE ROLE {user} LOGIN");
+        self.connect().await.batch_execute(&create).await.unwrap();
+        self.kill().await;
+        for (from, name) in [(certificate, "server.crt"), (key, "server.key"), (authority, "ca.crt")] {
+            let to = self.data().join(name);
+            fs::copy(from, &to).unwrap();
+            chown(&to, self.user, self.user).unwrap();
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        let lets_in = format!("hostssl all {user} all cert\n{LETS_IN}");
+        fs::write(self.data().join("pg_hba.conf"), lets_in).unwrap();
+        let settings = "ssl = on\nssl_ca_file = 'ca.crt'\n";
+        fs::write(self.data().join("postgresql.auto.conf"), settings).unwrap();
+        self.run().await;
     }
 
     pub(crate) fn port(&self) -> u16 {
