@@ -74,8 +74,8 @@ impl Lifecycle {
     pub async fn follow(self, mut signals: Signals, drain: Duration, timeout: Duration) -> Instant {
         let name = signals.next().await;
         let deadline = Instant::now() + timeout;
-        tracing::info!(signal = name, "stopping: no new requests, please");
         self.stage.send_replace(Stage::Draining);
+        tracing::info!(signal = name, "stopping: no new requests, please");
         tokio::spawn(async move {
             let name = signals.next().await;
             tracing::warn!(signal = name, "stopping at once: a second signal");
