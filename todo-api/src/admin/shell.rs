@@ -69,8 +69,7 @@ impl Todos {
             *value = Value::String(value.to_string());
         }
         let query = read(values)?;
-        let page = self.0.work(async |database| todos::Todos(database).list(&query, usize::MAX).await)?;
-        shown(&page.items)
+        shown(&self.0.work(async |database| todos::Todos(database).list(&query).await)?)
     }
 
     fn get(&self, which: &Dynamic) -> Outcome {

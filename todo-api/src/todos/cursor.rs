@@ -16,6 +16,9 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
+    /// How long its text is.
+    pub(crate) const LENGTH: usize = 32;
+
     pub(crate) fn encode(&self) -> String {
         let mut bytes = [0; 24];
         bytes[..8].copy_from_slice(&self.created_at.timestamp_micros().to_be_bytes());

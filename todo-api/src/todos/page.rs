@@ -1,8 +1,5 @@
 //! A page of the list, bounded in todos and in bytes: many pages are in memory at once, on their way to slow clients.
 
-use std::io::{self, Write};
-
-use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{cursor::Cursor, model::Todo};
@@ -10,90 +7,80 @@ use super::{cursor::Cursor, model::Todo};
 /// The longest page, in bytes of JSON.
 pub(crate) const LONGEST: usize = 256 * 1024;
 
-/// What is around the todos: the names, and a cursor.
-const FRAME: usize = 100;
+/// What most pages have room in.
+const USUAL: usize = 8 * 1024;
+
+const HEAD: &[u8] = br#"{"items":["#;
+
+/// What is after the todos: a name, and a cursor.
+const LONGEST_TAIL: usize = r#"],"next_cursor":""}"#.len() + Cursor::LENGTH;
 
 /// A part of the list, newest first; no longer than 256 KiB, which may be fewer todos than were asked for.
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a draft writes its JSON")]
 pub(crate) struct Page {
-    pub(crate) items: Vec<Todo>,
+    items: Vec<Todo>,
     /// Where the next page begins; null if there is none.
     #[schema(required)]
-    pub(crate) next_cursor: Option<String>,
-    /// How long it is at most, in bytes of JSON.
-    #[serde(skip)]
-    size: usize,
+    next_cursor: Option<String>,
 }
 
-/// A page that todos are still put on.
+/// The JSON of a page that todos are still put on.
 pub(super) struct Draft {
-    items: Vec<Todo>,
+    json: Vec<u8>,
     most: usize,
     longest: usize,
-    size: usize,
+    count: usize,
+    last: Option<Cursor>,
     is_full: bool,
 }
 
 impl Draft {
     /// At most so many todos and bytes.
     pub(super) fn new(most: usize, longest: usize) -> Self {
-        Self { items: Vec::new(), most, longest, size: FRAME, is_full: false }
+        let mut json = Vec::with_capacity(USUAL);
+        json.extend_from_slice(HEAD);
+        Self { json, most, longest, count: 0, last: None, is_full: false }
     }
 
     /// Puts the next todo on the page; after the first for which there is no room, none.
-    pub(super) fn add(&mut self, todo: Todo) -> serde_json::Result<()> {
+    pub(super) fn add(&mut self, todo: &Todo) -> serde_json::Result<()> {
+        self.is_full |= self.count >= self.most;
         if self.is_full {
             return Ok(());
         }
-        let size = self.size + length(&todo)? + 1;
-        // One has room always, or nobody would get past it.
-        self.is_full = self.items.len() >= self.most || (size > self.longest && !self.items.is_empty());
-        if !self.is_full {
-            self.size = size;
-            self.items.push(todo);
+        let before = self.json.len();
+        if self.count > 0 {
+            self.json.push(b',');
         }
+        serde_json::to_writer(&mut self.json, todo)?;
+        // One has room always, or nobody would get past it.
+        if self.count > 0 && self.json.len() + LONGEST_TAIL > self.longest {
+            self.json.truncate(before);
+            self.is_full = true;
+            return Ok(());
+        }
+        self.count += 1;
+        self.last = Some(Cursor { created_at: todo.created_at, id: todo.id });
         Ok(())
     }
 
-    pub(super) fn finish(self) -> Page {
-        let last = self.items.last().filter(|_| self.is_full);
-        let next_cursor = last.map(|todo| Cursor { created_at: todo.created_at, id: todo.id }.encode());
-        Page { items: self.items, next_cursor, size: self.size }
-    }
-}
-
-impl Page {
-    /// Its JSON, in no more memory than it needs.
-    pub(crate) fn to_json(&self) -> serde_json::Result<Vec<u8>> {
-        let mut json = Vec::with_capacity(self.size);
-        serde_json::to_writer(&mut json, self)?;
-        Ok(json)
-    }
-}
-
-/// How long a value is as JSON.
-fn length(value: &impl Serialize) -> serde_json::Result<usize> {
-    struct Length(usize);
-
-    impl Write for Length {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
+    /// The page, in no more memory than it needs.
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        self.json.extend_from_slice(br#"],"next_cursor":"#);
+        match self.last.filter(|_| self.is_full) {
+            Some(cursor) => self.json.extend_from_slice(format!("\"{}\"}}", cursor.encode()).as_bytes()),
+            None => self.json.extend_from_slice(b"null}"),
         }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
+        self.json.shrink_to_fit();
+        self.json
     }
-
-    let mut length = Length(0);
-    serde_json::to_writer(&mut length, value)?;
-    Ok(length.0)
 }
 
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
+    use serde_json::{Value, json};
     use uuid::Uuid;
 
     use super::*;
@@ -111,9 +98,9 @@ mod tests {
         }
     }
 
-    fn page(most: usize, longest: usize, todos: impl IntoIterator<Item = Todo>) -> Page {
+    fn page(most: usize, longest: usize, todos: impl IntoIterator<Item = Todo>) -> Vec<u8> {
         let mut draft = Draft::new(most, longest);
-        todos.into_iter().for_each(|todo| draft.add(todo).unwrap());
+        todos.into_iter().for_each(|todo| draft.add(&todo).unwrap());
         draft.finish()
     }
 
@@ -121,39 +108,59 @@ mod tests {
         (0..count).map(move |number| todo(number, notes))
     }
 
+    /// How many todos are on it, and after which of them the next one begins.
+    fn read(page: &[u8]) -> (usize, Option<usize>) {
+        let page: Value = serde_json::from_slice(page).unwrap();
+        let items = page["items"].as_array().unwrap();
+        let cursors = items.iter().map(|item| Cursor {
+            created_at: DateTime::UNIX_EPOCH,
+            id: item["id"].as_str().unwrap().parse().unwrap(),
+        });
+        let next = page["next_cursor"].as_str();
+        let after = next.map(|next| cursors.map(|it| it.encode()).position(|it| it == next).unwrap());
+        (items.len(), after)
+    }
+
     #[test]
     fn a_page_that_has_room_for_all_is_the_last() {
         for count in [0, 1, 5] {
             let page = page(5, LONGEST, many(count, ""));
-            assert_eq!((page.items.len() as u128, page.next_cursor), (count, None));
+            assert_eq!((read(&page).0 as u128, read(&page).1), (count, None));
         }
     }
 
     #[test]
     fn a_page_ends_before_the_first_todo_that_is_one_too_many_in_number_or_bytes() {
-        let by_number = page(5, LONGEST, many(6, ""));
-        assert_eq!((by_number.items.len(), by_number.next_cursor.is_some()), (5, true));
+        assert_eq!(read(&page(5, LONGEST, many(6, ""))), (5, Some(4)));
         // What looks short may be long: a control character has six bytes.
         let notes = "\u{1}".repeat(10_000);
         let by_bytes = page(100, LONGEST, many(100, &notes));
-        assert_eq!((by_bytes.items.len(), by_bytes.next_cursor.is_some()), (4, true));
-        assert!(by_bytes.to_json().unwrap().len() <= LONGEST);
+        assert_eq!(read(&by_bytes), (4, Some(3)));
+        assert!(by_bytes.len() <= LONGEST);
         // Nor does a short one slip in behind one that was too long.
         let gap = page(100, 1000, [todo(0, ""), todo(1, &notes), todo(2, "")]);
-        assert_eq!(gap.items.len(), 1);
+        assert_eq!(read(&gap), (1, Some(0)));
+    }
+
+    #[test]
+    fn a_page_is_filled_to_the_last_byte() {
+        let all = page(9, LONGEST, many(3, "\"ü"));
+        let longest = all.len() - "null".len() + "\"\"".len() + Cursor::LENGTH;
+        assert_eq!(read(&page(9, longest, many(3, "\"ü"))), (3, None));
+        assert_eq!(read(&page(9, longest - 1, many(3, "\"ü"))), (2, Some(1)));
     }
 
     #[test]
     fn one_todo_has_room_however_long_it_is() {
-        let page = page(100, 1000, many(2, &"a".repeat(10_000)));
-        assert_eq!((page.items.len(), page.next_cursor.is_some()), (1, true));
+        assert_eq!(read(&page(100, 1000, many(2, &"a".repeat(10_000)))), (1, Some(0)));
     }
 
     #[test]
-    fn a_page_is_written_without_more_memory_than_it_has() {
-        for page in [page(5, LONGEST, many(9, "\"")), page(5, LONGEST, []), page(1, 1, many(2, "ü"))] {
-            let json = page.to_json().unwrap();
-            assert!(json.len() <= page.size && json.capacity() == page.size, "{} {}", json.len(), page.size);
-        }
+    fn a_page_has_the_todos_as_they_are_and_no_more_memory_than_it_needs() {
+        let page = page(5, LONGEST, many(2, "\""));
+        let todos: Vec<_> = many(2, "\"").collect();
+        let expected = json!({ "items": todos, "next_cursor": null });
+        assert_eq!(serde_json::from_slice::<Value>(&page).unwrap(), expected);
+        assert_eq!(page.capacity(), page.len());
     }
 }

@@ -43,8 +43,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     responses((status = OK, body = Page), openapi::WithParameters, openapi::Limited, openapi::Anywhere)
 )]
 async fn list(State(app): State<App>, Query(query): Query<ListQuery>) -> Result<impl IntoResponse, Problem> {
-    let page = Todos(&app.database).list(&query, page::LONGEST).await?;
-    let json = page.to_json().map_err(|_| Problem::internal())?;
+    let json = Todos(&app.database).page(&query, page::LONGEST).await?;
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], json))
 }
 

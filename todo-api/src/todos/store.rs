@@ -22,7 +22,7 @@ use super::{
     cursor::Cursor,
     model::{ListQuery, NewTodo, State, Todo, TodoPatch},
     notes::Notes,
-    page::{Draft, Page},
+    page::Draft,
     timestamp::Timestamp,
     title::Title,
 };
@@ -88,21 +88,41 @@ impl Todos<'_> {
     }
 
     /// A page of no more bytes of JSON than this.
-    pub(crate) async fn list(&self, wanted: &ListQuery, longest: usize) -> Result<Page, StoreError> {
+    pub(crate) async fn page(&self, wanted: &ListQuery, longest: usize) -> Result<Vec<u8>, StoreError> {
         let limit = wanted.limit.get();
-        // The one too many only tells that there is more.
-        let query = list(wanted, limit + 1);
         let mut draft = Draft::new(limit, longest);
-        let fill = async |connection: &Connection| {
-            // One after the other: all together may be far longer than the page.
+        // The one too many only tells that there is more.
+        self.each(wanted, limit + 1, |todo| Ok(draft.add(&todo)?)).await?;
+        Ok(draft.finish())
+    }
+
+    /// The todos of a page.
+    pub(crate) async fn list(&self, wanted: &ListQuery) -> Result<Vec<Todo>, StoreError> {
+        let mut todos = Vec::new();
+        let mut add = |todo| {
+            todos.push(todo);
+            Ok(())
+        };
+        self.each(wanted, wanted.limit.get(), &mut add).await?;
+        Ok(todos)
+    }
+
+    /// Reads so many todos, one after the other: all together may be far longer than a page.
+    async fn each(
+        &self,
+        wanted: &ListQuery,
+        limit: usize,
+        mut read: impl FnMut(Todo) -> Result<(), StatementError>,
+    ) -> Result<(), DatabaseError> {
+        let query = list(wanted, limit);
+        let read_all = async |connection: &Connection| {
             let mut rows = pin!(connection.query_raw(&query.sql, &query.parameters()).await?);
             while let Some(row) = rows.try_next().await? {
-                draft.add(Todo::from_row(&row)?)?;
+                read(Todo::from_row(&row)?)?;
             }
             Ok(())
         };
-        self.0.run(fill).await?;
-        Ok(draft.finish())
+        self.0.run(read_all).await
     }
 
     pub(crate) async fn update(
