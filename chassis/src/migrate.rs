@@ -56,7 +56,9 @@ pub fn process(migrations: &'static [Migration]) -> OneOff {
             }
         },
     );
-    process.with_argument("to", |to| to.value_parser(move |text: &str| migration::known(migrations, text)))
+    process
+        .with_argument("to", |to| to.value_parser(move |text: &str| migration::known(migrations, text)))
+        .with_migrations(migration::digest_of(migrations))
 }
 
 /// Applies what is missing, up to this version if one is given. A database that is newer than this binary is left as it

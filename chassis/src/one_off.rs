@@ -18,6 +18,8 @@ use crate::{
 pub struct OneOff {
     command: clap::Command,
     pub(crate) read: Box<dyn Fn(&mut Reader)>,
+    /// What stands for all of its migrations, if it has such.
+    pub(crate) migrations: Option<String>,
     run: Run,
 }
 
@@ -75,6 +77,7 @@ impl OneOff {
         Self {
             command: A::augment_args(clap::Command::new(name)).about(help),
             read: Box::new(read),
+            migrations: None,
             run: Box::new(move |matches, service| Ok(run(service, A::from_arg_matches(matches)?))),
         }
     }
@@ -83,6 +86,13 @@ impl OneOff {
     #[cfg(feature = "postgres")]
     pub(crate) fn with_argument(mut self, name: &str, change: impl FnOnce(clap::Arg) -> clap::Arg) -> Self {
         self.command = self.command.mut_arg(name, change);
+        self
+    }
+
+    /// Says that it brings a database to the schema that this stands for.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn with_migrations(mut self, migrations: String) -> Self {
+        self.migrations = Some(migrations);
         self
     }
 

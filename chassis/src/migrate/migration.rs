@@ -1,6 +1,8 @@
 //! What a migration is.
 
-use ring::digest::{SHA384, digest};
+use std::fmt::Write;
+
+use ring::digest::{SHA256, SHA384, digest};
 
 /// A step of the database's schema: a file of SQL in the binary. What is in a release never changes.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +42,22 @@ impl Migration {
     }
 }
 
+/// What stands for a list of migrations: whoever has brought a database to one need not do it again.
+pub(super) fn digest_of(migrations: &[Migration]) -> String {
+    let mut text = String::new();
+    for migration in migrations {
+        let _ = writeln!(text, "{} {}", migration.version, hexadecimal(&migration.checksum()));
+    }
+    format!("sha256:{}", hexadecimal(digest(&SHA256, text.as_bytes()).as_ref()))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// Reads one of these versions.
 pub(super) fn known(migrations: &[Migration], text: &str) -> Result<i64, String> {
     let found = migrations.iter().map(Migration::version).find(|version| version.to_string() == text);
@@ -52,6 +70,15 @@ pub(super) fn known(migrations: &[Migration], text: &str) -> Result<i64, String>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_list_of_migrations_has_a_digest_of_its_own() {
+        let (pets, food) = (Migration::new(1, "pets", "a"), Migration::new(2, "food", "b"));
+        let other = Migration::new(2, "food", "b ");
+        let all = [&[][..], &[pets], &[pets, food], &[pets, other]].map(digest_of);
+        assert!(all.iter().all(|digest| digest.starts_with("sha256:") && digest.len() == 71), "{all:?}");
+        assert!((1..all.len()).all(|end| !all[..end].contains(&all[end])), "{all:?}");
+    }
 
     #[test]
     fn only_the_listed_versions_are_known() {

@@ -21,6 +21,9 @@ struct Contract<'a> {
     service: &'static str,
     processes: Vec<ProcessType>,
     migrate: Vec<&'a str>,
+    /// A digest that another list of migrations has not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    migrations: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<&'static str>,
     variables: Vec<Description>,
@@ -77,6 +80,7 @@ pub(super) fn print(service: &Service) -> io::Result<()> {
         service: service.identity.name(),
         processes: service.processes.iter().map(ProcessType::of).collect(),
         migrate: service.migration.iter().map(OneOff::name).collect(),
+        migrations: service.migration.as_ref().and_then(|migration| migration.migrations.as_deref()),
         connections: variables.iter().map(Description::name).find(|name| *name == CONNECTIONS),
         variables,
     };

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{ObjectKind, ServiceName, kubernetes_name::is_dns_name, logging::Logging};
 
 /// The names of the `ConfigMaps` in which `run` keeps what a deploy has run. They are `run`'s own.
-pub const RECORDS: [&str; 3] = ["release-witness", "release-history", "failed-releases"];
+pub const RECORDS: [&str; 4] = ["release-witness", "release-history", "failed-releases", "schema-reached"];
 
 /// The kinds of a release's objects, by group.
 pub const OF_RELEASES: [(&str, &str); 12] = [

@@ -40,6 +40,9 @@ pub struct Release {
     pub target: Target,
     /// The arguments of the process that brings the database to the schema that the image needs.
     pub migrate: Vec<String>,
+    /// What stands for all migrations of the image, if its service says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrations: Option<Digest>,
     /// The process types.
     pub processes: BTreeMap<String, Process>,
     /// What a cluster's network lets through.
@@ -172,7 +175,7 @@ impl Release {
     }
 
     /// What the sealed values are, without telling them.
-    pub(crate) fn commitments(&self) -> BTreeMap<String, String> {
+    pub fn commitments(&self) -> BTreeMap<String, String> {
         let all = self.secrets.iter().flat_map(|secrets| &secrets.values);
         all.map(|(name, secret)| (name.clone(), secret.commitment.clone())).collect()
     }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ServiceName, value::Value};
+use crate::{Digest, ServiceName, value::Value};
 
 /// The variable in which `run` tells each process which release it is of. No deploy's config has it.
 pub const RELEASE_ID: &str = "RELEASE_ID";
@@ -20,6 +20,9 @@ pub struct Service {
     pub processes: Vec<ProcessType>,
     /// The arguments of the process that brings the database to the schema that this image needs.
     pub migrate: Vec<String>,
+    /// What stands for all migrations of this image: where a database was brought to the same, nothing is to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrations: Option<Digest>,
     /// The variable that says how many connections to its database one process may hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<String>,

@@ -80,6 +80,7 @@ fn write_of(image: Digest, folder: &Path, id: &str, sequence: u64, previous: Opt
         image: Image { digest: image, revision: "revision".into(), dirty: false },
         target: Target::Local {},
         migrate: vec!["migrate".into()],
+        migrations: None,
         processes: BTreeMap::new(),
         network: Network::default(),
         ingress: None,

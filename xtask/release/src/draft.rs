@@ -171,6 +171,7 @@ impl<'a> Draft<'a> {
             image: self.image.clone(),
             target: self.deploy.target.clone(),
             migrate: self.service.migrate.clone(),
+            migrations: self.service.migrations,
             processes: self.processes(&config),
             network: self.deploy.network.clone(),
             ingress: self.deploy.ingress.clone(),

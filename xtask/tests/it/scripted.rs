@@ -10,6 +10,7 @@ mod locking;
 mod looking;
 mod picture;
 mod proxies;
+mod schema;
 mod stopping;
 
 use std::{env, fs, process::Command, time::Duration};

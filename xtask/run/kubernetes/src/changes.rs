@@ -15,6 +15,7 @@ use crate::{
     prune::{self, Keep},
     run::is_unchanged,
     scale,
+    schema::Reached,
     secrets::{self, Stand},
     site::Site,
     status,
@@ -50,7 +51,9 @@ pub(crate) async fn changes(job: &Job<'_>, site: Option<&Site<'_>>) -> Result<Ve
         changes.extend(change(object, look)?);
     }
     changes.extend(secret_change(&secrets::look(site, release, Some(job.secrets)).await?, release));
-    for job in &objects.migration {
+    let reached = Reached::by(site, release).await?;
+    let has_schema = reached.is_some() && notes::schema(site).await? == reached;
+    for job in objects.migration.iter().filter(|_| !has_schema) {
         let known = kinds.api(site.client, job)?.get_opt(&job.name_any()).await;
         if known.asked(|| format!("reading {}", called(job)))?.is_none() {
             changes.push(made(job)?); // else it has run, or runs

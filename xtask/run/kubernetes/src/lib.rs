@@ -42,6 +42,7 @@ mod restart;
 mod rollout;
 mod run;
 mod scale;
+mod schema;
 mod secrets;
 mod seen;
 mod service;

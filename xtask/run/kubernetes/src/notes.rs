@@ -9,13 +9,14 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use xtask_contract::{Context, ReleaseId, Result, labels, objects::RECORDS, witness::Witness};
 
-use crate::{api_error::ApiContext, delete::delete, managers::MANAGER, site::Site};
+use crate::{api_error::ApiContext, delete::delete, managers::MANAGER, schema::Reached, site::Site};
 use xtask_run::{History, Outcome, Receipt};
 
 /// The names of the documents' objects.
 const WITNESS: &str = RECORDS[0];
 const HISTORY: &str = RECORDS[1];
 const FAILED: &str = RECORDS[2];
+const SCHEMA: &str = RECORDS[3];
 
 /// How many failed releases are remembered.
 const MOST_FAILED: usize = 10;
@@ -57,6 +58,22 @@ pub(crate) async fn add_receipt(site: &Site<'_>, receipt: Receipt) -> Result<()>
     all.push(receipt);
     all.drain(..all.len().saturating_sub(MOST_FAILED));
     write(site, FAILED, "receipts.json", &all).await
+}
+
+/// The schema that the deploy's database was brought to last, if that is known.
+pub(crate) async fn schema(site: &Site<'_>) -> Result<Option<Reached>> {
+    read(site, SCHEMA, "schema.json").await
+}
+
+/// Notes which schema the deploy's database was brought to.
+pub(crate) async fn write_schema(site: &Site<'_>, reached: &Reached) -> Result<()> {
+    write(site, SCHEMA, "schema.json", reached).await
+}
+
+/// Forgets which schema the deploy's database was brought to: the next release brings it to its own.
+pub(crate) async fn forget_schema(site: &Site<'_>) -> Result<()> {
+    let api: Api<ConfigMap> = Api::namespaced(site.client.clone(), site.namespace);
+    delete(&api, SCHEMA, &format!("the ConfigMap {SCHEMA}")).await.map(drop)
 }
 
 /// Forgets what ran here, for a deploy that starts over.

@@ -22,6 +22,8 @@ pub(crate) struct Rollout<'a, H> {
     pub(crate) before: OnceCell<Option<Objects>>,
     /// Whether config or secrets are made anew that pods may have been started with.
     pub(crate) remade: Cell<bool>,
+    /// Whether the database is known to have the release's schema already.
+    pub(crate) has_schema: Cell<bool>,
 }
 
 impl<H: Host> Rollout<'_, H> {

@@ -33,6 +33,7 @@ use crate::{
     restart::restart,
     rollout::Rollout,
     scale,
+    schema::Reached,
     secrets::{self, Stand},
     service,
     site::Site,
@@ -76,6 +77,7 @@ pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, host: &impl Host) -> Resu
         deadline,
         before: OnceCell::new(),
         remade: Cell::new(false),
+        has_schema: Cell::new(false),
     };
     let result = tokio::select! {
         biased;
@@ -115,6 +117,11 @@ impl<H: Host> Rollout<'_, H> {
         let migration = migrating.elapsed();
         self.lock.confirm().await?;
         if let Err(error) = self.change(&before).await {
+            // The database may not be what the record says, so that the same command migrates it. Who cannot write now
+            // cannot go back either, and says so.
+            if self.has_schema.get() {
+                let _ = notes::forget_schema(site).await;
+            }
             return Err(fall_back::after_the_change(self, begun(error), was_on).await);
         }
         // In this order: the history of a deploy that has kept none begins with the witness of before.
@@ -199,8 +206,22 @@ impl<H: Host> Rollout<'_, H> {
         applier.apply_all(&self.objects.services).await
     }
 
-    /// Runs the release's migration, unless it is known to have succeeded.
+    /// Brings the database to the release's schema, unless it is known to have that.
     async fn migrate(&self) -> Result<()> {
+        let reached = Reached::by(&self.site, &self.job.verified.release).await?;
+        if reached.is_some() && notes::schema(&self.site).await? == reached {
+            self.has_schema.set(true);
+            return Ok(());
+        }
+        self.run_migration().await?;
+        match &reached {
+            Some(reached) => notes::write_schema(&self.site, reached).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Runs the release's migration, unless it is known to have succeeded.
+    async fn run_migration(&self) -> Result<()> {
         let applier = self.applier();
         for object in &self.objects.migration {
             let name = object.name_any();
