@@ -40,8 +40,8 @@ pub(crate) fn runtime() -> Result<Runtime> {
 
 /// What a deploy has run. Only it can tell, so the command line asks it and hands that to the stage that decides.
 fn record(repo: &Repo, env: &EnvName, backends: &Known<'_>, ui: &Ui) -> Result<Record> {
-    Ok(match runtime()?.block_on(xtask_run::standing(repo, env, backends)) {
-        Ok(standing) => Record::Known(standing.witness),
+    Ok(match runtime()?.block_on(xtask_run::deploy_state(repo, env, backends)) {
+        Ok(deploy_state) => Record::Known(deploy_state.last_deployed),
         Err(error) => {
             ui.note(&format!(
                 "what {env} has run is not known here, and `run` will not go without it: {error}"
@@ -56,8 +56,8 @@ fn record(repo: &Repo, env: &EnvName, backends: &Known<'_>, ui: &Ui) -> Result<R
 fn evidence(repo: &Repo, env: &EnvName, backends: &Known<'_>) -> Result<Vec<Digest>> {
     let mut images = Vec::new();
     for from in Policy::read(repo, env)?.promote_from {
-        let standing = runtime()?.block_on(xtask_run::standing(repo, &from, backends))?;
-        images.extend(standing.witness.into_iter().flat_map(|witness| witness.images));
+        let deploy_state = runtime()?.block_on(xtask_run::deploy_state(repo, &from, backends))?;
+        images.extend(deploy_state.last_deployed.into_iter().flat_map(|last_deployed| last_deployed.images));
     }
     Ok(images)
 }

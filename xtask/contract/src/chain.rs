@@ -16,7 +16,7 @@ pub struct Entry {
 
 impl Ledger {
     /// Verifies all releases and gives them back, oldest first. That the newest ones were not cut off, and the
-    /// chain not made anew as a whole, only a witness can tell (see [`crate::witness`]).
+    /// chain not made anew as a whole, only a last-deployed record can tell (see [`crate::last_deployed`]).
     pub fn verify(&self) -> Result<Vec<Entry>> {
         let ids = self.ids()?;
         let mut chain: Vec<Entry> = Vec::with_capacity(ids.len());

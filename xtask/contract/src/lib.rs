@@ -22,6 +22,7 @@ mod identity;
 pub mod image;
 pub mod kubernetes_name;
 pub mod labels;
+pub mod last_deployed;
 pub mod layout;
 pub mod ledger;
 pub mod logging;
@@ -52,7 +53,6 @@ mod toml_error;
 pub mod tool;
 pub mod value;
 pub mod vouched;
-pub mod witness;
 mod workspace;
 
 pub use build_record::BuildRecord;

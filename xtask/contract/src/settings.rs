@@ -26,7 +26,7 @@ pub struct Settings {
     /// How many there are, by the load. Without it, `scale` alone decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub autoscale: Option<Autoscale>,
-    /// How many the cluster's keepers may stop at a time, such as to drain a node.
+    /// How many the cluster's administrators may stop at a time, such as to drain a node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disruption: Option<Disruption>,
 }
@@ -68,7 +68,7 @@ pub struct Autoscale {
     pub cpu: NonZeroU32,
 }
 
-/// How many processes the cluster's keepers may stop at a time; one of the two.
+/// How many processes the cluster's administrators may stop at a time; one of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Disruption {

@@ -4,8 +4,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    EnvName, Error, Ledger, Policy, ReleaseId, Repo, Result, ServiceName, chain::Entry, ledger::Verified,
-    release::Link, witness::Witness,
+    EnvName, Error, Ledger, Policy, ReleaseId, Repo, Result, ServiceName, chain::Entry,
+    last_deployed::LastDeployed, ledger::Verified, release::Link,
 };
 
 /// How far the clocks of two machines may be apart.
@@ -15,7 +15,7 @@ const SKEW: TimeDelta = TimeDelta::minutes(5);
 #[derive(Debug, Clone, Default)]
 pub enum Record {
     /// The newest release that has run, if any has.
-    Known(Option<Witness>),
+    Known(Option<LastDeployed>),
     /// The deploy cannot be asked from here. `run` will have to.
     #[default]
     Unknown,
@@ -23,16 +23,17 @@ pub enum Record {
 
 impl Record {
     /// The newest release that has run, if that is known.
-    pub fn witness(&self) -> Option<&Witness> {
+    pub fn last_deployed(&self) -> Option<&LastDeployed> {
         match self {
-            Self::Known(witness) => witness.as_ref(),
+            Self::Known(last_deployed) => last_deployed.as_ref(),
             Self::Unknown => None,
         }
     }
 
     /// Whether this is the newest release that has run.
     pub fn names(&self, link: Link) -> bool {
-        self.witness().is_some_and(|witness| (witness.id, witness.digest) == (link.id, link.digest))
+        self.last_deployed()
+            .is_some_and(|last_deployed| (last_deployed.id, last_deployed.digest) == (link.id, link.digest))
     }
 }
 
@@ -63,12 +64,12 @@ impl Vouched {
     }
 
     fn check(&self, record: &Record, now: DateTime<Utc>) -> Result<()> {
-        if let Some(witness) = record.witness() {
-            witness.check(&self.ledger, &self.chain)?;
+        if let Some(last_deployed) = record.last_deployed() {
+            last_deployed.check(&self.ledger, &self.chain)?;
         }
         let Some(last) = self.chain.last().map(|entry| entry.link) else { return Ok(()) };
-        if let Record::Known(witness) = record
-            && last.id.time() > latest(witness.as_ref(), now)
+        if let Record::Known(last_deployed) = record
+            && last.id.time() > latest(last_deployed.as_ref(), now)
         {
             return Err(self.of_the_future(last.id, now));
         }
@@ -142,8 +143,8 @@ impl Vouched {
 }
 
 /// The latest ID that a release may have. A deploy that has run one of the future goes on from there.
-fn latest(ran: Option<&Witness>, now: DateTime<Utc>) -> DateTime<Utc> {
-    ran.map_or(now, |witness| now.max(witness.id.time())) + SKEW
+fn latest(ran: Option<&LastDeployed>, now: DateTime<Utc>) -> DateTime<Utc> {
+    ran.map_or(now, |last_deployed| now.max(last_deployed.id.time())) + SKEW
 }
 
 #[cfg(test)]
@@ -176,7 +177,12 @@ mod tests {
     }
 
     fn ran(link: Link) -> Record {
-        Record::Known(Some(Witness { id: link.id, sequence: 0, digest: link.digest, images: Vec::new() }))
+        Record::Known(Some(LastDeployed {
+            id: link.id,
+            sequence: 0,
+            digest: link.digest,
+            images: Vec::new(),
+        }))
     }
 
     fn why<T>(result: Result<T>) -> String {

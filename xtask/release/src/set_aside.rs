@@ -80,13 +80,13 @@ fn objection(
     record: &Record,
     running: Option<ReleaseId>,
 ) -> Option<String> {
-    let Record::Known(witness) = record else {
+    let Record::Known(last_deployed) = record else {
         return Some("whether it has run cannot be asked from here".to_owned());
     };
     if let Some(running) = running.filter(|running| releases.contains(running)) {
         return Some(format!("{running} runs"));
     }
-    let ran = witness.as_ref()?.id;
+    let ran = last_deployed.as_ref()?.id;
     if releases.contains(&ran) {
         return Some(format!("{ran} has run"));
     }
@@ -118,7 +118,7 @@ fn put(release: &Path, into: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use xtask_contract::{Digest, witness::Witness};
+    use xtask_contract::{Digest, last_deployed::LastDeployed};
 
     use super::*;
 
@@ -136,7 +136,7 @@ mod tests {
 
     fn ran(second: u32) -> Record {
         let digest = Digest::of("release");
-        Record::Known(Some(Witness { id: id(second), sequence: 1, digest, images: Vec::new() }))
+        Record::Known(Some(LastDeployed { id: id(second), sequence: 1, digest, images: Vec::new() }))
     }
 
     fn refused(says: &Says, of: u32, record: &Record, running: Option<u32>) -> Option<String> {

@@ -13,7 +13,8 @@ use xtask_contract::{
 };
 
 use crate::{
-    Amount, Announce, Change, Console, Formation, Gone, IfBusy, Job, PostgresUrl, Report, Standing, Status,
+    Amount, Announce, Change, Console, DeployState, Formation, Gone, IfBusy, Job, PostgresUrl, Report,
+    Status,
     logs::{Query, Sink},
 };
 
@@ -45,7 +46,7 @@ pub trait Backend: Services + Shipper {
     async fn changes(&self, job: &Job<'_>) -> Result<Vec<Change>>;
 
     /// What the deploy remembers of its releases, and which one runs. Nothing is started or waited for.
-    async fn standing(&self) -> Result<Standing>;
+    async fn deploy_state(&self) -> Result<DeployState>;
 
     /// The deploy's processes, and what is unlike the release. Nothing is changed, started or waited for.
     async fn status(&self, asked: &Asked<'_>) -> Result<Report>;

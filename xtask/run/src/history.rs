@@ -1,9 +1,9 @@
 //! What a deploy remembers of its releases: which have run and which have failed, in the order in which they did. It is
-//! kept where the deploy runs, beside the witness.
+//! kept where the deploy runs, beside the last-deployed record.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
-use xtask_contract::{Ledger, ReleaseId, Result, ledger::Verified, witness::Witness};
+use xtask_contract::{Ledger, ReleaseId, Result, last_deployed::LastDeployed, ledger::Verified};
 
 /// How much is remembered.
 const MOST: usize = 200;
@@ -58,13 +58,16 @@ pub enum Fate {
 
 impl History {
     /// What is known of a deploy that has kept no history yet.
-    pub fn begun_by(witness: Option<&Witness>) -> Self {
-        let events = witness.map(|witness| Event {
-            release: witness.id,
-            at: witness.id.time(),
+    pub fn begun_by(last_deployed: Option<&LastDeployed>) -> Self {
+        let events = last_deployed.map(|last_deployed| Event {
+            release: last_deployed.id,
+            at: last_deployed.id.time(),
             outcome: Outcome::Ran,
         });
-        Self { forgotten_to: witness.map(|witness| witness.id), events: events.into_iter().collect() }
+        Self {
+            forgotten_to: last_deployed.map(|last_deployed| last_deployed.id),
+            events: events.into_iter().collect(),
+        }
     }
 
     /// Adds what has just happened. That what runs is run again is no news.
@@ -202,8 +205,8 @@ mod tests {
         let events = [(2, Failed), (3, Ran), (2, Ran), (3, Failed)];
         assert_eq!(of(&history(&events)), [Fate::Never, Fate::Ran, Fate::Ran, Fate::Never]);
         assert_eq!(of(&history(&[(2, Failed)])), [Fate::Never, Fate::Failed, Fate::Never, Fate::Never]);
-        let witness = json!({ "id": id(3), "sequence": 3, "digest": Digest::of(""), "images": [] });
-        let begun = History::begun_by(Some(&serde_json::from_value(witness).unwrap()));
+        let last_deployed = json!({ "id": id(3), "sequence": 3, "digest": Digest::of(""), "images": [] });
+        let begun = History::begun_by(Some(&serde_json::from_value(last_deployed).unwrap()));
         assert_eq!(of(&begun), [Fate::Unknown, Fate::Unknown, Fate::Ran, Fate::Never]);
         assert_eq!(of(&History::begun_by(None)), [Fate::Never; 4]);
     }

@@ -6,8 +6,8 @@ use std::{
 };
 
 use xtask_contract::{
-    EnvName, Layout, Ledger, Progress, Record, ReleaseId, Repo, Result, Secret, Vouched, ledger::Verified,
-    witness::Witness,
+    EnvName, Layout, Ledger, Progress, Record, ReleaseId, Repo, Result, Secret, Vouched,
+    last_deployed::LastDeployed, ledger::Verified,
 };
 
 use crate::{Options, Ran, Status};
@@ -40,19 +40,20 @@ pub struct Job<'a> {
 
 impl Job<'_> {
     /// Refuses a release that does not continue what the deploy has run, if it has run anything.
-    pub fn check_witness(&self, witness: Option<&Witness>) -> Result<()> {
-        self.check_history(witness)?;
-        witness.map_or(Ok(()), |witness| witness.check_order(self.env, self.verified.release.id))
+    pub fn check_last_deployed(&self, last_deployed: Option<&LastDeployed>) -> Result<()> {
+        self.check_history(last_deployed)?;
+        last_deployed
+            .map_or(Ok(()), |last_deployed| last_deployed.check_order(self.env, self.verified.release.id))
     }
 
     /// Refuses a ledger that does not hold what the deploy has run.
-    pub fn check_history(&self, witness: Option<&Witness>) -> Result<()> {
-        self.vouched.check_again(&Record::Known(witness.cloned()))
+    pub fn check_history(&self, last_deployed: Option<&LastDeployed>) -> Result<()> {
+        self.vouched.check_again(&Record::Known(last_deployed.cloned()))
     }
 
     /// What the deploy is to remember once the release has run.
-    pub fn witness(&self, before: Option<&Witness>) -> Witness {
-        Witness::of(&self.verified.release, self.verified.digest, before)
+    pub fn last_deployed(&self, before: Option<&LastDeployed>) -> LastDeployed {
+        LastDeployed::of(&self.verified.release, self.verified.digest, before)
     }
 
     /// What the call has ended with; the release that ran before, and how long the migration took.

@@ -8,6 +8,8 @@
 mod backend;
 mod change;
 mod console;
+mod deploy_state;
+mod failure_record;
 mod formation;
 mod gone;
 mod history;
@@ -20,17 +22,17 @@ mod postgres_url;
 mod process_mark;
 mod pushed;
 mod ran;
-mod receipt;
 mod report;
 mod service_state;
 mod signals;
-mod standing;
 mod verbs;
 mod wanted;
 
 pub use backend::{Asked, Backend, Backends, OneOff, OwnPostgres, Services, Shipper};
 pub use change::Change;
 pub use console::Console;
+pub use deploy_state::DeployState;
+pub use failure_record::FailureRecord;
 pub use formation::{Amount, Formation, Wish, in_words, resolve};
 pub use gone::{Data, Down, Gone};
 pub use history::{Fate, History, Outcome};
@@ -40,20 +42,18 @@ pub use postgres_url::PostgresUrl;
 pub use process_mark::ProcessMark;
 pub use pushed::Pushed;
 pub use ran::{Announce, Ran, Status};
-pub use receipt::Receipt;
 pub use report::{PodStatus, ProcessStatus, Report};
 pub use service_state::ServiceState;
 pub use signals::interrupted;
-pub use standing::Standing;
 pub use verbs::{
     admin::{admin, nothing_runs},
+    deploy_state::{deploy_state, deploy_states},
     down::{down, losses},
     logging,
     logs::logs,
     run::{changes, could_run, preflight, run},
     scale::{formation, scale},
     services,
-    standing::{standing, standings},
     status::status,
 };
 pub use wanted::Wanted;

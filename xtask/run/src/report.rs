@@ -3,7 +3,7 @@
 use serde::Serialize;
 use xtask_contract::ReleaseId;
 
-use crate::Receipt;
+use crate::FailureRecord;
 
 /// Where a deploy stands.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -23,7 +23,7 @@ pub struct Report {
     /// Who changes the deploy now, if anybody does.
     pub changing: Option<String>,
     /// The newest failure, if it came after the release that runs.
-    pub failed: Option<Receipt>,
+    pub failed: Option<FailureRecord>,
     /// What to do about the drift, where there is one thing to do.
     pub next: Option<String>,
     /// The newest release in the ledger, if it is a later one than that which runs.

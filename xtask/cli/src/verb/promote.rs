@@ -39,14 +39,14 @@ pub(crate) fn promote(repo: &Repo, args: &cli::Promote, backends: &Known<'_>, ui
 /// The release that the deploy runs.
 fn running(repo: &Repo, args: &cli::Promote, backends: &Known<'_>) -> Result<Verified> {
     let env = &args.from;
-    let standing = runtime()?.block_on(xtask_run::standing(repo, env, backends))?;
+    let deploy_state = runtime()?.block_on(xtask_run::deploy_state(repo, env, backends))?;
     // What has run and was stopped counts, too: it is the same image.
-    let id = standing.witness.as_ref().map(|witness| witness.id).ok_or_else(|| {
+    let id = deploy_state.last_deployed.as_ref().map(|last_deployed| last_deployed.id).ok_or_else(|| {
         Error::refused(
             format!("promoting from {env} to {}", args.to),
             format!("{env} has run no release yet"),
         )
         .next(format!("`cargo xtask up --env {env}` runs one"))
     })?;
-    Vouched::of(repo, env, &Record::Known(standing.witness))?.release(id)
+    Vouched::of(repo, env, &Record::Known(deploy_state.last_deployed))?.release(id)
 }

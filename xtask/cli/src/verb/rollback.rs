@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use xtask_contract::{
     Changes, Error, Layout, Ledger, Progress, ReleaseId, Repo, Result, Vouched, ledger::Verified,
 };
-use xtask_run::Standing;
+use xtask_run::DeployState;
 
 use super::{release, releases::ago, run, runtime};
 use crate::{backends::Known, cli, ui::Ui};
@@ -42,13 +42,13 @@ pub(crate) fn rollback(repo: &Repo, args: &cli::Rollback, backends: &Known<'_>, 
 fn choose(repo: &Repo, args: &cli::Rollback, backends: &Known<'_>, ui: &Ui) -> Result<ReleaseId> {
     let env = &args.env;
     ui.step(&format!("asking what {env} has run"));
-    let Standing { witness, running, history } =
-        runtime()?.block_on(xtask_run::standing(repo, env, backends))?;
+    let DeployState { last_deployed, running, history } =
+        runtime()?.block_on(xtask_run::deploy_state(repo, env, backends))?;
     let doing = || format!("rolling {env} back");
     let ledger = Ledger::of(repo, env);
     // Where nothing runs it is the newest release that did not stay: it may be one that has failed.
     let newest = ledger.ids()?.last().copied();
-    let now = running.or(newest).filter(|_| witness.is_some()).ok_or_else(|| {
+    let now = running.or(newest).filter(|_| last_deployed.is_some()).ok_or_else(|| {
         let verb = if newest.is_some() { "run" } else { "up" };
         Error::refused(doing(), "none of its releases has run here")
             .next(format!("`cargo xtask {verb} --env {env}` runs the newest one"))

@@ -31,7 +31,7 @@ async fn warning(
     wishes: &BTreeMap<String, Amount>,
     backends: &Known<'_>,
 ) -> Option<String> {
-    let running = xtask_run::standing(repo, env, backends).await.ok()?.running?;
+    let running = xtask_run::deploy_state(repo, env, backends).await.ok()?.running?;
     let release = Ledger::of(repo, env).load(running).ok()?.release;
     let mut formation = xtask_run::formation(repo, env, backends).await.ok()?;
     let changed = xtask_run::resolve(env, wishes, &formation).ok()?;

@@ -39,7 +39,7 @@ use crate::{
     api_error::{code, words},
     containers::own,
     content,
-    judge::{self, Verdict},
+    health::{self, Health},
     objects::Objects,
     secrets::{self, Stand},
     seen::Seen,
@@ -235,10 +235,10 @@ async fn started(site: &Site<'_>, pods: &Api<Pod>, job: &str) -> Result<String> 
                 return Ok(name.clone());
             }
             let now = Instant::now();
-            match judge::start_verdict(&seen, pod, now.into_std()) {
-                Verdict::Failed(failure) => return Err(failure.error(doing())),
-                Verdict::Going(Some(after)) => look_again = look_again.min(now + after),
-                Verdict::Going(None) | Verdict::Arrived => {}
+            match health::start_verdict(&seen, pod, now.into_std()) {
+                Health::Failed(failure) => return Err(failure.error(doing())),
+                Health::Going(Some(after)) => look_again = look_again.min(now + after),
+                Health::Going(None) | Health::Arrived => {}
             }
         }
         if Instant::now() >= deadline {

@@ -6,20 +6,20 @@ use async_trait::async_trait;
 use kube::Client;
 use xtask_contract::{Deploy, EnvName, Error, ObjectKind, Progress, Result};
 use xtask_run::{
-    Amount, Announce, Asked, Backend, Change, Console, Formation, Gone, IfBusy, Job, OneOff, Options,
-    OwnPostgres, Report, SILENCE, Services, Shipper, Standing, Status,
+    Amount, Announce, Asked, Backend, Change, Console, DeployState, Formation, Gone, IfBusy, Job, OneOff,
+    Options, OwnPostgres, Report, SILENCE, Services, Shipper, Status,
     logs::{Query, Sink},
     nothing_runs,
 };
 
 use crate::{
-    admin, beforehand, changes, checks,
+    admin, beforehand, changes, checks, deploy_state,
     down::{delete_namespace, down},
     host::{Ending, Host},
     lease::Lock,
     logging, logs, run, scale, service,
     site::Site,
-    standing, status,
+    status,
 };
 
 /// More than two of the pings that kube sends each minute.
@@ -123,13 +123,13 @@ impl<H: Host> Backend for Cluster<'_, H> {
         changes::changes(job, site.as_ref()).await
     }
 
-    async fn standing(&self) -> Result<Standing> {
+    async fn deploy_state(&self) -> Result<DeployState> {
         if !self.host.is_named() {
-            return Ok(Standing::default());
+            return Ok(DeployState::default());
         }
         match self.at_hand().await? {
-            Some(client) => standing::standing(&self.site(&client)).await,
-            None => Ok(Standing::default()),
+            Some(client) => deploy_state::deploy_state(&self.site(&client)).await,
+            None => Ok(DeployState::default()),
         }
     }
 

@@ -37,9 +37,9 @@ pub(crate) async fn could_run(job: &Job<'_>, site: &Site<'_>) -> Result<()> {
     if !has_namespace {
         return Ok(());
     }
-    let witness = notes::witness(site).await?;
-    job.check_history(witness.as_ref())?;
-    let before = Objects::last_applied(job, witness.as_ref());
+    let last_deployed = notes::last_deployed(site).await?;
+    job.check_history(last_deployed.as_ref())?;
+    let before = Objects::last_applied(job, last_deployed.as_ref());
     let take_over = &job.options.take_over;
     let before = before.as_ref();
     let applier = Applier { client: site.client, kinds: &kinds, take_over, before, release: None };

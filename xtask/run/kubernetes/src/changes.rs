@@ -31,8 +31,8 @@ pub(crate) async fn changes(job: &Job<'_>, site: Option<&Site<'_>>) -> Result<Ve
     }
     let kinds = Kinds::of_objects(site.client, &objects).await?;
     kinds.leave_out(&mut objects);
-    let witness = notes::witness(site).await?;
-    let before = Objects::last_applied(job, witness.as_ref());
+    let last_deployed = notes::last_deployed(site).await?;
+    let before = Objects::last_applied(job, last_deployed.as_ref());
     let applier = Applier {
         client: site.client,
         kinds: &kinds,

@@ -1,4 +1,4 @@
-//! Brings a deploy back to where it stood when a release fails, and keeps a receipt of the failure.
+//! Brings a deploy back to where it stood when a release fails, and records the failure.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use crate::{
     rollout::Rollout,
     secrets, watch,
 };
-use xtask_run::{Outcome, Receipt};
+use xtask_run::{FailureRecord, Outcome};
 
 /// How long a deploy may take to come back to where it stood.
 const RETURN: Duration = Duration::from_mins(3);
@@ -29,7 +29,7 @@ pub(crate) async fn before_the_change<H: Host>(
     error: Error,
     before: Option<ReleaseId>,
 ) -> Error {
-    write_receipt(run, &error, before).await;
+    write_failure_record(run, &error, before).await;
     match before {
         Some(before) => stands_on(error, format!("the deploy is still on {before}")),
         None => error,
@@ -44,7 +44,7 @@ pub(crate) async fn after_the_change<H: Host>(
 ) -> Error {
     let wanted = run.job.verified.release.id;
     if run.job.options.keep_failed {
-        write_receipt(run, &error, None).await;
+        write_failure_record(run, &error, None).await;
         let kept = format!("{wanted} is left as it is, as --keep-failed asks");
         return with_why(error, kept);
     }
@@ -54,11 +54,11 @@ pub(crate) async fn after_the_change<H: Host>(
     run.job.progress.note(&format!("{wanted} failed; going back to {before}"));
     match go_back(run, before).await {
         Ok(()) => {
-            write_receipt(run, &error, Some(before)).await;
+            write_failure_record(run, &error, Some(before)).await;
             stands_on(error, format!("the deploy is back on {before}"))
         }
         Err(back) => {
-            write_receipt(run, &error, None).await;
+            write_failure_record(run, &error, None).await;
             with_why(error, format!("going back to {before} failed, too: {back}"))
         }
     }
@@ -70,7 +70,7 @@ async fn without_a_release_before<H: Host>(
     error: Error,
     before: Option<ReleaseId>,
 ) -> Error {
-    write_receipt(run, &error, None).await;
+    write_failure_record(run, &error, None).await;
     if before.is_some() {
         return with_why(error, "it is the release that ran before, too, and is left as it is".into());
     }
@@ -116,16 +116,16 @@ fn open<H: Host>(run: &Rollout<'_, H>, verified: &Verified) -> Result<BTreeMap<S
     }
 }
 
-/// A receipt that cannot be written is no reason to fail for: the failure itself is shown anyhow.
-async fn write_receipt<H: Host>(run: &Rollout<'_, H>, error: &Error, back_on: Option<ReleaseId>) {
+/// A failure record that cannot be written is no reason to fail for: the failure itself is shown anyhow.
+async fn write_failure_record<H: Host>(run: &Rollout<'_, H>, error: &Error, back_on: Option<ReleaseId>) {
     let id = run.job.verified.release.id;
-    let receipt = Receipt::of(id, error, back_on);
+    let failure_record = FailureRecord::of(id, error, back_on);
     let noted = async {
         notes::add_to_record(&run.site, id, Outcome::Failed).await?;
-        notes::add_receipt(&run.site, receipt).await
+        notes::add_failure_record(&run.site, failure_record).await
     };
     if let Err(error) = noted.await {
-        run.job.progress.note(&format!("no receipt of the failure is kept: {error}"));
+        run.job.progress.note(&format!("the failure cannot be recorded: {error}"));
     }
 }
 

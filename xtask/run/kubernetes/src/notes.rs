@@ -7,13 +7,13 @@ use kube::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
-use xtask_contract::{Context, ReleaseId, Result, labels, objects::RECORDS, witness::Witness};
+use xtask_contract::{Context, ReleaseId, Result, labels, last_deployed::LastDeployed, objects::RECORDS};
 
 use crate::{api_error::ApiContext, delete::delete, managers::MANAGER, schema::Reached, site::Site};
-use xtask_run::{History, Outcome, Receipt};
+use xtask_run::{FailureRecord, History, Outcome};
 
 /// The names of the documents' objects.
-const WITNESS: &str = RECORDS[0];
+const LAST_DEPLOYED: &str = RECORDS[0];
 const HISTORY: &str = RECORDS[1];
 const FAILED: &str = RECORDS[2];
 const SCHEMA: &str = RECORDS[3];
@@ -22,20 +22,20 @@ const SCHEMA: &str = RECORDS[3];
 const MOST_FAILED: usize = 10;
 
 /// The newest release that ran in this namespace.
-pub(crate) async fn witness(site: &Site<'_>) -> Result<Option<Witness>> {
-    read(site, WITNESS, "witness.json").await
+pub(crate) async fn last_deployed(site: &Site<'_>) -> Result<Option<LastDeployed>> {
+    read(site, LAST_DEPLOYED, "witness.json").await
 }
 
 /// Notes that a release runs.
-pub(crate) async fn write_witness(site: &Site<'_>, witness: &Witness) -> Result<()> {
-    write(site, WITNESS, "witness.json", witness).await
+pub(crate) async fn write_last_deployed(site: &Site<'_>, last_deployed: &LastDeployed) -> Result<()> {
+    write(site, LAST_DEPLOYED, "witness.json", last_deployed).await
 }
 
 /// What befell the deploy's releases.
 pub(crate) async fn history(site: &Site<'_>) -> Result<History> {
     match read(site, HISTORY, "history.json").await? {
         Some(history) => Ok(history),
-        None => Ok(History::begun_by(witness(site).await?.as_ref())),
+        None => Ok(History::begun_by(last_deployed(site).await?.as_ref())),
     }
 }
 
@@ -48,14 +48,14 @@ pub(crate) async fn add_to_record(site: &Site<'_>, release: ReleaseId, outcome: 
 }
 
 /// The releases that failed, the newest last.
-pub(crate) async fn receipts(site: &Site<'_>) -> Result<Vec<Receipt>> {
+pub(crate) async fn failure_records(site: &Site<'_>) -> Result<Vec<FailureRecord>> {
     Ok(read(site, FAILED, "receipts.json").await?.unwrap_or_default())
 }
 
 /// Notes that a release failed.
-pub(crate) async fn add_receipt(site: &Site<'_>, receipt: Receipt) -> Result<()> {
-    let mut all = receipts(site).await?;
-    all.push(receipt);
+pub(crate) async fn add_failure_record(site: &Site<'_>, failure_record: FailureRecord) -> Result<()> {
+    let mut all = failure_records(site).await?;
+    all.push(failure_record);
     all.drain(..all.len().saturating_sub(MOST_FAILED));
     write(site, FAILED, "receipts.json", &all).await
 }

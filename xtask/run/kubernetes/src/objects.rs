@@ -8,9 +8,9 @@ use serde_json::json;
 use xtask_contract::{
     Context, EnvName, Error, ObjectKind, Release, Result, ServiceName,
     labels::{self, Part},
+    last_deployed::LastDeployed,
     ledger::Verified,
     objects::{Allowed, Object},
-    witness::Witness,
 };
 use xtask_run::Job;
 
@@ -49,8 +49,8 @@ impl Objects {
     }
 
     /// The objects that the deploy was brought to last, where they can still be read.
-    pub(crate) fn last_applied(job: &Job<'_>, witness: Option<&Witness>) -> Option<Self> {
-        let verified = job.ledger.load(witness?.id).ok()?;
+    pub(crate) fn last_applied(job: &Job<'_>, last_deployed: Option<&LastDeployed>) -> Option<Self> {
+        let verified = job.ledger.load(last_deployed?.id).ok()?;
         Self::applied(&verified.release, verified.objects.as_deref(), &job.vouched.policy().kinds).ok()
     }
 

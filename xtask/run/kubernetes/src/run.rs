@@ -12,7 +12,7 @@ use tokio::time;
 use xtask_contract::{
     Error, ErrorKind, ReleaseId, Result,
     labels::{self, Part},
-    witness::Witness,
+    last_deployed::LastDeployed,
 };
 
 use crate::{
@@ -21,9 +21,8 @@ use crate::{
     beforehand::Beforehand,
     checks,
     failure::{Cause, Failure},
-    fall_back,
+    fall_back, health,
     host::Host,
-    judge,
     lease::Lock,
     notes,
     objects::Objects,
@@ -50,7 +49,7 @@ pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, host: &impl Host) -> Resu
         job.progress.note(&line);
     }
     if has_namespace {
-        job.check_witness(notes::witness(&site).await?.as_ref())?;
+        job.check_last_deployed(notes::last_deployed(&site).await?.as_ref())?;
     }
     let take_over = &job.options.take_over;
     let applier = Applier { client: site.client, kinds: &kinds, take_over, before: None, release: None };
@@ -101,13 +100,13 @@ impl<H: Host> Rollout<'_, H> {
     /// All that is done under the lock.
     async fn locked(&self) -> Result<Ran> {
         let Self { job, site, objects, .. } = self;
-        let witness = notes::witness(site).await?;
-        job.check_witness(witness.as_ref())?;
-        let _ = self.before.set(Objects::last_applied(job, witness.as_ref()));
+        let last_deployed = notes::last_deployed(site).await?;
+        job.check_last_deployed(last_deployed.as_ref())?;
+        let _ = self.before.set(Objects::last_applied(job, last_deployed.as_ref()));
         let names = objects.deployments();
         let before = scale::present(site, &names).await?;
-        let was_on = release_before(&before, witness.as_ref());
-        let mended = self.in_time(self.check(witness.as_ref(), &before)).await?;
+        let was_on = release_before(&before, last_deployed.as_ref());
+        let mended = self.in_time(self.check(last_deployed.as_ref(), &before)).await?;
         self.in_time(self.make_ready()).await.map_err(begun)?;
         let unchanged = is_unchanged(&before, &names, job.verified.release.id) && !self.remade.get();
         let migrating = Instant::now();
@@ -124,9 +123,9 @@ impl<H: Host> Rollout<'_, H> {
             }
             return Err(fall_back::after_the_change(self, begun(error), was_on).await);
         }
-        // In this order: the history of a deploy that has kept none begins with the witness of before.
+        // In this order: the history of a deploy that has kept none begins with the last-deployed record of before.
         notes::add_to_record(site, job.verified.release.id, Outcome::Ran).await?;
-        notes::write_witness(site, &job.witness(witness.as_ref())).await?;
+        notes::write_last_deployed(site, &job.last_deployed(last_deployed.as_ref())).await?;
         self.prune().await?;
         let status = if unchanged && mended.is_empty() { Status::Unchanged } else { Status::Started };
         Ok(job.ran(status, was_on, migration))
@@ -155,7 +154,11 @@ impl<H: Host> Rollout<'_, H> {
     }
 
     /// Asks the cluster what it says to all objects; tells what of the release that runs comes back.
-    async fn check(&self, witness: Option<&Witness>, present: &[Deployment]) -> Result<Vec<String>> {
+    async fn check(
+        &self,
+        last_deployed: Option<&LastDeployed>,
+        present: &[Deployment],
+    ) -> Result<Vec<String>> {
         self.job.progress.step("checking");
         let release = &self.job.verified.release;
         let looks = checks::look(&self.site, &self.applier(), self.objects, release.id).await?;
@@ -166,7 +169,7 @@ impl<H: Host> Rollout<'_, H> {
             _ => None,
         });
         self.remade.set(!mended.is_empty());
-        if witness.is_some_and(|witness| witness.id == release.id) {
+        if last_deployed.is_some_and(|last_deployed| last_deployed.id == release.id) {
             mended.extend(checks::mended(&looks));
             let gone = secret == Stand::Missing;
             mended.extend(gone.then(|| format!("secret/{} was not there", release.secret_name())));
@@ -259,7 +262,7 @@ impl<H: Host> Rollout<'_, H> {
             .map_err(|failure| failure.error(format!("rolling out {}", failure.process)))?;
         let Some((name, path)) = readiness(release) else { return Ok(()) };
         let present = scale::present(&self.site, &[name.to_owned()]).await?;
-        if present.iter().all(|one| judge::replicas(one) == 0) {
+        if present.iter().all(|one| health::replicas(one) == 0) {
             self.job.progress.note(&format!("{name} is scaled to zero: nobody is there to be asked"));
             return Ok(());
         }
@@ -300,7 +303,7 @@ fn readiness(release: &xtask_contract::Release) -> Option<(&str, &str)> {
 
 /// Whether these Deployments, of those that there are to be, have all arrived at a release.
 pub(crate) fn is_unchanged(present: &[Deployment], names: &[String], id: ReleaseId) -> bool {
-    present.len() == names.len() && present.iter().all(|one| on(one) == Some(id) && judge::is_settled(one))
+    present.len() == names.len() && present.iter().all(|one| on(one) == Some(id) && health::is_settled(one))
 }
 
 fn on(deployment: &Deployment) -> Option<ReleaseId> {
@@ -309,7 +312,7 @@ fn on(deployment: &Deployment) -> Option<ReleaseId> {
 
 /// The release that a deploy was last known to run, if any of its processes are there. What the Deployments
 /// themselves say may be a release that a killed `run` has only begun with.
-fn release_before(present: &[Deployment], witness: Option<&Witness>) -> Option<ReleaseId> {
-    let last = witness.map(|witness| witness.id);
+fn release_before(present: &[Deployment], last_deployed: Option<&LastDeployed>) -> Option<ReleaseId> {
+    let last = last_deployed.map(|last_deployed| last_deployed.id);
     last.filter(|_| !present.is_empty())
 }

@@ -14,11 +14,12 @@ use xtask_contract::{EnvName, Error, Progress, Result};
 
 use crate::{
     api_error::ApiContext,
-    judge::replicas,
+    deploy_state,
+    health::replicas,
     managers::{MANAGER, SCALE_MANAGER},
     objects::kind,
     site::Site,
-    standing, watch,
+    watch,
 };
 use xtask_run::{Amount, Formation, Options, resolve};
 
@@ -99,7 +100,7 @@ pub(crate) async fn scale(
     }
     let mut of_release: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, release) in
-        standing::releases(site).await?.into_iter().filter(|(name, _)| then.contains_key(name))
+        deploy_state::releases(site).await?.into_iter().filter(|(name, _)| then.contains_key(name))
     {
         of_release.entry(release.to_string()).or_default().push(name);
     }

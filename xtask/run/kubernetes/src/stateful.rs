@@ -1,6 +1,6 @@
 //! Backing services on the cluster (a `StatefulSet` or `DaemonSet` each), and what may keep one from starting.
 
-mod keeper;
+mod pod_owner;
 
 use std::{
     fmt::Debug,
@@ -27,10 +27,10 @@ use serde_json::{Value, json};
 use tokio::time;
 use xtask_contract::{Error, Progress, Result, ServiceName, labels};
 
-use self::keeper::{Keeper, is_outdated, is_stuck, keeps, lacks_labels};
+use self::pod_owner::{PodOwner, is_outdated, is_stuck, keeps, lacks_labels};
 use crate::{
     api_error::{ApiContext, code},
-    judge::{self, Verdict},
+    health::{self, Health},
     managers::MANAGER,
     seen::Seen,
     site::Site,
@@ -85,7 +85,7 @@ pub(crate) async fn label(site: &Site<'_>, service: Option<&ServiceName>, name: 
 /// Whether the object that keeps a backing service is there and its pods are all ready.
 pub(crate) async fn is_up<K>(site: &Site<'_>, name: &str) -> Result<bool>
 where
-    K: Keeper
+    K: PodOwner
         + kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + Clone
         + Debug
@@ -124,7 +124,7 @@ pub(crate) async fn renew(site: &Site<'_>, name: &str, progress: &dyn Progress) 
 /// Waits until the pods of a backing service are ready.
 pub(crate) async fn ready<K>(site: &Site<'_>, name: &str) -> Result<()>
 where
-    K: Keeper
+    K: PodOwner
         + kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + Clone
         + Debug
@@ -141,20 +141,20 @@ where
     let mut notes =
         pin!(watcher(notes, Config::default().fields("involvedObject.kind=Pod")).default_backoff());
     let mut seen = Seen::default();
-    let mut keeper: Option<K> = None;
+    let mut owner: Option<K> = None;
     let deadline = Instant::now() + DEADLINE;
     loop {
         let now = Instant::now();
         let mut look_again = deadline;
         let own: Vec<&Pod> = seen.pods.values().filter(|pod| keeps(name, pod)).collect();
-        if seen.complete.1 && keeper.as_ref().is_some_and(|keeper| keeper.is_up(&own)) {
+        if seen.complete.1 && owner.as_ref().is_some_and(|owner| owner.is_up(&own)) {
             return Ok(());
         }
         for pod in own.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
-            match judge::pod_verdict(&seen, pod, now) {
-                Verdict::Failed(failure) => return Err(failure.error(doing())),
-                Verdict::Going(Some(after)) => look_again = look_again.min(now + after),
-                Verdict::Going(None) | Verdict::Arrived => {}
+            match health::pod_health(&seen, pod, now) {
+                Health::Failed(failure) => return Err(failure.error(doing())),
+                Health::Going(Some(after)) => look_again = look_again.min(now + after),
+                Health::Going(None) | Health::Arrived => {}
             }
         }
         if now >= deadline {
@@ -162,7 +162,7 @@ where
         }
         tokio::select! {
             biased;
-            Some(state) = states.next() => if let Ok(state) = state { keeper = state },
+            Some(state) = states.next() => if let Ok(state) = state { owner = state },
             Some(Ok(event)) = pod_events.next() => seen.pod(event, Instant::now()),
             Some(Ok(event)) = notes.next() => seen.event(event),
             () = time::sleep_until(look_again.into()) => {}

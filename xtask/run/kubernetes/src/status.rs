@@ -34,9 +34,9 @@ use xtask_run::{Asked, PodStatus, ProcessStatus, Report};
 /// Looks at a deploy.
 pub(crate) async fn report(site: &Site<'_>, asked: &Asked<'_>) -> Result<Report> {
     let Asked { found, values, run } = *asked;
-    let (witness, receipts, changing, deployments, pods, events) = tokio::try_join!(
-        notes::witness(site),
-        notes::receipts(site),
+    let (last_deployed, failure_records, changing, deployments, pods, events) = tokio::try_join!(
+        notes::last_deployed(site),
+        notes::failure_records(site),
         lease::who(site),
         list::<Deployment>(site, "Deployments"),
         list::<Pod>(site, "pods"),
@@ -45,9 +45,12 @@ pub(crate) async fn report(site: &Site<'_>, asked: &Asked<'_>) -> Result<Report>
     let now = Timestamp::now();
     let mut report = Report {
         failing: pods.iter().flat_map(|pod| probes::failing(pod, &events, now)).collect(),
-        release: witness.as_ref().map(|witness| witness.id).filter(|_| !deployments.is_empty()),
+        release: last_deployed
+            .as_ref()
+            .map(|last_deployed| last_deployed.id)
+            .filter(|_| !deployments.is_empty()),
         changing,
-        failed: receipts.into_iter().next_back(),
+        failed: failure_records.into_iter().next_back(),
         ..Report::default()
     };
     report.processes = deployments.iter().map(|one| process(one, &pods)).collect();

@@ -26,7 +26,7 @@ use crate::{
     api_error::words,
     belonging::release_of,
     failure::Failure,
-    judge::{self, Verdict},
+    health::{self, Health},
     seen::{Seen, Stage, stage},
     site::Site,
 };
@@ -54,17 +54,17 @@ pub(crate) async fn rollout(
     let mut seen = Seen::default();
     loop {
         let now = Instant::now();
-        let look_again = match judge::rollout(&seen, names, release, now) {
-            Verdict::Arrived => {
+        let look_again = match health::rollout(&seen, names, release, now) {
+            Health::Arrived => {
                 show(&seen, names, release, progress);
                 return Ok(());
             }
-            Verdict::Failed(failure) => return Err(with_log(&pods, failure).await),
-            Verdict::Going(after) => after.map_or(deadline, |after| deadline.min(now + after)),
+            Health::Failed(failure) => return Err(with_log(&pods, failure).await),
+            Health::Going(after) => after.map_or(deadline, |after| deadline.min(now + after)),
         };
         show(&seen, names, release, progress);
         if now >= deadline {
-            return Err(with_log(&pods, judge::overdue(&seen, names, release)).await);
+            return Err(with_log(&pods, health::overdue(&seen, names, release)).await);
         }
         tokio::select! {
             Some(event) = deployment_events.next() => told(event, progress, |event| seen.deployment(event)),
@@ -93,26 +93,26 @@ pub(crate) async fn job(
     let mut listed = false;
     loop {
         let now = Instant::now();
-        let verdict = state.as_ref().map_or(Verdict::Going(None), |job| judge::job(&seen, job, now));
-        let look_again = match verdict {
-            Verdict::Arrived => {
-                let left = state.as_ref().and_then(|job| judge::job_left(&seen, job));
+        let health = state.as_ref().map_or(Health::Going(None), |job| health::job(&seen, job, now));
+        let look_again = match health {
+            Health::Arrived => {
+                let left = state.as_ref().and_then(|job| health::job_left(&seen, job));
                 left.inspect(|left| progress.note(left));
                 return Ok(());
             }
             // The pod that failed, or how its container ended, may not have been told of yet.
-            Verdict::Failed(Failure { container: None, .. }) if !listed => {
+            Health::Failed(Failure { container: None, .. }) if !listed => {
                 listed = true;
                 for pod in pods_of_job(&pods, name).await {
                     seen.pods.insert(pod.name_any(), pod);
                 }
                 continue;
             }
-            Verdict::Failed(failure) => return Err(with_log(&pods, failure).await),
-            Verdict::Going(after) => after.map_or(deadline, |after| deadline.min(now + after)),
+            Health::Failed(failure) => return Err(with_log(&pods, failure).await),
+            Health::Going(after) => after.map_or(deadline, |after| deadline.min(now + after)),
         };
         if now >= deadline {
-            return Err(with_log(&pods, judge::job_overdue(&seen, name)).await);
+            return Err(with_log(&pods, health::job_overdue(&seen, name)).await);
         }
         tokio::select! {
             Some(event) = states.next() => told(event, progress, |job| state = job),
@@ -126,7 +126,7 @@ pub(crate) async fn job(
 /// Whether a Job that is there has failed.
 pub(crate) async fn has_failed(site: &Site<'_>, job: &Job) -> bool {
     let pods: Api<Pod> = Api::namespaced(site.client.clone(), site.namespace);
-    judge::has_failed(job, &pods_of_job(&pods, &job.name_any()).await)
+    health::has_failed(job, &pods_of_job(&pods, &job.name_any()).await)
 }
 
 async fn pods_of_job(pods: &Api<Pod>, name: &str) -> Vec<Pod> {
@@ -200,7 +200,7 @@ fn words_of(error: &kube::runtime::watcher::Error) -> String {
 
 fn show(seen: &Seen, names: &[String], release: &str, progress: &dyn Progress) {
     if seen.complete.0 && seen.complete.1 {
-        let all: Vec<_> = names.iter().map(|name| judge::progress(seen, name, release)).collect();
+        let all: Vec<_> = names.iter().map(|name| health::progress(seen, name, release)).collect();
         progress.rollout(&all);
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use xtask_contract::{Deploy, EnvName, Error, Progress, Repo, Result};
 use xtask_run::{
-    Amount, Announce, Asked, Backend, Change, Console, Formation, Gone, IfBusy, Job, OneOff, OwnPostgres,
-    Report, Services, Shipper, Standing, Status, Wanted,
+    Amount, Announce, Asked, Backend, Change, Console, DeployState, Formation, Gone, IfBusy, Job, OneOff,
+    OwnPostgres, Report, Services, Shipper, Status, Wanted,
     logs::{Query, Sink},
 };
 
@@ -42,8 +42,8 @@ impl Backend for Local<'_> {
             .next(format!("`cargo xtask releases diff --env {env}` compares two releases")))
     }
 
-    async fn standing(&self) -> Result<Standing> {
-        status::standing(self.repo, self.env).await
+    async fn deploy_state(&self) -> Result<DeployState> {
+        status::deploy_state(self.repo, self.env).await
     }
 
     async fn status(&self, _: &Asked<'_>) -> Result<Report> {

@@ -13,12 +13,12 @@ use crate::{
     child::Program,
     gate::Gate,
     journal::Journal,
-    keeper::Keeper,
     listening::ListenAddress,
-    nursery::Nursery,
+    process_handle::ProcessHandle,
     slot::{Ready, Slot},
     socket::{Claim, Sockets},
     state::ProcessState,
+    task_set::TaskSet,
 };
 
 /// What it takes to start any process of a release.
@@ -53,7 +53,7 @@ pub(crate) struct Formation {
 struct Member {
     kind: String,
     number: u32,
-    keeper: Keeper,
+    handle: ProcessHandle,
 }
 
 impl Plan {
@@ -141,10 +141,10 @@ impl Formation {
     pub(crate) async fn start<'a>(
         plan: Plan,
         planned: Vec<Planned>,
-        nursery: &Nursery<'a>,
+        task_set: &TaskSet<'a>,
         progress: &'a dyn Progress,
     ) -> Result<Self> {
-        let members = begin(planned, nursery, progress).await?;
+        let members = begin(planned, task_set, progress).await?;
         Ok(Self { plan, since: Utc::now(), members: RefCell::new(members) })
     }
 
@@ -153,10 +153,10 @@ impl Formation {
         &self,
         counts: &xtask_run::Formation,
         sockets: &Sockets,
-        nursery: &Nursery<'a>,
+        task_set: &TaskSet<'a>,
         progress: &'a dyn Progress,
     ) -> Result<()> {
-        let members = begin(self.plan.all(counts, sockets)?, nursery, progress).await?;
+        let members = begin(self.plan.all(counts, sockets)?, task_set, progress).await?;
         self.members.replace(members);
         Ok(())
     }
@@ -177,7 +177,7 @@ impl Formation {
         &self,
         counts: &xtask_run::Formation,
         sockets: &Sockets,
-        nursery: &Nursery<'a>,
+        task_set: &TaskSet<'a>,
         progress: &'a dyn Progress,
     ) -> Result<()> {
         let mut planned = Vec::new();
@@ -190,9 +190,9 @@ impl Formation {
                 planned.push(self.plan.one(kind, process, number, sockets)?);
             }
         }
-        let new = begin(planned, nursery, progress).await?;
+        let new = begin(planned, task_set, progress).await?;
         self.members.borrow_mut().extend(new);
-        let surplus: Vec<Keeper> = {
+        let surplus: Vec<ProcessHandle> = {
             let mut members = self.members.borrow_mut();
             // The lowest numbers stay.
             members.sort_by(|a, b| (&a.kind, a.number).cmp(&(&b.kind, b.number)));
@@ -206,7 +206,7 @@ impl Formation {
                     }
                     None => false,
                 })
-                .map(|member| member.keeper)
+                .map(|member| member.handle)
                 .collect()
         };
         stop_all(surplus).await;
@@ -220,16 +220,16 @@ impl Formation {
 
     /// Whether all processes are ready.
     pub(crate) fn is_ready(&self) -> bool {
-        self.members.borrow().iter().all(|member| member.keeper.slot.vitals().ready)
+        self.members.borrow().iter().all(|member| member.handle.slot.vitals().ready)
     }
 
     /// How each process is.
     pub(crate) fn state(&self) -> Vec<ProcessState> {
         let members = self.members.borrow();
         let state = members.iter().map(|member| {
-            let vitals = member.keeper.slot.vitals();
+            let vitals = member.handle.slot.vitals();
             ProcessState {
-                name: member.keeper.slot.name().to_owned(),
+                name: member.handle.slot.name().to_owned(),
                 process_type: member.kind.clone(),
                 pid: vitals.pid,
                 ready: vitals.ready,
@@ -243,35 +243,35 @@ impl Formation {
     /// Stops all processes, all at once, and waits for their end.
     pub(crate) async fn stop(&self) {
         let members = self.members.take();
-        stop_all(members.into_iter().map(|member| member.keeper)).await;
+        stop_all(members.into_iter().map(|member| member.handle)).await;
     }
 }
 
 /// Starts processes and waits until they are ready; all of them or, in the end, none.
 async fn begin<'a>(
     planned: Vec<Planned>,
-    nursery: &Nursery<'a>,
+    task_set: &TaskSet<'a>,
     progress: &'a dyn Progress,
 ) -> Result<Vec<Member>> {
     let (members, beginnings): (Vec<_>, Vec<_>) = planned
         .into_iter()
         .map(|Planned { slot, kind, number, claim }| {
-            let (keeper, beginning) = Keeper::begin(nursery, slot, claim, progress);
-            (Member { kind, number, keeper }, beginning.ready())
+            let (handle, beginning) = ProcessHandle::begin(task_set, slot, claim, progress);
+            (Member { kind, number, handle }, beginning.ready())
         })
         .unzip();
     match try_join_all(beginnings).await {
         Ok(_) => Ok(members),
         Err(error) => {
-            stop_all(members.into_iter().map(|member| member.keeper)).await;
+            stop_all(members.into_iter().map(|member| member.handle)).await;
             Err(error)
         }
     }
 }
 
-async fn stop_all(keepers: impl IntoIterator<Item = Keeper>) {
+async fn stop_all(handles: impl IntoIterator<Item = ProcessHandle>) {
     // All are told before the first one is waited for.
-    let ends: Vec<_> = keepers.into_iter().map(Keeper::stop).collect();
+    let ends: Vec<_> = handles.into_iter().map(ProcessHandle::stop).collect();
     join_all(ends).await;
 }
 

@@ -12,10 +12,12 @@ use std::{
 use rustix::process::{Pid, Signal, pidfd_send_signal};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time;
-use xtask_contract::{Context, EnvName, Error, Progress, ReleaseId, Repo, Result, durable, witness::Witness};
+use xtask_contract::{
+    Context, EnvName, Error, Progress, ReleaseId, Repo, Result, durable, last_deployed::LastDeployed,
+};
 
 use crate::scale_file;
-use xtask_run::{History, Outcome, ProcessMark, Receipt};
+use xtask_run::{FailureRecord, History, Outcome, ProcessMark};
 
 /// How long processes that were told to stop may take: longer than the service's own deadline.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -24,7 +26,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const LONGEST_MARK: u64 = 4 << 10;
 
 /// The file that notes the newest release that ran.
-const WITNESS: &str = "witness.toml";
+const LAST_DEPLOYED: &str = "witness.toml";
 /// The file that notes what befell the releases.
 const HISTORY: &str = "history.toml";
 
@@ -79,15 +81,15 @@ impl Lock {
     }
 
     /// The newest release that ran here.
-    pub(crate) fn witness(&self) -> Result<Option<Witness>> {
-        read_witness(&self.folder)
+    pub(crate) fn last_deployed(&self) -> Result<Option<LastDeployed>> {
+        read_last_deployed(&self.folder)
     }
 
     /// Notes which release runs.
-    pub(crate) fn remember(&self, witness: &Witness) -> Result<()> {
-        // In this order: the history of a deploy that has kept none begins with the witness of before.
-        self.note(witness.id, Outcome::Ran)?;
-        self.write(WITNESS, witness)
+    pub(crate) fn remember(&self, last_deployed: &LastDeployed) -> Result<()> {
+        // In this order: the history of a deploy that has kept none begins with the last-deployed record of before.
+        self.note(last_deployed.id, Outcome::Ran)?;
+        self.write(LAST_DEPLOYED, last_deployed)
     }
 
     /// Notes that a release has run, or failed to.
@@ -105,9 +107,9 @@ impl Lock {
 
     /// Forgets it, and all else that outlives a run.
     pub(crate) fn forget(&self) -> Result<()> {
-        scale_file::remove(&self.folder.join(WITNESS))?;
+        scale_file::remove(&self.folder.join(LAST_DEPLOYED))?;
         scale_file::remove(&self.folder.join(HISTORY))?;
-        Receipt::forget(&self.folder)?;
+        FailureRecord::forget(&self.folder)?;
         scale_file::forget(&self.folder)
     }
 }
@@ -122,8 +124,8 @@ pub(crate) fn is_held(repo: &Repo, env: &EnvName) -> bool {
 }
 
 /// The newest release of a deploy that ran on this machine.
-pub(crate) fn witness(repo: &Repo, env: &EnvName) -> Result<Option<Witness>> {
-    read_witness(&folder(repo, env))
+pub(crate) fn last_deployed(repo: &Repo, env: &EnvName) -> Result<Option<LastDeployed>> {
+    read_last_deployed(&folder(repo, env))
 }
 
 /// What befell the releases of a deploy on this machine.
@@ -134,12 +136,12 @@ pub(crate) fn history(repo: &Repo, env: &EnvName) -> Result<History> {
 fn read_history(folder: &Path) -> Result<History> {
     match read(&folder.join(HISTORY))? {
         Some(history) => Ok(history),
-        None => Ok(History::begun_by(read_witness(folder)?.as_ref())),
+        None => Ok(History::begun_by(read_last_deployed(folder)?.as_ref())),
     }
 }
 
-fn read_witness(folder: &Path) -> Result<Option<Witness>> {
-    read(&folder.join(WITNESS))
+fn read_last_deployed(folder: &Path) -> Result<Option<LastDeployed>> {
+    read(&folder.join(LAST_DEPLOYED))
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {

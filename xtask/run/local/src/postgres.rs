@@ -13,13 +13,13 @@ use xtask_contract::{Context, Digest, EnvName, Error, Progress, Repo, Result, du
 
 use crate::{
     child::Program,
-    keeper::Keeper,
     lock::Lock,
-    nursery::Nursery,
     postgres_home::Home,
     postmaster::Postmaster,
+    process_handle::ProcessHandle,
     running::{Running, once},
     slot::{Ready, Slot},
+    task_set::TaskSet,
     turn::Turn,
 };
 use xtask_run::{PostgresUrl, ports};
@@ -60,8 +60,8 @@ impl Server {
     }
 
     /// Keeps the server running.
-    pub(crate) fn keep<'a>(self, nursery: &Nursery<'a>, progress: &'a dyn Progress) -> Keeper {
-        Keeper::adopt(nursery, self.slot, self.running, self.lock, progress)
+    pub(crate) fn keep<'a>(self, task_set: &TaskSet<'a>, progress: &'a dyn Progress) -> ProcessHandle {
+        ProcessHandle::adopt(task_set, self.slot, self.running, self.lock, progress)
     }
 }
 

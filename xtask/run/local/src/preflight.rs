@@ -20,7 +20,7 @@ pub(crate) async fn preflight(repo: &Repo, env: &EnvName, deploy: &Deploy) -> Re
 
 /// Refuses what could not run now.
 pub(crate) async fn could_run(job: &Job<'_>) -> Result<()> {
-    job.check_history(lock::witness(job.repo, job.env)?.as_ref())?;
+    job.check_history(lock::last_deployed(job.repo, job.env)?.as_ref())?;
     if client::state(job.repo, job.env).await?.is_some() {
         return Ok(()); // it has its ports already, and opens others itself
     }

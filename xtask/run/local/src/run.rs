@@ -13,10 +13,10 @@ use crate::{
     child, client,
     holder::Holder,
     lock::Lock,
-    nursery::nursery,
     patience::{PATIENCE, PERIOD, does_not_answer},
     stop::Stop,
     supervisor::Supervisor,
+    task_set::task_set,
 };
 
 /// Runs the release until SIGINT or SIGTERM, or has the `run` that is up take it over.
@@ -52,8 +52,8 @@ pub(crate) async fn run(job: &Job<'_>, announce: &dyn Fn(&Ran)) -> Result<()> {
 /// Keeps the deploy running: first this release, then what is asked for.
 async fn supervise(job: &Job<'_>, lock: &Lock, stop: &mut Stop, announce: &dyn Fn(&Ran)) -> Result<()> {
     let server = OnceCell::new();
-    let (processes, processes_kept) = nursery();
-    let (services, services_kept) = nursery();
+    let (processes, processes_kept) = task_set();
+    let (services, services_kept) = task_set();
     let (supervisor, control) = Supervisor::new(job, lock, processes, services, &server)?;
     let work = async {
         let result = until_stopped(&supervisor, job, control, stop, announce).await;
@@ -79,7 +79,7 @@ async fn until_stopped(
     stop: &mut Stop,
     announce: &dyn Fn(&Ran),
 ) -> Result<()> {
-    let (answers, answered) = nursery();
+    let (answers, answered) = task_set();
     let first = async {
         let turn = supervisor.turn(Holder::myself(job.verified.release.id)).await;
         announce(&supervisor.run(&turn, job).await?);

@@ -61,8 +61,8 @@ pub(crate) async fn formation(repo: &Repo, env: &EnvName) -> Result<Formation> {
 /// by that, if so.
 fn next_formation(repo: &Repo, env: &EnvName) -> Result<(Formation, Option<Error>)> {
     let ledger = Ledger::of(repo, env);
-    let release = match lock::witness(repo, env)? {
-        Some(witness) => witness.id,
+    let release = match lock::last_deployed(repo, env)? {
+        Some(last_deployed) => last_deployed.id,
         None => ledger.newest()?,
     };
     let Found { release, doubt, .. } = ledger.look(release)?;

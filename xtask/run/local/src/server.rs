@@ -16,8 +16,8 @@ use xtask_contract::{Error, Result};
 use crate::{
     control::{Reply, Request, Told, VERSION, Version, Wish},
     holder::Holder,
-    nursery::Nursery,
     supervisor::{Supervisor, Turn},
+    task_set::TaskSet,
 };
 use xtask_run::{Options, Wanted};
 
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 impl Supervisor<'_> {
     /// Answers whoever asks, for ever.
-    pub(crate) async fn serve<'s>(&'s self, control: UnixListener, answers: &Nursery<'s>) {
+    pub(crate) async fn serve<'s>(&'s self, control: UnixListener, answers: &TaskSet<'s>) {
         loop {
             match control.accept().await {
                 Ok((stream, _)) => answers.begin(self.answer(stream)),

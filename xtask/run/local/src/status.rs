@@ -2,7 +2,7 @@
 
 use chrono::SecondsFormat;
 use xtask_contract::{EnvName, Repo, Result};
-use xtask_run::{PodStatus, ProcessStatus, Receipt, Report, Standing};
+use xtask_run::{DeployState, FailureRecord, PodStatus, ProcessStatus, Report};
 
 use crate::{client, lock};
 
@@ -48,13 +48,13 @@ pub(crate) async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
 }
 
 /// Where a deploy of this machine stands.
-pub(crate) async fn standing(repo: &Repo, env: &EnvName) -> Result<Standing> {
-    let (witness, history) = (lock::witness(repo, env)?, lock::history(repo, env)?);
+pub(crate) async fn deploy_state(repo: &Repo, env: &EnvName) -> Result<DeployState> {
+    let (last_deployed, history) = (lock::last_deployed(repo, env)?, lock::history(repo, env)?);
     let running = client::state(repo, env).await?.and_then(|state| state.release);
-    Ok(Standing { witness, running, history })
+    Ok(DeployState { last_deployed, running, history })
 }
 
 /// The last take-over, if it failed.
-pub fn failure(repo: &Repo, env: &EnvName) -> Result<Option<Receipt>> {
-    Receipt::read(&lock::folder(repo, env))
+pub fn failure(repo: &Repo, env: &EnvName) -> Result<Option<FailureRecord>> {
+    FailureRecord::read(&lock::folder(repo, env))
 }

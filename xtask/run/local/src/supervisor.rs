@@ -23,16 +23,16 @@ use crate::{
     gate::Gate,
     holder::Holder,
     journal::Journal,
-    keeper::Keeper,
     lock::{self, Lock},
-    nursery::Nursery,
     postgres::Server,
+    process_handle::ProcessHandle,
     running::once,
     scale_file,
     socket::Sockets,
     state::State,
+    task_set::TaskSet,
 };
-use xtask_run::{Amount, Job, Outcome, Ran, Receipt, Status, in_words, resolve};
+use xtask_run::{Amount, FailureRecord, Job, Outcome, Ran, Status, in_words, resolve};
 
 /// The deploy as it is now.
 pub(crate) struct Supervisor<'a> {
@@ -44,10 +44,10 @@ pub(crate) struct Supervisor<'a> {
     journal: Rc<Journal>,
     sockets: Sockets,
     /// What keeps its processes.
-    processes: Nursery<'a>,
+    processes: TaskSet<'a>,
     /// What keeps its PostgreSQL server, and the hold on that.
-    services: Nursery<'a>,
-    server: &'a OnceCell<Keeper>,
+    services: TaskSet<'a>,
+    server: &'a OnceCell<ProcessHandle>,
     /// Whose turn it is to change any of it.
     turn: Mutex<()>,
     pub(crate) holder: RefCell<Option<Holder>>,
@@ -59,9 +59,9 @@ impl<'a> Supervisor<'a> {
     pub(crate) fn new(
         job: &Job<'a>,
         lock: &'a Lock,
-        processes: Nursery<'a>,
-        services: Nursery<'a>,
-        server: &'a OnceCell<Keeper>,
+        processes: TaskSet<'a>,
+        services: TaskSet<'a>,
+        server: &'a OnceCell<ProcessHandle>,
     ) -> Result<(Self, UnixListener)> {
         let doing = || format!("opening the sockets of {}", job.env);
         let gate = Gate::make(&lock::folder(job.repo, job.env)).doing(doing)?;
@@ -114,7 +114,7 @@ impl<'a> Supervisor<'a> {
         if before.as_ref().is_some_and(|before| before.plan.release == release.id && before.is_ready()) {
             return Ok(job.ran(Status::Unchanged, None, Duration::ZERO));
         }
-        job.check_witness(self.lock.witness()?.as_ref())?;
+        job.check_last_deployed(self.lock.last_deployed()?.as_ref())?;
         let plan = self.plan(job)?;
         let counts = scale_file::read(&self.state_folder())?;
         let alone = before.and_then(|before| Some((plan.port_for_one(&before.plan)?, before)));
@@ -135,7 +135,7 @@ impl<'a> Supervisor<'a> {
 
     /// What the deploy has run.
     pub(crate) fn record(&self) -> Result<Record> {
-        self.lock.witness().map(Record::Known)
+        self.lock.last_deployed().map(Record::Known)
     }
 
     fn plan(&self, job: &Job<'_>) -> Result<Plan> {
@@ -224,16 +224,16 @@ impl<'a> Supervisor<'a> {
 
     /// From here on it is the new release that runs.
     async fn commit(&self, job: &Job<'_>, formation: Formation, migration: Duration) -> Result<Ran> {
-        let witness = self.lock.witness()?;
-        self.lock.remember(&job.witness(witness.as_ref()))?;
-        Receipt::forget(&self.state_folder())?;
+        let last_deployed = self.lock.last_deployed()?;
+        self.lock.remember(&job.last_deployed(last_deployed.as_ref()))?;
+        FailureRecord::forget(&self.state_folder())?;
         let before = self.formation.replace(Some(Rc::new(formation)));
         let running = before.as_ref().map(|before| before.plan.release);
         if let Some(before) = before {
             job.progress.step("stopping the processes of the release before");
             before.stop().await;
         }
-        let last = running.or(witness.map(|witness| witness.id));
+        let last = running.or(last_deployed.map(|last_deployed| last_deployed.id));
         Ok(job.ran(Status::Started, last, migration))
     }
 
@@ -245,7 +245,7 @@ impl<'a> Supervisor<'a> {
         let release = job.verified.release.id;
         let kind = if before.is_some() { ErrorKind::FellBack } else { error.kind };
         let mut error = Error { kind, ..error };
-        if let Err(unkept) = Receipt::of(release, &error, before).keep(&self.state_folder()) {
+        if let Err(unkept) = FailureRecord::of(release, &error, before).keep(&self.state_folder()) {
             error.why.push(unkept.to_string());
         }
         let Some(before) = before else {

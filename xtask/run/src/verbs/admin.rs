@@ -2,7 +2,7 @@
 
 use xtask_contract::{EnvName, Error, Progress, ReleaseId, Repo, Result, Vouched};
 
-use super::standing::{record, standing};
+use super::deploy_state::{deploy_state, record};
 use crate::{Backends, Console, OneOff};
 
 /// Runs the image's program once with these arguments, and with the environment that a release gives to its
@@ -30,8 +30,8 @@ pub async fn admin(
 
 /// The release that runs, or has run last.
 async fn running(repo: &Repo, env: &EnvName, backends: &dyn Backends) -> Result<ReleaseId> {
-    let standing = standing(repo, env, backends).await?;
-    let last = standing.running.or(standing.witness.map(|witness| witness.id));
+    let deploy_state = deploy_state(repo, env, backends).await?;
+    let last = deploy_state.running.or(deploy_state.last_deployed.map(|last_deployed| last_deployed.id));
     last.ok_or_else(|| nothing_runs(env))
 }
 

@@ -2,7 +2,7 @@
 
 use xtask_contract::{EnvName, Repo, Result};
 
-use super::standing::place;
+use super::deploy_state::place;
 use crate::{
     Backends,
     logs::{Query, Sink},

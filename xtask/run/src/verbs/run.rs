@@ -2,7 +2,7 @@
 
 use xtask_contract::{Deploy, EnvName, Ledger, Progress, ReleaseId, Repo, Result, Vouched, progress::Silent};
 
-use super::standing::record;
+use super::deploy_state::record;
 use crate::{Backends, Change, Options, Ran, wanted::Wanted};
 
 /// Runs a release, the deploy's newest one if none is named. A deploy of this machine stays in the foreground

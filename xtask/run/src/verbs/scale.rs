@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use xtask_contract::{EnvName, Progress, Repo, Result, Vouched};
 
-use super::standing::{place, record};
+use super::deploy_state::{place, record};
 use crate::{Amount, Backends, Formation, IfBusy};
 
 /// How many processes a deploy has of each type; one that is down: how many its next `run` starts.

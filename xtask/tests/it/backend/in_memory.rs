@@ -3,10 +3,10 @@
 use std::{cell::RefCell, collections::BTreeMap};
 
 use async_trait::async_trait;
-use xtask_contract::{Deploy, EnvName, Error, Progress, ReleaseId, Result, witness::Witness};
+use xtask_contract::{Deploy, EnvName, Error, Progress, ReleaseId, Result, last_deployed::LastDeployed};
 use xtask_run::{
-    Amount, Announce, Asked, Backend, Change, Console, Formation, Gone, History, IfBusy, Job, OneOff,
-    Outcome, OwnPostgres, ProcessStatus, Report, Services, Shipper, Standing, Status,
+    Amount, Announce, Asked, Backend, Change, Console, DeployState, Formation, Gone, History, IfBusy, Job,
+    OneOff, Outcome, OwnPostgres, ProcessStatus, Report, Services, Shipper, Status,
     logs::{Line, Query, Sink, now},
     resolve,
 };
@@ -16,7 +16,7 @@ pub(super) type Memory = RefCell<State>;
 
 #[derive(Default)]
 pub(super) struct State {
-    witness: Option<Witness>,
+    last_deployed: Option<LastDeployed>,
     history: History,
     running: Option<ReleaseId>,
     formation: Formation,
@@ -35,12 +35,12 @@ impl Backend for InMemory<'_> {
     }
 
     async fn could_run(&self, job: &Job<'_>) -> Result<()> {
-        job.check_history(self.memory.borrow().witness.as_ref())
+        job.check_history(self.memory.borrow().last_deployed.as_ref())
     }
 
     async fn run(&self, job: &Job<'_>, announce: &Announce<'_>) -> Result<()> {
         let mut state = self.memory.borrow_mut();
-        job.check_witness(state.witness.as_ref())?;
+        job.check_last_deployed(state.last_deployed.as_ref())?;
         let (release, before) = (&job.verified.release, state.running);
         let status = if before == Some(release.id) { Status::Unchanged } else { Status::Started };
         for (name, process) in &release.processes {
@@ -49,7 +49,7 @@ impl Backend for InMemory<'_> {
         state.running = Some(release.id);
         state.history.add(release.id, Outcome::Ran);
         state.lines.push((now(), release.id.to_string()));
-        state.witness = Some(job.witness(state.witness.as_ref()));
+        state.last_deployed = Some(job.last_deployed(state.last_deployed.as_ref()));
         announce(&job.ran(status, before, std::time::Duration::ZERO));
         Ok(())
     }
@@ -58,9 +58,9 @@ impl Backend for InMemory<'_> {
         Ok(Vec::new())
     }
 
-    async fn standing(&self) -> Result<Standing> {
-        let State { witness, running, history, .. } = &*self.memory.borrow();
-        Ok(Standing { witness: witness.clone(), running: *running, history: history.clone() })
+    async fn deploy_state(&self) -> Result<DeployState> {
+        let State { last_deployed, running, history, .. } = &*self.memory.borrow();
+        Ok(DeployState { last_deployed: last_deployed.clone(), running: *running, history: history.clone() })
     }
 
     async fn status(&self, _: &Asked<'_>) -> Result<Report> {
@@ -104,7 +104,13 @@ impl Backend for InMemory<'_> {
     }
 
     async fn losses(&self) -> Result<Vec<String>> {
-        Ok(self.memory.borrow().witness.iter().map(|_| "what is remembered of its releases".into()).collect())
+        Ok(self
+            .memory
+            .borrow()
+            .last_deployed
+            .iter()
+            .map(|_| "what is remembered of its releases".into())
+            .collect())
     }
 
     async fn down(&self, _: &Deploy, data: bool, _: &dyn Progress) -> Result<Gone> {

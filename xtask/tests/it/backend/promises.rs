@@ -13,7 +13,7 @@ use futures_util::{
 use tokio::{sync::oneshot, time::timeout};
 use xtask_contract::{EnvName, ErrorKind, ReleaseId, Repo, Result, progress::Silent};
 use xtask_run::{
-    Amount, Backends, Down, Formation, IfBusy, Options, Ran, Report, Standing, Status,
+    Amount, Backends, DeployState, Down, Formation, IfBusy, Options, Ran, Report, Status,
     logs::{Line, Query, Sink},
 };
 
@@ -48,8 +48,8 @@ struct Story<'a> {
 
 impl Story<'_> {
     async fn nothing_has_run_yet(&self) {
-        let Standing { witness, running, .. } = self.standing().await;
-        assert!(witness.is_none() && running.is_none());
+        let DeployState { last_deployed, running, .. } = self.deploy_state().await;
+        assert!(last_deployed.is_none() && running.is_none());
         let status = self.status().await;
         assert!(status.release.is_none() && status.processes.is_empty(), "{status:?}");
         assert!(self.scale("nothing", Amount::Exactly(1)).await.is_err());
@@ -62,8 +62,11 @@ impl Story<'_> {
         self.beside(could).await.unwrap();
         let ran = self.run(release).await.unwrap();
         assert_eq!((ran.release, ran.status, ran.replaced), (release, Status::Started, None));
-        let Standing { witness, running, history } = self.standing().await;
-        assert_eq!((witness.map(|witness| witness.id), running), (Some(release), Some(release)));
+        let DeployState { last_deployed, running, history } = self.deploy_state().await;
+        assert_eq!(
+            (last_deployed.map(|last_deployed| last_deployed.id), running),
+            (Some(release), Some(release))
+        );
         assert_eq!(history.fate(release), xtask_run::Fate::Ran);
         let status = self.status().await;
         assert_eq!(status.release, Some(release));
@@ -83,7 +86,7 @@ impl Story<'_> {
         assert_eq!(web(&self.scale("web", Amount::Exactly(2)).await.unwrap()), Some(2));
         assert_eq!(web(&self.scale("web", Amount::More(1)).await.unwrap()), Some(3));
         assert_eq!(self.scale("wbe", Amount::More(1)).await.unwrap_err().kind, ErrorKind::Refused);
-        let before = self.standing().await.running;
+        let before = self.deploy_state().await.running;
         let ran = self.run(next).await.unwrap();
         assert_eq!((ran.release, ran.replaced), (next, before));
         let formation = xtask_run::formation(self.repo, self.env, self.backends);
@@ -95,15 +98,15 @@ impl Story<'_> {
 
     async fn what_is_older_than_what_runs_is_refused(&self, older: ReleaseId, runs: ReleaseId) {
         assert_eq!(self.run(older).await.unwrap_err().kind, ErrorKind::Refused);
-        assert_eq!(self.standing().await.running, Some(runs));
+        assert_eq!(self.deploy_state().await.running, Some(runs));
     }
 
     async fn stopped_it_remembers_what_has_run(&self, last: ReleaseId) {
         let losses = xtask_run::losses(self.repo, self.env, self.backends);
         assert!(!self.beside(losses).await.unwrap().is_empty());
         assert!(self.down(false).await.stopped);
-        let Standing { witness, running, .. } = self.standing().await;
-        assert_eq!((witness.map(|witness| witness.id), running), (Some(last), None));
+        let DeployState { last_deployed, running, .. } = self.deploy_state().await;
+        assert_eq!((last_deployed.map(|last_deployed| last_deployed.id), running), (Some(last), None));
         let status = self.status().await;
         assert!(status.release.is_none() && status.processes.is_empty(), "{status:?}");
         assert!(!self.down(false).await.stopped, "it is stopped already");
@@ -111,8 +114,8 @@ impl Story<'_> {
 
     async fn with_its_data_all_of_it_is_forgotten(&self) {
         self.down(true).await;
-        let Standing { witness, running, .. } = self.standing().await;
-        assert!(witness.is_none() && running.is_none());
+        let DeployState { last_deployed, running, .. } = self.deploy_state().await;
+        assert!(last_deployed.is_none() && running.is_none());
         assert!(self.foreground.borrow().is_empty(), "a run goes on");
     }
 
@@ -142,8 +145,8 @@ impl Story<'_> {
         ended
     }
 
-    async fn standing(&self) -> Standing {
-        self.beside(xtask_run::standing(self.repo, self.env, self.backends)).await.unwrap()
+    async fn deploy_state(&self) -> DeployState {
+        self.beside(xtask_run::deploy_state(self.repo, self.env, self.backends)).await.unwrap()
     }
 
     async fn status(&self) -> Report {

@@ -1,4 +1,4 @@
-//! Releases that cannot come up, each in its own way: the verdict has a name and comes early, the release before
+//! Releases that cannot come up, each in its own way: the health has a name and comes early, the release before
 //! serves all along, and nothing is left of the failed one. (What is concluded from what a cluster says is proven with
 //! recordings of clusters, beside the code.)
 

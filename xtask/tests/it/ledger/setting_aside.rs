@@ -6,9 +6,9 @@ use chrono::TimeDelta;
 use xtask_contract::{
     Ledger, Release, ReleaseId,
     deploy::{KindTarget, Target},
+    last_deployed::LastDeployed,
     ledger::Verified,
     release::Link,
-    witness::Witness,
 };
 
 use super::{RELEASE, assert_is_a_chain, names, writable};
@@ -88,9 +88,9 @@ fn a_deploy_that_has_run_a_release_of_the_future_goes_on_from_there() {
     let future = deploy.add(deploy.first.link(), 2, 365 * 24 * 3600);
     // It ran before anybody looked at the time.
     let path = deploy.checkout.path(".xtask/local/witness.toml");
-    let witness: Witness = toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-    let witness = Witness { id: future.id, sequence: 2, digest: future.digest, ..witness };
-    fs::write(path, toml::to_string(&witness).unwrap()).unwrap();
+    let last_deployed: LastDeployed = toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let last_deployed = LastDeployed { id: future.id, sequence: 2, digest: future.digest, ..last_deployed };
+    fs::write(path, toml::to_string(&last_deployed).unwrap()).unwrap();
 
     deploy.set_aside(future.id).run().refused("has run");
     assert_eq!(deploy.runs(), future.id.to_string());
@@ -125,10 +125,10 @@ fn what_has_run_stays_wherever_the_releases_after_it_say_that_they_run() {
     let deploy = Deploy::new();
     let first = deploy.first.link();
     let image = deploy.first.release.image.digest;
-    let witness = Witness { id: first.id, sequence: 1, digest: first.digest, images: vec![image] };
+    let last_deployed = LastDeployed { id: first.id, sequence: 1, digest: first.digest, images: vec![image] };
     let path = deploy.checkout.path(".xtask/local");
     fs::create_dir_all(&path).unwrap();
-    fs::write(path.join("witness.toml"), toml::to_string(&witness).unwrap()).unwrap();
+    fs::write(path.join("witness.toml"), toml::to_string(&last_deployed).unwrap()).unwrap();
     let cluster = "nope".to_owned();
     let target = Target::Kind(KindTarget { cluster, namespace: "todo".parse().unwrap(), port: 8080 });
     let id = ReleaseId::at(first.id.time() + TimeDelta::seconds(1));

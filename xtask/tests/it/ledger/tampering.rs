@@ -60,18 +60,18 @@ impl Deploy {
         let state = State::save(&self.checkout);
         let ledger = self.ledger();
         writable(ledger.folder());
-        let before = self.standing();
+        let before = self.deploy_state();
         tamper(self);
         self.checkout.xtask(["run"]).run().refused(words);
         self.checkout.xtask(["releases", "verify", "--env", "local"]).run().refused(words);
-        assert_eq!(self.standing(), before, "the deploy was touched: {words}");
+        assert_eq!(self.deploy_state(), before, "the deploy was touched: {words}");
         state.restore();
         drop(state);
         self.checkout.xtask(["releases", "verify", "--env", "local"]).run().done();
     }
 
     /// What the deploy knows and what it has.
-    fn standing(&self) -> (String, Vec<String>) {
+    fn deploy_state(&self) -> (String, Vec<String>) {
         let folder = self.checkout.path(".xtask/local");
         (fs::read_to_string(folder.join("witness.toml")).unwrap(), names(&folder))
     }
@@ -138,11 +138,11 @@ fn an_image_that_was_altered_is_refused_and_changes_nothing() {
         // The blob may be shared with other checkouts: it is replaced, not written to.
         replace(&path, &altered);
         let words = format!("reading the image blob {blob}: its content is not what its digest says");
-        let before = deploy.standing();
+        let before = deploy.deploy_state();
         deploy.checkout.xtask(["run"]).run().refused("its content is not what its digest says");
         let verify = deploy.checkout.xtask(["releases", "verify", "--env", "local"]).run();
         verify.exits(3).prints("").says(&format!("reading the image blob {blob}"));
-        assert_eq!(deploy.standing(), before, "{words}");
+        assert_eq!(deploy.deploy_state(), before, "{words}");
         replace(&path, &whole);
     }
     deploy.runs(2);
@@ -152,10 +152,10 @@ fn an_image_that_was_altered_is_refused_and_changes_nothing() {
 fn what_is_older_than_what_ran_is_refused_but_a_rollback_to_it_runs() {
     let deploy = Deploy::of_three();
     let first = deploy.id(0).to_string();
-    let before = deploy.standing();
+    let before = deploy.deploy_state();
     let refused = deploy.checkout.xtask(["run", &first]).run().refused("it is older than");
     refused.says(&format!("cargo xtask rollback --env local {first}"));
-    assert_eq!(deploy.standing(), before);
+    assert_eq!(deploy.deploy_state(), before);
 
     deploy.checkout.xtask(["rollback", &first, "--no-run"]).run().done();
     let mut run = deploy.checkout.xtask(["run", "--json"]).start();

@@ -60,11 +60,11 @@ pub(super) fn list(repo: &Repo, env: &EnvName, number: usize, backends: &Known<'
         ui.note(&format!("warning: {doubt}"));
     }
     if !rows.is_empty() {
-        match runtime()?.block_on(xtask_run::standing(repo, env, backends)) {
-            Ok(standing) => {
+        match runtime()?.block_on(xtask_run::deploy_state(repo, env, backends)) {
+            Ok(deploy_state) => {
                 for row in &mut rows {
-                    row.running = Some(standing.running == Some(row.id));
-                    row.fate = Some(standing.history.fate(row.id));
+                    row.running = Some(deploy_state.running == Some(row.id));
+                    row.fate = Some(deploy_state.history.fate(row.id));
                 }
             }
             Err(error) => ui.note(&format!("which of these runs is not known: {error}")),

@@ -23,8 +23,10 @@ pub(super) fn set_aside(
 ) -> Result<()> {
     ui.step(&format!("asking what {env} has run"));
     // Unlike a release that is made, this is not looked at again by `run`: so it must be known.
-    let standings = runtime()?.block_on(xtask_run::standings(repo, env, id, backends))?;
-    let told = standings.into_iter().map(|standing| (Record::Known(standing.witness), standing.running));
+    let deploy_states = runtime()?.block_on(xtask_run::deploy_states(repo, env, id, backends))?;
+    let told = deploy_states
+        .into_iter()
+        .map(|deploy_state| (Record::Known(deploy_state.last_deployed), deploy_state.running));
     let told: Vec<_> = told.collect();
     let SetAside { releases, folder } = xtask_release::set_aside(repo, env, id, &told)?;
     let ids: Vec<String> = releases.iter().map(ToString::to_string).collect();

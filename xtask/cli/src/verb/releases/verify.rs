@@ -26,7 +26,8 @@ struct Report {
     documents: Vec<String>,
     /// The newest release that the deploy has run, which the ledger holds; null if it has run none, or if it
     /// cannot be asked.
-    witness: Option<ReleaseId>,
+    #[serde(rename = "witness")]
+    last_deployed: Option<ReleaseId>,
 }
 
 #[derive(Serialize)]
@@ -73,13 +74,13 @@ fn of_deploy(repo: &Repo, env: &EnvName, backends: &Known<'_>, ui: &Ui) -> Resul
     ui.step(&format!("verifying the images of {env}"));
     let layout = Layout::at(repo.images());
     let images = images(&layout, chain)?;
-    let witness = record.witness().map(|witness| witness.id);
+    let last_deployed = record.last_deployed().map(|last_deployed| last_deployed.id);
     let documents = match &head {
         Some(head) if layout.blob_path(&head.image).exists() => layout.referrers(&head.image)?,
         _ => Vec::new(),
     };
     let documents = documents.into_iter().map(|document| document.artifact_type).collect();
-    Ok(Report { env: env.clone(), releases: chain.len(), head, images, documents, witness })
+    Ok(Report { env: env.clone(), releases: chain.len(), head, images, documents, last_deployed })
 }
 
 /// Verifies a bundle with nothing else at hand.
@@ -98,7 +99,7 @@ pub(super) fn offline(path: &Path, signers: &[Signer], ui: &Ui) -> Result<()> {
     let documents = documents.into_iter().map(|document| document.artifact_type).collect();
     let images = images(&bundle.layout(), &chain)?;
     let env = ledger.env().clone();
-    let report = Report { env, releases: chain.len(), head, images, documents, witness: None };
+    let report = Report { env, releases: chain.len(), head, images, documents, last_deployed: None };
     ui.result(words(&report), &report);
     Ok(())
 }
@@ -138,7 +139,7 @@ fn images(layout: &Layout, chain: &[Entry]) -> Result<Images> {
 }
 
 fn words(report: &Report) -> String {
-    let Report { env, releases, head, images, witness, .. } = report;
+    let Report { env, releases, head, images, last_deployed, .. } = report;
     let Some(head) = head else { return format!("{env}: no releases yet") };
     let signed = match (&head.signer, head.unchecked) {
         (Some(signer), _) => format!("signed by {signer}"),
@@ -149,14 +150,14 @@ fn words(report: &Report) -> String {
         0 => String::new(),
         many => format!(", {many} not on this machine"),
     };
-    let witness = witness.map_or_else(String::new, |id| format!("; it has run {id}"));
+    let last_deployed = last_deployed.map_or_else(String::new, |id| format!("; it has run {id}"));
     let documents = if report.documents.is_empty() {
         String::new()
     } else {
         format!(" with {} documents about the newest", report.documents.len())
     };
     format!(
-        "{env}: {releases} in one chain up to {} ({}), {signed}; images: {} whole{documents}{elsewhere}{witness}",
+        "{env}: {releases} in one chain up to {} ({}), {signed}; images: {} whole{documents}{elsewhere}{last_deployed}",
         head.id, head.digest, images.whole
     )
 }

@@ -35,8 +35,9 @@ pub(super) fn of(user: &AuthInfo, doing: &str) -> Result<Option<CertifiedKey>> {
     )?;
     let key = content("client-key", key_data, user.client_key.as_deref(), doing)?;
     let refused = |why: &str| {
-        Err(Error::refused(doing, format!("in the kubeconfig, {why}"))
-            .next("ask the cluster's keeper for a kubeconfig with another certificate, or with a token"))
+        Err(Error::refused(doing, format!("in the kubeconfig, {why}")).next(
+            "ask the cluster's administrator for a kubeconfig with another certificate, or with a token",
+        ))
     };
     let (certificate, key) = match (certificate, key) {
         (None, None) => return Ok(None),
@@ -150,7 +151,7 @@ mod tests {
         ] {
             request(name, key);
             let told = identity(folder, &format!("{name}.pem"), &format!("{name}.key")).unwrap_err();
-            assert!(told.contains(why) && told.contains("ask the cluster's keeper"), "{told}");
+            assert!(told.contains(why) && told.contains("ask the cluster's administrator"), "{told}");
         }
         openssl(folder, "pkcs8 -topk8 -in p256.key -out locked.key -passout pass:canary");
         let told = |certificate, key| identity(folder, certificate, key).unwrap_err();

@@ -24,7 +24,7 @@ use super::identity;
 pub(super) fn config(config: &Config, doing: &str) -> Result<ClientConfig> {
     let refused = |why: String| {
         Error::refused(doing, format!("the cluster's certificate-authority cannot be used: {why}"))
-            .next("`kubectl config view --raw` shows it; the cluster's keeper has the right one")
+            .next("`kubectl config view --raw` shows it; the cluster's administrator has the right one")
     };
     let mut bare = config.clone();
     let user = &mut bare.auth_info;

@@ -75,7 +75,7 @@ fn about(error: &Tls, server: &str) -> Option<(String, String)> {
             | CertificateError::NotValidYetContext { .. },
         ) => (
             of_server,
-            "is this machine's clock right? Else the cluster's keeper renews it (`kubeadm certs renew`)",
+            "is this machine's clock right? Else the cluster's administrator renews it (`kubeadm certs renew`)",
         ),
         Tls::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
@@ -85,7 +85,7 @@ fn about(error: &Tls, server: &str) -> Option<(String, String)> {
         ),
         Tls::InvalidCertificate(_) => (
             of_server,
-            "does kubectl take it? The cluster's keeper can make one of X.509 version 3 for its name",
+            "does kubectl take it? The cluster's administrator can make one of X.509 version 3 for its name",
         ),
         Tls::AlertReceived(
             AlertDescription::BadCertificate
@@ -97,7 +97,7 @@ fn about(error: &Tls, server: &str) -> Option<(String, String)> {
             | AlertDescription::UnknownCA,
         ) => (
             of_client,
-            "ask the cluster's keeper for another kubeconfig: it may have expired or be of another cluster",
+            "ask the cluster's administrator for another kubeconfig: it may have expired or be of another cluster",
         ),
         _ => return None,
     };

@@ -349,7 +349,7 @@ mod tests {
         }
         for bad in ["http://collector.acme.com/token", "http://8.8.8.8/", "ftp://127.0.0.1/"] {
             let told = connection.explain("pushing".into(), server(bad).unwrap_err()).to_string();
-            assert!(told.contains("without TLS") && told.contains("its keeper"), "{told}");
+            assert!(told.contains("without TLS") && told.contains("its operator"), "{told}");
         }
     }
 

@@ -142,20 +142,20 @@ pub(super) fn explain(doing: String, registry: &Registry<'_>, failure: Failure) 
         }
         Failure::Answered(server, refusal) => refused(doing, registry, &server, &refusal),
         Failure::Nonsense(why) => Error::failed(doing, format!("{host}: {why}"))
-            .next("is it a container registry that is spoken to? Its keeper may know more"),
+            .next("is it a container registry that is spoken to? Its operator may know more"),
         Failure::Open(address) if registry.plain_http => Error::failed(
             doing,
             format!(
                 "{host} goes on at {address} without TLS, which is neither this machine nor a private address"
             ),
         )
-        .next("ask its keeper: its tokens and uploads need an address of its own network, or https"),
+        .next("ask its operator: its tokens and uploads need an address of its own network, or https"),
         Failure::Open(address) => Error::failed(
             doing,
             format!("{host} is spoken to with TLS, and goes on at {address} without"),
         )
         .next(
-            "tell its keeper: behind a proxy that ends TLS, a registry needs `X-Forwarded-Proto: https`, or \
+            "tell its operator: behind a proxy that ends TLS, a registry needs `X-Forwarded-Proto: https`, or \
                      `http.relativeurls: true` in its configuration",
         ),
         Failure::Here(error) => {

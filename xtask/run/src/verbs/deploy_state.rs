@@ -5,31 +5,31 @@ use std::time::Duration;
 use tokio::time;
 use xtask_contract::{Deploy, EnvName, Error, Ledger, Record, ReleaseId, Repo, Result, deploy::Target};
 
-use crate::{Backends, Standing};
+use crate::{Backends, DeployState};
 
 /// How long a deploy may take to tell where it stands.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Asks where a deploy stands: this machine for `local`, its cluster otherwise. A cluster that this machine has
 /// never talked to has no releases of this checkout.
-pub async fn standing(repo: &Repo, env: &EnvName, backends: &dyn Backends) -> Result<Standing> {
+pub async fn deploy_state(repo: &Repo, env: &EnvName, backends: &dyn Backends) -> Result<DeployState> {
     let (target, _) = place(repo, env)?;
-    standing_at(repo, env, &target, backends).await
+    deploy_state_at(repo, env, &target, backends).await
 }
 
 /// Asks wherever a release, or one after it, may have run: at the target of each of them, of the one before and of the
 /// deploy's file, and on this machine. A ledger that somebody has altered is not to say by itself where to ask.
-pub async fn standings(
+pub async fn deploy_states(
     repo: &Repo,
     env: &EnvName,
     since: ReleaseId,
     backends: &dyn Backends,
-) -> Result<Vec<Standing>> {
-    let mut standings = Vec::new();
+) -> Result<Vec<DeployState>> {
+    let mut deploy_states = Vec::new();
     for target in places(repo, env, since)? {
-        standings.push(standing_at(repo, env, &target, backends).await?);
+        deploy_states.push(deploy_state_at(repo, env, &target, backends).await?);
     }
-    Ok(standings)
+    Ok(deploy_states)
 }
 
 fn places(repo: &Repo, env: &EnvName, since: ReleaseId) -> Result<Vec<Target>> {
@@ -47,14 +47,14 @@ fn places(repo: &Repo, env: &EnvName, since: ReleaseId) -> Result<Vec<Target>> {
     Ok(places)
 }
 
-async fn standing_at(
+async fn deploy_state_at(
     repo: &Repo,
     env: &EnvName,
     target: &Target,
     backends: &dyn Backends,
-) -> Result<Standing> {
+) -> Result<DeployState> {
     let backend = backends.of(repo, env, target)?;
-    time::timeout(PATIENCE, backend.standing()).await.unwrap_or_else(|_| {
+    time::timeout(PATIENCE, backend.deploy_state()).await.unwrap_or_else(|_| {
         let why = format!("it does not answer after {} s", PATIENCE.as_secs());
         Err(Error::failed(format!("asking which release {env} runs"), why))
     })
@@ -62,7 +62,9 @@ async fn standing_at(
 
 /// What a deploy says that it has run, as far as it can be asked now.
 pub(super) async fn record(repo: &Repo, env: &EnvName, backends: &dyn Backends) -> Record {
-    standing(repo, env, backends).await.map_or(Record::Unknown, |standing| Record::Known(standing.witness))
+    deploy_state(repo, env, backends)
+        .await
+        .map_or(Record::Unknown, |deploy_state| Record::Known(deploy_state.last_deployed))
 }
 
 /// Where the deploy's newest release runs; before the first one, where it is meant to. That is enough to look at a

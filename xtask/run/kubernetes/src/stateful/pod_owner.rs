@@ -22,7 +22,7 @@ const WITHOUT_RESTART: [&str; 5] =
 const EXTENDED: [&str; 4] = ["volumes", "volumeMounts", "tolerations", "imagePullSecrets"];
 
 /// An object that keeps pods.
-pub(crate) trait Keeper {
+pub(crate) trait PodOwner {
     /// How many pods it is to have, if the cluster has seen what was asked of it last and all of them are up to date.
     fn settled(&self) -> Option<usize>;
 
@@ -33,7 +33,7 @@ pub(crate) trait Keeper {
     }
 }
 
-impl Keeper for StatefulSet {
+impl PodOwner for StatefulSet {
     fn settled(&self) -> Option<usize> {
         let (spec, status) = (self.spec.as_ref()?, self.status.as_ref()?);
         let wanted = spec.replicas.unwrap_or(1);
@@ -48,7 +48,7 @@ impl Keeper for StatefulSet {
     }
 }
 
-impl Keeper for DaemonSet {
+impl PodOwner for DaemonSet {
     fn settled(&self) -> Option<usize> {
         let status = self.status.as_ref()?;
         let wanted = status.desired_number_scheduled;
@@ -67,8 +67,8 @@ fn changes_on_delete(set: &StatefulSet) -> bool {
 
 /// Whether a pod is kept by the object of this name: a neighbour's pods may be labelled the same.
 pub(crate) fn keeps(name: &str, pod: &Pod) -> bool {
-    let keepers = ["StatefulSet", "DaemonSet"];
-    pod.owner_references().iter().any(|owner| owner.name == name && keepers.contains(&owner.kind.as_str()))
+    let owners = ["StatefulSet", "DaemonSet"];
+    pod.owner_references().iter().any(|owner| owner.name == name && owners.contains(&owner.kind.as_str()))
 }
 
 /// Whether a pod has failed and is only tried again after a while. One that runs is starting, however slowly.

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Pod, Probe};
 use kube::ResourceExt;
 use xtask_contract::settings::UP_BY_RUNNING;
 
-use super::{Verdict, container};
+use super::{Health, container};
 use crate::{
     belonging::process_of,
     containers::{Container, Kind, Name, containers},
@@ -19,9 +19,9 @@ use crate::{
 pub(super) const UNSCHEDULABLE: Duration = Duration::from_secs(12);
 
 /// Whether a pod is on its way to being ready, or will never be. Each of its containers counts.
-pub(crate) fn pod_verdict(seen: &Seen, pod: &Pod, now: Instant) -> Verdict {
+pub(crate) fn pod_health(seen: &Seen, pod: &Pod, now: Instant) -> Health {
     match of_containers(seen, pod, now, |_| true) {
-        Verdict::Going(None) if is_ready(pod) => Verdict::Going(proving(seen, pod, now)),
+        Health::Going(None) if is_ready(pod) => Health::Going(proving(seen, pod, now)),
         other => other,
     }
 }
@@ -42,18 +42,18 @@ pub(super) fn of_containers(
     pod: &Pod,
     now: Instant,
     decides: impl Fn(&Container<'_>) -> bool,
-) -> Verdict {
-    if let Some(verdict) = unscheduled(seen, pod, now) {
-        return verdict;
+) -> Health {
+    if let Some(health) = unscheduled(seen, pod, now) {
+        return health;
     }
     let deciding = || containers(pod).filter(&decides);
     for one in deciding() {
         if let Some((cause, reason)) = container::failure(seen, pod, &one) {
-            return Verdict::Failed(in_container(seen, pod, &one, cause, reason));
+            return Health::Failed(in_container(seen, pod, &one, cause, reason));
         }
     }
     if is_ready(pod) {
-        return Verdict::Going(None);
+        return Health::Going(None);
     }
     let waits = seen.in_state_for(&pod.name_any(), now);
     let late = deciding().filter(|one| one.kind != Kind::Init && one.is_running() && !one.is_ready());
@@ -63,10 +63,10 @@ pub(super) fn of_containers(
             let seconds = allowed.as_secs();
             let why =
                 format!("it is not ready {seconds} s after its start, which is all that its probes allow");
-            Verdict::Failed(in_container(seen, pod, &one, Cause::ProbeFailed, why))
+            Health::Failed(in_container(seen, pod, &one, Cause::ProbeFailed, why))
         }
-        Some((_, allowed)) => Verdict::Going(Some(allowed.saturating_sub(waits))),
-        None => Verdict::Going(None),
+        Some((_, allowed)) => Health::Going(Some(allowed.saturating_sub(waits))),
+        None => Health::Going(None),
     }
 }
 
@@ -88,19 +88,19 @@ pub(super) fn in_pod(seen: &Seen, pod: &Pod, cause: Cause, reason: String) -> Fa
 }
 
 /// How a pod stands that no node has taken.
-fn unscheduled(seen: &Seen, pod: &Pod, now: Instant) -> Option<Verdict> {
+fn unscheduled(seen: &Seen, pod: &Pod, now: Instant) -> Option<Health> {
     let Some(("False", "Unschedulable", message)) = condition(pod, "PodScheduled") else { return None };
     let name = pod.name_any();
     let noted = |reason: &str| seen.notes.iter().any(|note| note.pod == name && note.reason == reason);
     if noted("TriggeredScaleUp") || noted("Nominated") {
-        return Some(Verdict::Going(None)); // a node is being made for it
+        return Some(Health::Going(None)); // a node is being made for it
     }
     let waits = seen.in_state_for(&name, now);
     Some(if waits >= UNSCHEDULABLE || noted("NotTriggerScaleUp") {
         let why = format!("no node takes it: {message}");
-        Verdict::Failed(in_pod(seen, pod, Cause::Unschedulable, why))
+        Health::Failed(in_pod(seen, pod, Cause::Unschedulable, why))
     } else {
-        Verdict::Going(Some(UNSCHEDULABLE.saturating_sub(waits)))
+        Health::Going(Some(UNSCHEDULABLE.saturating_sub(waits)))
     })
 }
 

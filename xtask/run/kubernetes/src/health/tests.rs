@@ -39,13 +39,13 @@ impl Cluster {
         self
     }
 
-    fn after(&self, seconds: u64) -> Verdict {
+    fn after(&self, seconds: u64) -> Health {
         rollout(&self.seen, &["web".into()], RELEASE, self.start + Duration::from_secs(seconds))
     }
 
     #[track_caller]
     fn fails_for(&self, cause: Cause, words: &str) {
-        let Verdict::Failed(failure) = self.after(0) else { panic!("{:?}", self.after(0)) };
+        let Health::Failed(failure) = self.after(0) else { panic!("{:?}", self.after(0)) };
         assert_eq!(failure.cause, cause, "{failure:?}");
         assert!(failure.reason.contains(words), "{failure:?}");
     }
@@ -105,23 +105,23 @@ fn ended(code: i32, reason: &str) -> Value {
 #[test]
 fn it_has_arrived_when_all_pods_are_new_and_ready_and_no_old_one_is_left() {
     let new = Cluster::with(deployment(1, 1, 1)).pod(pod("new", RELEASE, up()));
-    assert_eq!(new.after(0), Verdict::Arrived);
+    assert_eq!(new.after(0), Health::Arrived);
     let mut leaving = pod("old", BEFORE, up());
     leaving["metadata"]["deletionTimestamp"] = json!("2011-04-06T20:32:20Z");
-    assert_eq!(new.pod(leaving).after(0), Verdict::Arrived);
+    assert_eq!(new.pod(leaving).after(0), Health::Arrived);
 }
 
 #[test]
 fn none_have_arrived_where_none_are_wanted() {
     let mut none = deployment(0, 0, 0);
     none["status"] = json!({ "observedGeneration": 2 });
-    assert_eq!(Cluster::with(none.clone()).after(0), Verdict::Arrived);
+    assert_eq!(Cluster::with(none.clone()).after(0), Health::Arrived);
     // The one that there is before `scale` has said that there is none, on its way out.
     let mut leaving = pod("new", RELEASE, starting());
     leaving["metadata"]["deletionTimestamp"] = json!("2011-04-06T20:32:20Z");
-    assert_eq!(Cluster::with(none.clone()).pod(leaving).after(60), Verdict::Arrived);
+    assert_eq!(Cluster::with(none.clone()).pod(leaving).after(60), Health::Arrived);
     none["metadata"]["generation"] = json!(3);
-    assert_eq!(Cluster::with(none).after(0), Verdict::Going(None));
+    assert_eq!(Cluster::with(none).after(0), Health::Going(None));
 }
 
 #[test]
@@ -132,26 +132,26 @@ fn one_without_probes_has_arrived_once_it_has_run_for_a_while() {
         bare
     };
     let starting = Cluster::with(deployment(1, 1, 1)).pod(bare(starting()));
-    assert_eq!(starting.after(600), Verdict::Going(None));
+    assert_eq!(starting.after(600), Health::Going(None));
     let up = Cluster::with(deployment(1, 1, 1)).pod(bare(up()));
-    assert_eq!(up.after(1), Verdict::Going(Some(Duration::from_secs(2))));
-    assert_eq!(up.after(3), Verdict::Arrived);
+    assert_eq!(up.after(1), Health::Going(Some(Duration::from_secs(2))));
+    assert_eq!(up.after(3), Health::Arrived);
     // Each start begins it anew.
     let again = container(true, 1, json!({ "running": {} }), ended(1, "Error"));
     let again = Cluster { start: up.start + Duration::from_secs(2), ..up }.pod(bare(again));
-    assert_eq!(again.after(2), Verdict::Going(Some(Duration::from_secs(1))));
+    assert_eq!(again.after(2), Health::Going(Some(Duration::from_secs(1))));
 }
 
 #[test]
 fn it_goes_on_while_anything_is_missing() {
     let old = || Cluster::with(deployment(1, 1, 2)).pod(pod("old", BEFORE, up()));
-    assert_eq!(old().after(0), Verdict::Going(None));
-    assert_eq!(old().pod(pod("new", RELEASE, up())).after(0), Verdict::Going(None));
+    assert_eq!(old().after(0), Health::Going(None));
+    assert_eq!(old().pod(pod("new", RELEASE, up())).after(0), Health::Going(None));
     let mut unobserved = deployment(1, 1, 1);
     unobserved["metadata"]["generation"] = json!(3);
-    assert_eq!(Cluster::with(unobserved).pod(pod("new", RELEASE, up())).after(0), Verdict::Going(None));
+    assert_eq!(Cluster::with(unobserved).pod(pod("new", RELEASE, up())).after(0), Health::Going(None));
     let nothing = Seen::default();
-    assert_eq!(rollout(&nothing, &["web".into()], RELEASE, Instant::now()), Verdict::Going(None));
+    assert_eq!(rollout(&nothing, &["web".into()], RELEASE, Instant::now()), Health::Going(None));
 }
 
 #[test]
@@ -163,8 +163,8 @@ fn an_image_that_cannot_be_had_is_a_verdict_at_once() {
     with("ImagePullBackOff", "Back-off").fails_for(Cause::ImageUnavailable, "Back-off");
     with("ErrImagePull", "manifest unknown").fails_for(Cause::ImageUnavailable, "manifest unknown");
     // A registry may be away for a moment.
-    assert_eq!(with("ErrImagePull", "i/o timeout").after(0), Verdict::Going(None));
-    assert_eq!(with("ContainerCreating", "").after(0), Verdict::Going(None));
+    assert_eq!(with("ErrImagePull", "i/o timeout").after(0), Health::Going(None));
+    assert_eq!(with("ContainerCreating", "").after(0), Health::Going(None));
 }
 
 #[test]
@@ -178,13 +178,13 @@ fn config_that_is_not_there_is_a_verdict_and_config_that_is_only_late_is_none() 
     };
     with("secret \"x\" not found").fails_for(Cause::ConfigRefused, "secret \"x\" not found");
     let late = with("failed to sync configmap cache: timed out waiting for the condition");
-    assert_eq!(late.after(0), Verdict::Going(None));
+    assert_eq!(late.after(0), Health::Going(None));
 }
 
 #[test]
 fn one_exit_may_be_an_accident_and_a_second_one_is_none() {
     let with = |container| Cluster::with(deployment(1, 1, 2)).pod(pod("new", RELEASE, container));
-    assert_eq!(with(container(false, 0, ended(2, "Error"), json!({}))).after(0), Verdict::Going(None));
+    assert_eq!(with(container(false, 0, ended(2, "Error"), json!({}))).after(0), Health::Going(None));
     with(container(false, 1, ended(2, "Error"), ended(2, "Error")))
         .fails_for(Cause::ExitAtStart, "exit code 2");
     let back_off = json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 10s" } });
@@ -204,8 +204,8 @@ fn memory_that_runs_out_is_named() {
 #[test]
 fn a_pod_may_take_as_long_as_its_probes_allow_and_no_longer() {
     let cluster = Cluster::with(deployment(1, 1, 2)).pod(pod("new", RELEASE, starting()));
-    assert_eq!(cluster.after(2), Verdict::Going(Some(Duration::from_secs(32))));
-    let Verdict::Failed(failure) = cluster.after(34) else { panic!("{:?}", cluster.after(34)) };
+    assert_eq!(cluster.after(2), Health::Going(Some(Duration::from_secs(32))));
+    let Health::Failed(failure) = cluster.after(34) else { panic!("{:?}", cluster.after(34)) };
     assert_eq!(failure.cause, Cause::ProbeFailed);
     assert!(failure.reason.contains("not ready 34 s after its start"), "{failure:?}");
 }
@@ -227,10 +227,10 @@ fn a_pod_that_no_node_takes_waits_for_a_new_node_if_one_is_coming() {
         }] });
         Cluster::with(deployment(1, 1, 2)).pod(waiting)
     };
-    assert_eq!(cluster().after(0), Verdict::Going(Some(UNSCHEDULABLE)));
-    assert!(matches!(cluster().after(12), Verdict::Failed(Failure { cause: Cause::Unschedulable, .. })));
+    assert_eq!(cluster().after(0), Health::Going(Some(UNSCHEDULABLE)));
+    assert!(matches!(cluster().after(12), Health::Failed(Failure { cause: Cause::Unschedulable, .. })));
     let coming = cluster().notes("new", "TriggeredScaleUp", "pod triggered scale-up");
-    assert_eq!(coming.after(60), Verdict::Going(None));
+    assert_eq!(coming.after(60), Health::Going(None));
     let none = cluster().notes("new", "NotTriggerScaleUp", "pod didn't trigger scale-up");
     none.fails_for(Cause::Unschedulable, "Insufficient cpu");
 }
@@ -250,7 +250,7 @@ fn pods_that_are_not_let_in_are_a_verdict() {
 #[test]
 fn pods_of_other_releases_are_not_held_against_this_one() {
     let cluster = Cluster::with(deployment(1, 1, 2)).pod(pod("old", BEFORE, waiting("ImagePullBackOff", "")));
-    assert_eq!(cluster.after(0), Verdict::Going(None));
+    assert_eq!(cluster.after(0), Health::Going(None));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::process_mark::ProcessMark;
 /// A release that failed to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Receipt {
+pub struct FailureRecord {
     /// The release.
     pub release: ReleaseId,
     /// When it failed.
@@ -33,7 +33,7 @@ pub struct Receipt {
 /// The file of a deploy of this machine.
 const FILE: &str = "failed.toml";
 
-impl Receipt {
+impl FailureRecord {
     /// The failure of a release; where the deploy stands since, if that is known.
     pub fn of(release: ReleaseId, error: &Error, back_on: Option<ReleaseId>) -> Self {
         Self {

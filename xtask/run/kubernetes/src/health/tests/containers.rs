@@ -48,7 +48,7 @@ fn each_container_is_judged_by_its_kind_and_named() {
         ("initContainers", sidecar(), no_image(), Cause::ImageUnavailable, "sidecar aside: its image"),
     ] {
         let cluster = Cluster::with(deployment(1, 1, 2)).pod(beside(kind, spec, status));
-        let Verdict::Failed(failure) = cluster.after(0) else { panic!("{words}") };
+        let Health::Failed(failure) = cluster.after(0) else { panic!("{words}") };
         assert_eq!(failure.cause, cause);
         let why = failure.error("rolling out web").why.concat();
         assert!(why.starts_with(&format!("pod new, {words}")), "{why}");
@@ -61,13 +61,13 @@ fn an_init_container_may_fail_once_and_has_to_end_well() {
         let pod = beside("initContainers", json!({}), status);
         Cluster::with(deployment(1, 1, 2)).pod(pod)
     };
-    assert_eq!(with(aside(container(false, 0, ended(1, "Error"), json!({})))).after(0), Verdict::Going(None));
+    assert_eq!(with(aside(container(false, 0, ended(1, "Error"), json!({})))).after(0), Health::Going(None));
     let at_last = aside(container(true, 1, ended(0, "Completed"), ended(1, "Error")));
-    assert_eq!(with(at_last.clone()).after(0), Verdict::Going(None));
+    assert_eq!(with(at_last.clone()).after(0), Health::Going(None));
     // What it needed to get there is no matter any more.
     let mut once = at_last;
     once["lastState"] = ended(137, "OOMKilled");
-    assert_eq!(with(once).after(0), Verdict::Going(None));
+    assert_eq!(with(once).after(0), Health::Going(None));
 }
 
 #[test]
@@ -76,8 +76,8 @@ fn a_sidecar_may_take_as_long_as_its_own_probes_allow() {
     let sidecar = json!({ "restartPolicy": "Always", "startupProbe": probe });
     let cluster =
         Cluster::with(deployment(1, 1, 2)).pod(beside("initContainers", sidecar, aside(starting())));
-    assert_eq!(cluster.after(2), Verdict::Going(Some(Duration::from_secs(8))));
-    let Verdict::Failed(failure) = cluster.after(10) else { panic!("{:?}", cluster.after(10)) };
+    assert_eq!(cluster.after(2), Health::Going(Some(Duration::from_secs(8))));
+    let Health::Failed(failure) = cluster.after(10) else { panic!("{:?}", cluster.after(10)) };
     assert_eq!(failure.container.unwrap().to_string(), "sidecar aside");
 }
 
@@ -90,7 +90,7 @@ fn what_is_noted_of_one_container_is_not_held_against_another() {
         "involvedObject": { "name": "new", "fieldPath": "spec.containers{aside}" },
     });
     cluster.seen.event(Event::Apply(from_value(event).unwrap()));
-    let Verdict::Failed(failure) = cluster.after(0) else { panic!("{:?}", cluster.after(0)) };
+    let Health::Failed(failure) = cluster.after(0) else { panic!("{:?}", cluster.after(0)) };
     assert_eq!(failure.container.unwrap().to_string(), "container aside");
 }
 
@@ -106,7 +106,7 @@ fn what_befell_a_pod_before_anybody_looked_is_not_held_against_it() {
     cluster.seen.pod(Event::InitApply(from_value(pod("new", RELEASE, before(3, 137))).unwrap()), now);
     cluster.seen.pod(Event::InitDone, now);
     let cluster = cluster.notes("new", "Killing", "Container web failed liveness probe, will be restarted");
-    assert_eq!(cluster.after(0), Verdict::Arrived);
+    assert_eq!(cluster.after(0), Health::Arrived);
     let again = cluster.pod(pod("new", RELEASE, before(4, 137)));
     again.fails_for(Cause::OutOfMemory, "exit code 137");
 }
@@ -132,5 +132,5 @@ fn a_pod_that_its_node_has_given_up_holds_up_nothing() {
     evicted["status"]["phase"] = json!("Failed");
     evicted["status"]["reason"] = json!("Evicted");
     let cluster = Cluster::with(deployment(1, 1, 1)).pod(evicted).pod(pod("new", RELEASE, up()));
-    assert_eq!(cluster.after(0), Verdict::Arrived);
+    assert_eq!(cluster.after(0), Health::Arrived);
 }

@@ -31,7 +31,7 @@ struct Recording {
 }
 
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/judge/recorded")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/health/recorded")
 }
 
 impl Recording {
@@ -121,7 +121,7 @@ fn rows(recording: &Recording, name: &str) -> String {
             None => vec!["web".into()],
         };
         seen.deployment(watcher::Event::Apply(deployments.into_iter().next().unwrap_or_else(settled)));
-        let (verdict, left) = match jobs.first() {
+        let (health, left) = match jobs.first() {
             Some(one) => (job(&seen, one, now), job_left(&seen, one)),
             None => (rollout(&seen, &names, RELEASE, now), None),
         };
@@ -129,11 +129,11 @@ fn rows(recording: &Recording, name: &str) -> String {
             Some(_) => job_overdue(&seen, name),
             None => overdue(&seen, &names, RELEASE),
         };
-        row(&time.at.to_string(), &told(&verdict, left));
-        last = matches!(verdict, Verdict::Going(_)).then_some(late);
+        row(&time.at.to_string(), &told(&health, left));
+        last = matches!(health, Health::Going(_)).then_some(late);
     }
     if let Some(late) = last {
-        row("end", &told(&Verdict::Failed(late), None));
+        row("end", &told(&Health::Failed(late), None));
     }
     text
 }
@@ -148,11 +148,11 @@ fn settled() -> Deployment {
     .unwrap()
 }
 
-fn told(verdict: &Verdict, left: Option<String>) -> String {
-    match verdict {
-        Verdict::Going(_) => "goes on".to_owned(),
-        Verdict::Arrived => left.map_or_else(|| "arrived".to_owned(), |left| format!("arrived: {left}")),
-        Verdict::Failed(failure) => {
+fn told(health: &Health, left: Option<String>) -> String {
+    match health {
+        Health::Going(_) => "goes on".to_owned(),
+        Health::Arrived => left.map_or_else(|| "arrived".to_owned(), |left| format!("arrived: {left}")),
+        Health::Failed(failure) => {
             let container = failure.container.as_ref().map_or_else(String::new, |name| format!("{name}: "));
             let all = format!("{:<18} {container}{}", failure.cause.name(), failure.reason);
             all.chars().take(150).collect()

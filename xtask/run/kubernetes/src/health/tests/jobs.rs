@@ -28,7 +28,7 @@ fn pod_of(uid: &str, state: Value) -> Value {
     })
 }
 
-fn verdict(one: &Job, pod: Value) -> Verdict {
+fn health(one: &Job, pod: Value) -> Health {
     let mut seen = Seen::default();
     seen.pod(Event::Apply(from_value(pod).unwrap()), Instant::now());
     job(&seen, one, Instant::now())
@@ -41,30 +41,30 @@ fn failed_with(code: i32) -> Value {
 #[test]
 fn the_exit_code_of_the_program_is_taken_where_it_is_seen_first() {
     let active = a_job(0, json!({ "active": 1 }));
-    assert_eq!(verdict(&active, pod_of("this", ended(0, "Completed"))), Verdict::Arrived);
-    let Verdict::Failed(failure) = verdict(&active, failed_with(9)) else { panic!() };
+    assert_eq!(health(&active, pod_of("this", ended(0, "Completed"))), Health::Arrived);
+    let Health::Failed(failure) = health(&active, failed_with(9)) else { panic!() };
     assert_eq!((failure.cause, failure.container.unwrap().name), (Cause::MigrationFailed, "migrate".into()));
-    assert_eq!(verdict(&active, pod_of("this", json!({ "running": {} }))), Verdict::Going(None));
+    assert_eq!(health(&active, pod_of("this", json!({ "running": {} }))), Health::Going(None));
 }
 
 #[test]
 fn a_failure_is_none_while_somebody_tries_again() {
-    assert_eq!(verdict(&a_job(2, json!({})), failed_with(9)), Verdict::Going(None));
+    assert_eq!(health(&a_job(2, json!({})), failed_with(9)), Health::Going(None));
     let mut restarted = failed_with(9);
     restarted["spec"]["restartPolicy"] = json!("OnFailure");
-    assert_eq!(verdict(&a_job(0, json!({})), restarted), Verdict::Going(None));
+    assert_eq!(health(&a_job(0, json!({})), restarted), Health::Going(None));
     let over =
         json!({ "conditions": [{ "type": "Failed", "status": "True", "reason": "BackoffLimitExceeded" }] });
-    assert!(matches!(verdict(&a_job(2, over), failed_with(9)), Verdict::Failed(_)));
+    assert!(matches!(health(&a_job(2, over), failed_with(9)), Health::Failed(_)));
 }
 
 #[test]
 fn pods_of_an_earlier_job_of_the_same_name_and_deleted_ones_tell_nothing() {
     let new = a_job(0, json!({ "active": 1 }));
-    assert_eq!(verdict(&new, pod_of("earlier", ended(9, "Error"))), Verdict::Going(None));
+    assert_eq!(health(&new, pod_of("earlier", ended(9, "Error"))), Health::Going(None));
     let mut deleted = failed_with(143);
     deleted["metadata"]["deletionTimestamp"] = json!("2011-04-06T20:32:20Z");
-    assert_eq!(verdict(&new, deleted), Verdict::Going(None));
+    assert_eq!(health(&new, deleted), Health::Going(None));
 }
 
 #[test]
@@ -81,6 +81,6 @@ fn a_job_that_is_held_up_has_failed_all_the_same() {
 fn why_the_cluster_has_ended_a_job_is_told_where_no_pod_is_left() {
     let late = "Job was active longer than specified deadline";
     let over = json!({ "conditions": [{ "type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": late }] });
-    let Verdict::Failed(failure) = job(&Seen::default(), &a_job(0, over), Instant::now()) else { panic!() };
+    let Health::Failed(failure) = job(&Seen::default(), &a_job(0, over), Instant::now()) else { panic!() };
     assert!(failure.reason.contains(late) && failure.pod.is_none(), "{failure:?}");
 }

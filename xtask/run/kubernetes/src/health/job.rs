@@ -7,7 +7,7 @@ use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use kube::ResourceExt;
 
 use super::{
-    Verdict,
+    Health,
     container::out_of_memory,
     pod::{delay, in_container, in_pod, of_containers},
 };
@@ -18,31 +18,31 @@ use crate::{
 };
 
 /// How a Job stands.
-pub(crate) fn job(seen: &Seen, job: &Job, now: Instant) -> Verdict {
+pub(crate) fn job(seen: &Seen, job: &Job, now: Instant) -> Health {
     if has(job, "Complete") || pods(seen, job).any(succeeded) {
-        return Verdict::Arrived;
+        return Health::Arrived;
     }
     if let Some((pod, container)) = pods(seen, job).find_map(|pod| final_failure(job, pod)) {
-        return Verdict::Failed(ended(seen, pod, &container));
+        return Health::Failed(ended(seen, pod, &container));
     }
     if has(job, "Failed") {
-        return Verdict::Failed(failed(seen, job));
+        return Health::Failed(failed(seen, job));
     }
     let mut look_again = None;
     for pod in pods(seen, job).filter(|pod| stage(pod) == Stage::Here) {
         match start_verdict(seen, pod, now) {
-            Verdict::Failed(failure @ Failure { cause: Cause::ExitAtStart | Cause::CrashLoop, .. }) => {
-                return Verdict::Failed(Failure { cause: Cause::MigrationFailed, ..failure });
+            Health::Failed(failure @ Failure { cause: Cause::ExitAtStart | Cause::CrashLoop, .. }) => {
+                return Health::Failed(Failure { cause: Cause::MigrationFailed, ..failure });
             }
-            Verdict::Going(after) => look_again = [look_again, after].into_iter().flatten().min(),
+            Health::Going(after) => look_again = [look_again, after].into_iter().flatten().min(),
             other => return other,
         }
     }
-    Verdict::Going(look_again)
+    Health::Going(look_again)
 }
 
 /// Whether the program in a pod will ever start, or go on.
-pub(crate) fn start_verdict(seen: &Seen, pod: &Pod, now: Instant) -> Verdict {
+pub(crate) fn start_verdict(seen: &Seen, pod: &Pod, now: Instant) -> Health {
     of_containers(seen, pod, now, |container| decides(pod, container))
 }
 

@@ -3,19 +3,19 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, ResourceExt, api::ListParams};
 use xtask_contract::{ReleaseId, Result, labels};
-use xtask_run::Standing;
+use xtask_run::DeployState;
 
 use crate::{api_error::ApiContext, notes, site::Site};
 
 /// Where a deploy stands on its cluster. It runs a release if all of its Deployments are on that one.
-pub(crate) async fn standing(site: &Site<'_>) -> Result<Standing> {
-    let (witness, history, on) =
-        tokio::try_join!(notes::witness(site), notes::history(site), releases(site))?;
+pub(crate) async fn deploy_state(site: &Site<'_>) -> Result<DeployState> {
+    let (last_deployed, history, on) =
+        tokio::try_join!(notes::last_deployed(site), notes::history(site), releases(site))?;
     let running = match on.as_slice() {
         [(_, only), rest @ ..] if rest.iter().all(|(_, id)| id == only) => Some(*only),
         _ => None,
     };
-    Ok(Standing { witness, running, history })
+    Ok(DeployState { last_deployed, running, history })
 }
 
 /// The releases that the deploy's Deployments are on, by name.

@@ -13,7 +13,7 @@ use xtask_contract::progress::Rollout;
 
 pub(crate) use self::{
     job::{has_failed, job, job_left, job_overdue, start_verdict},
-    pod::pod_verdict,
+    pod::pod_health,
 };
 use crate::{
     belonging::{process_of, release_of},
@@ -23,7 +23,7 @@ use crate::{
 
 /// How a rollout stands.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Verdict {
+pub(crate) enum Health {
     /// It goes on; look again after this time even if nothing is told, as something may be overdue then.
     Going(Option<Duration>),
     /// All of it has arrived.
@@ -33,29 +33,29 @@ pub(crate) enum Verdict {
 }
 
 /// How the Deployments of these names stand on their way to a release.
-pub(crate) fn rollout(seen: &Seen, names: &[String], release: &str, now: Instant) -> Verdict {
+pub(crate) fn rollout(seen: &Seen, names: &[String], release: &str, now: Instant) -> Health {
     if !(seen.complete.0 && seen.complete.1) {
-        return Verdict::Going(None);
+        return Health::Going(None);
     }
     let mut look_again = None;
     for name in names {
         if let Some(failure) = seen.deployments.get(name).and_then(|one| refused(name, one)) {
-            return Verdict::Failed(failure);
+            return Health::Failed(failure);
         }
         for pod in seen.pods_of(name).filter(|pod| release_of(pod) == release) {
-            match pod_verdict(seen, pod, now) {
-                Verdict::Failed(failure) => return Verdict::Failed(failure),
-                Verdict::Going(Some(after)) => {
+            match pod_health(seen, pod, now) {
+                Health::Failed(failure) => return Health::Failed(failure),
+                Health::Going(Some(after)) => {
                     look_again = Some(look_again.map_or(after, |known: Duration| known.min(after)));
                 }
-                Verdict::Going(None) | Verdict::Arrived => {}
+                Health::Going(None) | Health::Arrived => {}
             }
         }
     }
     if names.iter().all(|name| has_arrived(seen, name, release, now)) {
-        Verdict::Arrived
+        Health::Arrived
     } else {
-        Verdict::Going(look_again)
+        Health::Going(look_again)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The witness: a note of the newest release that a deploy has run, kept where the deploy runs and not in the
+//! The last-deployed record: a note of the newest release that a deploy has run, kept where the deploy runs and not in the
 //! ledger. By it one can tell that the end of a ledger was cut off, or that all of it was made anew.
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use crate::{Digest, EnvName, Error, Ledger, Release, ReleaseId, Result, chain::E
 /// The newest release that a deploy has run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Witness {
+pub struct LastDeployed {
     /// The release.
     pub id: ReleaseId,
     /// Its place in the chain.
@@ -22,8 +22,8 @@ pub struct Witness {
 /// How many images are remembered.
 const IMAGES: usize = 100;
 
-impl Witness {
-    /// The witness of a release that runs now, after what ran before.
+impl LastDeployed {
+    /// The last-deployed record of a release that runs now, after what ran before.
     pub fn of(release: &Release, digest: Digest, before: Option<&Self>) -> Self {
         let image = release.image.digest;
         let mut images = before.map_or_else(Vec::new, |before| before.images.clone());

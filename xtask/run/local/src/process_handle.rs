@@ -1,12 +1,12 @@
-//! The hold on a process that is kept running elsewhere, in a nursery.
+//! Handle to a supervised process, which runs in a task set. Dropping it stops the process.
 
 use tokio::sync::{oneshot, watch};
 use xtask_contract::{Error, Progress, Result};
 
-use crate::{nursery::Nursery, running::Running, slot::Slot, socket::Claim};
+use crate::{running::Running, slot::Slot, socket::Claim, task_set::TaskSet};
 
 /// A process that is kept running. Dropped, it is told to stop.
-pub(crate) struct Keeper {
+pub(crate) struct ProcessHandle {
     pub(crate) slot: Slot,
     stop: watch::Sender<bool>,
     ended: oneshot::Receiver<()>,
@@ -16,10 +16,10 @@ pub(crate) struct Keeper {
 /// Hears whether a process has become ready.
 pub(crate) struct Beginning(String, oneshot::Receiver<Result<()>>);
 
-impl Keeper {
+impl ProcessHandle {
     /// Starts a process. If it fails before it was ready, it is not started again.
     pub(crate) fn begin<'a>(
-        nursery: &Nursery<'a>,
+        task_set: &TaskSet<'a>,
         slot: Slot,
         claim: Option<Claim>,
         progress: &'a dyn Progress,
@@ -29,7 +29,7 @@ impl Keeper {
         let (tell_end, ended) = oneshot::channel();
         let beginning = Beginning(slot.name().to_owned(), ready);
         let kept = slot.clone();
-        nursery.begin(async move {
+        task_set.begin(async move {
             keep(&kept, stopped, progress, tell_ready).await;
             // Nobody may be waiting for it.
             let _ = tell_end.send(());
@@ -39,7 +39,7 @@ impl Keeper {
 
     /// Keeps a process that is ready already, and as long as it runs whatever else it needs.
     pub(crate) fn adopt<'a>(
-        nursery: &Nursery<'a>,
+        task_set: &TaskSet<'a>,
         slot: Slot,
         running: Running,
         needs: impl Sized + 'a,
@@ -48,7 +48,7 @@ impl Keeper {
         let (stop, stopped) = watch::channel(false);
         let (tell_end, ended) = oneshot::channel();
         let kept = slot.clone();
-        nursery.begin(async move {
+        task_set.begin(async move {
             kept.keep(running, stopped, progress).await;
             drop(needs);
             let _ = tell_end.send(());
