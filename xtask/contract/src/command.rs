@@ -72,7 +72,7 @@ impl Failure {
         }
     }
 
-    /// The error of whoever called the program.
+    /// The caller's error.
     pub fn error(self, doing: impl Into<String>) -> Error {
         let why = self.why();
         let next = match self {
@@ -84,7 +84,7 @@ impl Failure {
     }
 }
 
-/// The reason and the next step. Whoever has nothing to say on standard error may have said it on standard output.
+/// The reason and the next step. A program that says nothing on standard error may have said it on standard output.
 fn said(output: &Output) -> (String, Option<String>) {
     let texts = [&output.stderr, &output.stdout].map(|text| String::from_utf8_lossy(text));
     let text = texts.iter().map(|text| text.trim()).find(|text| !text.is_empty()).unwrap_or_default();

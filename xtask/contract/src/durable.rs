@@ -43,7 +43,7 @@ pub fn sync_parent(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), sync_folder)
 }
 
-/// Takes an exclusive lock, waiting for whoever has it; it ends with the returned file, or with the process.
+/// Takes an exclusive lock, waiting for its holder; it ends with the returned file, or with the process.
 pub fn lock(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
@@ -53,7 +53,7 @@ pub fn lock(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens the file of a lock, and makes it if it is missing. Nobody else may open it: whoever could would hold it, too.
+/// Opens the file of a lock, and makes it if it is missing. No other user may open it: who can open it can hold it.
 pub fn lock_file(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let mut options = OpenOptions::new();

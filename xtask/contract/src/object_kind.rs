@@ -92,7 +92,7 @@ impl fmt::Display for NotAKind {
         f.write_str(match self {
             Self::Form => "a kind is named with its group and version, such as monitoring.coreos.com/v1/ServiceMonitor",
             Self::Secret => "a Secret's values would be in the release for all to read: seal them (`cargo xtask config set --secret`)",
-            Self::Rights => "who may do what is not a release's to say: whoever runs the cluster gives rights",
+            Self::Rights => "a release gives no rights: the cluster's administrator does",
             Self::OfTheCluster => "it is not in the deploy's namespace",
         })
     }

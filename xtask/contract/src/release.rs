@@ -101,7 +101,7 @@ pub struct Process {
     /// The port that it serves HTTP on, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// Whether it takes the socket that it listens on from whoever starts it, in systemd's way, and tells when it is
+    /// Whether it takes the socket that it listens on from its parent process, in systemd's way, and tells when it is
     /// ready.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inherits: bool,

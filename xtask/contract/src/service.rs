@@ -61,7 +61,7 @@ pub struct ProcessType {
     /// The variable that says at which of the machine's addresses it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// Whether it also takes the socket that it listens on from whoever starts it (`LISTEN_FDS`), then accepts nothing
+    /// Whether it also takes the socket that it listens on from its parent process (`LISTEN_FDS`), then accepts nothing
     /// before it can take requests, and tells when it can (`NOTIFY_SOCKET`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inherits: bool,

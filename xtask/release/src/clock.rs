@@ -1,4 +1,4 @@
-//! Time, as whoever makes releases sees it.
+//! The clock of release IDs.
 
 use std::time::Duration;
 

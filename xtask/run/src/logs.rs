@@ -26,7 +26,7 @@ pub struct Query {
     pub follow: bool,
 }
 
-/// Whoever is shown lines. Each call tells whether it wants more.
+/// A consumer of lines. Each call tells whether it wants more.
 pub trait Sink {
     /// The next line.
     fn line(&mut self, line: &Line<'_>) -> bool;

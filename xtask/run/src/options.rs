@@ -25,7 +25,7 @@ pub enum IfBusy {
 pub struct Options {
     /// What to do while another command changes the deploy.
     pub if_busy: IfBusy,
-    /// Fields of objects on the cluster that may be taken from whoever owns them.
+    /// Fields of objects on the cluster that may be taken from their managers.
     pub take_over: Vec<String>,
     /// Whether a release that fails is left as it is, rather than exchanged for the one before.
     pub keep_failed: bool,

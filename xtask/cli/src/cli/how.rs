@@ -12,7 +12,7 @@ pub(crate) struct How {
     #[arg(long)]
     pub(crate) no_wait: bool,
 
-    /// Take this field from whoever owns it on the cluster, as the refusal names it; may be repeated
+    /// Take this field from its owner on the cluster, as the refusal names it; may be repeated
     #[arg(long, value_name = "FIELD")]
     pub(crate) take_over: Vec<String>,
 

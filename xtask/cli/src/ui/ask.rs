@@ -1,4 +1,4 @@
-//! Questions to whoever sits at the terminal.
+//! Questions at the terminal.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 

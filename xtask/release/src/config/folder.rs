@@ -1,4 +1,4 @@
-//! The folder of the deploys' files. Whoever changes one holds its lock.
+//! The folder of the deploys' files. A command that changes one holds its lock.
 
 use std::{
     fs::{self, File},

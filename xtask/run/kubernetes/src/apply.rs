@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(crate) struct Applier<'a> {
     pub(crate) client: &'a Client,
     pub(crate) kinds: &'a Kinds,
-    /// The fields that may be taken from whoever has set them.
+    /// The fields that may be taken from their managers.
     pub(crate) take_over: &'a [String],
     /// The objects that the deploy was brought to last, if they are known.
     pub(crate) before: Option<&'a Objects>,
@@ -105,7 +105,7 @@ impl Applier<'_> {
         (live.is_none() && kind(object) == "Deployment").then_some(process.count)
     }
 
-    /// Leaves the number of processes to whoever scales: without another owner it would fall back to one as soon as the
+    /// Leaves the number of processes to the operator who scales: without another owner it would fall back to one as soon as the
     /// Deployment is applied without it.
     async fn hand_over(&self, object: &DynamicObject, number: u32) -> Result<()> {
         let api = self.kinds.api(self.client, object)?;

@@ -98,8 +98,7 @@ fn of_user(error: &kube::Error, user: &AuthInfo, doing: &str) -> Error {
     match of {
         AuthError::AuthExecStart(start) => {
             let why = format!("the kubeconfig's user is told by the program `{command}`: {start}");
-            let usual =
-                format!("install {command}; whoever gave you the kubeconfig knows where it comes from");
+            let usual = format!("install {command}; who gave you the kubeconfig knows where it comes from");
             Error::refused(doing, why).next(hint.map_or(usual, str::to_owned))
         }
         AuthError::AuthExecRun { out, .. } => {

@@ -1,6 +1,6 @@
 //! Who changes a deploy: a Lease in its namespace, held by at most one command at a time.
 //!
-//! The holder renews it while it works. Whoever waits looks for renewals, by a clock of its own; the clocks of
+//! The holder renews it while it works. A command that waits looks for renewals, by a clock of its own; the clocks of
 //! two machines are never compared. A holder that died on this very machine is known to be dead at once.
 
 use std::{pin::pin, sync::Mutex, time::Duration};
@@ -42,7 +42,7 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock, after whoever has it: to run a release, or to stop the deploy.
+    /// Takes the lock, after its holder: to run a release, or to stop the deploy.
     pub(crate) async fn take(
         site: &Site<'_>,
         release: Option<ReleaseId>,

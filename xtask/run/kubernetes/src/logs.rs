@@ -134,7 +134,7 @@ fn refused_by_name<T>(answer: kube::Result<T>, site: &Site<'_>) -> Result<T> {
     let answer = answer.asked(|| format!("reading the logs of {}", site.env));
     answer.map_err(|error: Error| {
         if refused {
-            let next = "have whoever manages the cluster let you list and watch `pods` and get `pods/log` in";
+            let next = "have the cluster's administrator let you list and watch `pods` and get `pods/log` in";
             return error.next(format!("{next} {}", site.namespace));
         }
         error

@@ -1,4 +1,4 @@
-//! How many processes there are of each type. That belongs to whoever scales the deploy, or to its autoscaler: a
+//! How many processes there are of each type. That belongs to the operator who scales the deploy, or to its autoscaler: a
 //! release only says with how many a type begins. A Deployment is made with that number, since without one it would begin
 //! with one, and the number is handed over to a manager of its own at once.
 
@@ -81,7 +81,7 @@ pub(crate) async fn formation(site: &Site<'_>) -> Result<Formation> {
 }
 
 /// Sets the number of processes of these types, waits until there are as many, and tells how many there are of each.
-/// It takes no part in the lock: whoever has to scale while a release is stuck must be able to, and no release sets
+/// It takes no part in the lock: an operator who has to scale while a release is stuck must be able to, and no release sets
 /// these numbers.
 pub(crate) async fn scale(
     site: &Site<'_>,

@@ -18,7 +18,7 @@ pub(crate) const VERSION: u32 = 2;
 pub(crate) struct Request {
     pub(crate) version: u32,
     pub(crate) user: String,
-    /// Whether to wait for whoever changes the deploy, rather than be refused.
+    /// Whether to wait for another command that changes the deploy, rather than be refused.
     pub(crate) wait: bool,
     pub(crate) wish: Wish,
 }
@@ -76,7 +76,7 @@ pub(crate) struct Told<'a> {
 
 impl Told<'_> {
     fn tell(&self, reply: Reply) {
-        // Whoever has asked may be gone; what was begun goes on.
+        // The client may be gone; what was begun goes on.
         let _ = self.there.send(reply);
     }
 }

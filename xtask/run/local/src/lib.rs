@@ -1,5 +1,5 @@
 //! The backend for this machine: processes in the foreground, with a PostgreSQL server of their own. The first `run` keeps
-//! them; whoever wants another release, or another number of them, asks it.
+//! them; a command that wants another release, or another number of them, asks it.
 //!
 //! Architecture invariant: no Kubernetes, no container engine and no registry is known below here.
 
@@ -31,6 +31,7 @@ mod scale;
 mod scale_file;
 mod scratch;
 mod server;
+mod server_lock;
 mod service;
 mod slot;
 mod socket;
@@ -39,7 +40,6 @@ mod status;
 mod stop;
 mod supervisor;
 mod task_set;
-mod turn;
 
 pub use backend::Local;
 pub use client::state;

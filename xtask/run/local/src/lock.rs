@@ -1,5 +1,5 @@
 //! Who keeps a deploy of this machine running: one `run` at a time, and none before the processes of an earlier
-//! one are gone. Both are file locks, which the system takes back from whoever dies.
+//! one are gone. Both are file locks, which the system takes back from a process that dies.
 
 use std::{
     fs::{self, File, TryLockError},

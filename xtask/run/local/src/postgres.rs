@@ -18,9 +18,9 @@ use crate::{
     postmaster::Postmaster,
     process_handle::ProcessHandle,
     running::{Running, once},
+    server_lock::ServerLock,
     slot::{Ready, Slot},
     task_set::TaskSet,
-    turn::Turn,
 };
 use xtask_run::{PostgresUrl, ports};
 
@@ -40,14 +40,14 @@ impl Server {
         lock: &Lock,
         progress: &dyn Progress,
     ) -> Result<Option<Self>> {
-        let turn = Turn::take(repo, env, progress).await?;
+        let server_lock = ServerLock::take(repo, env, progress).await?;
         let home = Home::of(repo, env)?;
-        if let Some(running) = turn.running(&home.data()).await? {
+        if let Some(running) = server_lock.running(&home.data()).await? {
             check_fit(env, &home, running, url)?;
             return Ok(None);
         }
         check_port(env, url.port)?;
-        let held = [lock.for_children(), turn.for_server()];
+        let held = [lock.for_children(), server_lock.for_server()];
         let programs = Programs::of(&home, &held)?;
         prepare(&home, &programs, url, progress).await?;
         progress.step("starting PostgreSQL");
@@ -56,7 +56,7 @@ impl Server {
         let ready = Ready::Says("database system is ready to accept connections");
         let slot = Slot::new("postgres".into(), programs.get("postgres"), args, ready, Signal::INT);
         let running = slot.start().await.map_err(|error| error.next(says_why(&home)))?;
-        Ok(Some(Self { slot, running, lock: turn.end() }))
+        Ok(Some(Self { slot, running, lock: server_lock.end() }))
     }
 
     /// Keeps the server running.
@@ -70,12 +70,12 @@ pub(crate) async fn start_detached(
     env: &EnvName,
     home: &Home,
     url: &PostgresUrl,
-    turn: &Turn,
+    server_lock: &ServerLock,
     progress: &dyn Progress,
 ) -> Result<()> {
     check_port(env, url.port)?;
     let doing = "starting PostgreSQL";
-    let held = [turn.for_server()];
+    let held = [server_lock.for_server()];
     let programs = Programs::of(home, &held)?;
     prepare(home, &programs, url, progress).await?;
     progress.step(doing);

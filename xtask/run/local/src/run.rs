@@ -81,9 +81,9 @@ async fn until_stopped(
 ) -> Result<()> {
     let (answers, answered) = task_set();
     let first = async {
-        let turn = supervisor.turn(Holder::myself(job.verified.release.id)).await;
-        announce(&supervisor.run(&turn, job).await?);
-        drop(turn);
+        let change_lock = supervisor.change(Holder::myself(job.verified.release.id)).await;
+        announce(&supervisor.run(&change_lock, job).await?);
+        drop(change_lock);
         future::pending().await
     };
     tokio::select! {
@@ -116,11 +116,8 @@ async fn unless_stopped<T>(
 
 fn gave_up(job: &Job<'_>) -> Error {
     let doing = format!("running {}", job.verified.release.id);
-    Error::failed(
-        doing,
-        "this command was stopped; if its turn had come, the `run` that is up goes on without it",
-    )
-    .next("the same command tells how that went")
+    Error::failed(doing, "this command was stopped; if it had begun, the `run` that is up goes on without it")
+        .next("the same command tells how that went")
 }
 
 fn interrupted(job: &Job<'_>) -> Error {

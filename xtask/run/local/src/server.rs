@@ -16,7 +16,7 @@ use xtask_contract::{Error, Result};
 use crate::{
     control::{Reply, Request, Told, VERSION, Version, Wish},
     holder::Holder,
-    supervisor::{Supervisor, Turn},
+    supervisor::{ChangeLock, Supervisor},
     task_set::TaskSet,
 };
 use xtask_run::{Options, Wanted};
@@ -25,7 +25,7 @@ use xtask_run::{Options, Wanted};
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Supervisor<'_> {
-    /// Answers whoever asks, for ever.
+    /// Answers clients, for ever.
     pub(crate) async fn serve<'s>(&'s self, control: UnixListener, answers: &TaskSet<'s>) {
         loop {
             match control.accept().await {
@@ -51,7 +51,7 @@ impl Supervisor<'_> {
         tokio::join!(work, pass_on(told, write));
     }
 
-    /// Does what is asked for; nothing, if whoever asked goes away before it is begun.
+    /// Does what is asked for; nothing, if the client goes away before it is begun.
     async fn grant(
         &self,
         request: Request,
@@ -66,20 +66,20 @@ impl Supervisor<'_> {
         };
         let holder = Holder { user: request.user.clone(), process, release, since: chrono::Utc::now() };
         let busy = self.holder.borrow().clone();
-        let turn = match (self.try_turn(holder.clone()), busy) {
-            (Some(turn), _) => turn,
+        let change_lock = match (self.try_change(holder.clone()), busy) {
+            (Some(change_lock), _) => change_lock,
             (None, Some(busy)) if !request.wait => return Some(Reply::Failed(busy.refuse(self.env))),
             (None, busy) => {
                 let _ = busy.map(|busy| tell.send(Reply::Waiting(busy)));
                 tokio::select! {
-                    turn = self.turn(holder.clone()) => turn,
+                    change_lock = self.change(holder.clone()) => change_lock,
                     // It says nothing more: so it is gone.
                     _ = lines.next_line() => return None,
                 }
             }
         };
         let _ = tell.send(Reply::Begun);
-        let done = self.grant_now(&turn, &request.wish, &holder, tell).await;
+        let done = self.grant_now(&change_lock, &request.wish, &holder, tell).await;
         if let Err(error) = &done {
             self.progress.note(&format!("what {holder} asked for was not done: {error}"));
         }
@@ -88,7 +88,7 @@ impl Supervisor<'_> {
 
     async fn grant_now(
         &self,
-        turn: &Turn<'_>,
+        change_lock: &ChangeLock<'_>,
         wish: &Wish,
         holder: &Holder,
         tell: &UnboundedSender<Reply>,
@@ -100,12 +100,13 @@ impl Supervisor<'_> {
                     .note(&format!("{} (process {}) asks for {release}", holder.user, holder.process));
                 let wanted = Wanted::check(self.repo, self.env, *release, &self.record()?)?;
                 let options = Options { start: *start, ..Options::default() };
-                let mut ran = self.run(turn, &wanted.job(self.repo, self.env, &options, &progress)).await?;
+                let mut ran =
+                    self.run(change_lock, &wanted.job(self.repo, self.env, &options, &progress)).await?;
                 ran.supervisor = Some(std::process::id());
                 self.progress.note(&format!("{release} runs"));
                 Ok(Reply::Ran(ran))
             }
-            Wish::Scale { wishes } => self.scale(turn, wishes, &progress).await.map(Reply::Scaled),
+            Wish::Scale { wishes } => self.scale(change_lock, wishes, &progress).await.map(Reply::Scaled),
             Wish::State => Ok(Reply::State(self.state())),
         }
     }

@@ -7,7 +7,7 @@ use crate::{
     lock::{self, Lock},
     postgres, postgres_home,
     postgres_home::Home,
-    turn::{self, Turn},
+    server_lock::{self, ServerLock},
 };
 use xtask_run::{Gone, PostgresUrl, Status};
 
@@ -18,11 +18,11 @@ pub(crate) async fn up(
     url: &PostgresUrl,
     progress: &dyn Progress,
 ) -> Result<Status> {
-    let turn = Turn::take(repo, env, progress).await?;
+    let server_lock = ServerLock::take(repo, env, progress).await?;
     let runner = lock::runner(repo, env, progress).await?;
     let home = Home::of(repo, env)?;
-    let Some(running) = turn.running(&home.data()).await? else {
-        postgres::start_detached(env, &home, url, &turn, progress).await?;
+    let Some(running) = server_lock.running(&home.data()).await? else {
+        postgres::start_detached(env, &home, url, &server_lock, progress).await?;
         return Ok(Status::Started);
     };
     postgres::check_fit(env, &home, running, url)?;
@@ -43,14 +43,14 @@ pub(crate) async fn down(repo: &Repo, env: &EnvName, data: bool, progress: &dyn 
     if !lock::folder(repo, env).is_dir() {
         return Ok(Gone::default());
     }
-    let turn = Turn::take(repo, env, progress).await?;
+    let server_lock = ServerLock::take(repo, env, progress).await?;
     if let Some(pid) = lock::runner(repo, env, progress).await? {
         let why = format!("a `run` of {env} (process {}) may need it", pid.as_raw_nonzero());
         return Err(Error::refused(format!("stopping the PostgreSQL server of {env}"), why).next(format!(
             "stop that first, with Ctrl-C where it runs; `cargo xtask down --env {env}` stops both"
         )));
     }
-    stop(repo, env, data, &turn, progress).await
+    stop(repo, env, data, &server_lock, progress).await
 }
 
 /// Stops the server of a deploy that does not run, which this lock proves.
@@ -61,13 +61,19 @@ pub(crate) async fn stop_after_run(
     _: &Lock,
     progress: &dyn Progress,
 ) -> Result<Gone> {
-    let turn = Turn::take(repo, env, progress).await?;
-    stop(repo, env, data, &turn, progress).await
+    let server_lock = ServerLock::take(repo, env, progress).await?;
+    stop(repo, env, data, &server_lock, progress).await
 }
 
-async fn stop(repo: &Repo, env: &EnvName, data: bool, turn: &Turn, progress: &dyn Progress) -> Result<Gone> {
+async fn stop(
+    repo: &Repo,
+    env: &EnvName,
+    data: bool,
+    server_lock: &ServerLock,
+    progress: &dyn Progress,
+) -> Result<Gone> {
     let Some(folder) = postgres_home::known(repo, env) else { return Ok(Gone::default()) };
-    let stopped = turn.stop(&postgres_home::data(&folder), progress).await?;
+    let stopped = server_lock.stop(&postgres_home::data(&folder), progress).await?;
     if data {
         progress.step("deleting the database");
         postgres_home::delete(repo, env)?;
@@ -84,5 +90,5 @@ pub(crate) fn check_port(repo: &Repo, env: &EnvName, port: u16) -> Result<()> {
 /// Whether the server takes connections now.
 pub(crate) fn is_up(repo: &Repo, env: &EnvName) -> bool {
     postgres_home::known(repo, env)
-        .is_some_and(|folder| turn::is_up(repo, env, &postgres_home::data(&folder)))
+        .is_some_and(|folder| server_lock::is_up(repo, env, &postgres_home::data(&folder)))
 }

@@ -48,8 +48,8 @@ pub(crate) struct Supervisor<'a> {
     /// What keeps its PostgreSQL server, and the hold on that.
     services: TaskSet<'a>,
     server: &'a OnceCell<ProcessHandle>,
-    /// Whose turn it is to change any of it.
-    turn: Mutex<()>,
+    /// Held by the command that changes any of it.
+    change_lock: Mutex<()>,
     pub(crate) holder: RefCell<Option<Holder>>,
     formation: RefCell<Option<Rc<Formation>>>,
 }
@@ -84,31 +84,31 @@ impl<'a> Supervisor<'a> {
             processes,
             services,
             server,
-            turn: Mutex::default(),
+            change_lock: Mutex::default(),
             holder: RefCell::default(),
             formation: RefCell::default(),
         };
         Ok((supervisor, control))
     }
 
-    /// Waits for the turn to change the deploy; it ends when what is returned is dropped.
-    pub(crate) async fn turn(&self, holder: Holder) -> Turn<'_> {
-        self.begin_turn(self.turn.lock().await, holder)
+    /// Waits for the lock on changes of the deploy; it is released when what is returned is dropped.
+    pub(crate) async fn change(&self, holder: Holder) -> ChangeLock<'_> {
+        self.begin_change(self.change_lock.lock().await, holder)
     }
 
-    /// The turn, unless somebody else has it.
-    pub(crate) fn try_turn(&self, holder: Holder) -> Option<Turn<'_>> {
-        Some(self.begin_turn(self.turn.try_lock().ok()?, holder))
+    /// The lock on changes, unless another command has it.
+    pub(crate) fn try_change(&self, holder: Holder) -> Option<ChangeLock<'_>> {
+        Some(self.begin_change(self.change_lock.try_lock().ok()?, holder))
     }
 
-    fn begin_turn<'s>(&'s self, guard: MutexGuard<'s, ()>, holder: Holder) -> Turn<'s> {
+    fn begin_change<'s>(&'s self, guard: MutexGuard<'s, ()>, holder: Holder) -> ChangeLock<'s> {
         self.holder.replace(Some(holder));
-        Turn { holder: &self.holder, _guard: guard }
+        ChangeLock { holder: &self.holder, _guard: guard }
     }
 
     /// Brings the deploy from what runs, if anything does, to a release: its migration runs, its processes become
     /// ready, those before it stop. If that fails, what ran before still does.
-    pub(crate) async fn run(&self, _: &Turn<'_>, job: &Job<'_>) -> Result<Ran> {
+    pub(crate) async fn run(&self, _: &ChangeLock<'_>, job: &Job<'_>) -> Result<Ran> {
         let release = &job.verified.release;
         let before = self.formation.borrow().clone();
         if before.as_ref().is_some_and(|before| before.plan.release == release.id && before.is_ready()) {
@@ -266,7 +266,7 @@ impl<'a> Supervisor<'a> {
     /// Has as many processes of these types as is wished.
     pub(crate) async fn scale(
         &self,
-        _: &Turn<'_>,
+        _: &ChangeLock<'_>,
         wishes: &BTreeMap<String, Amount>,
         progress: &dyn Progress,
     ) -> Result<xtask_run::Formation> {
@@ -319,12 +319,12 @@ async fn migrate(job: &Job<'_>, plan: &Plan) -> Result<Duration> {
 }
 
 /// The right to change the deploy.
-pub(crate) struct Turn<'s> {
+pub(crate) struct ChangeLock<'s> {
     holder: &'s RefCell<Option<Holder>>,
     _guard: MutexGuard<'s, ()>,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for ChangeLock<'_> {
     fn drop(&mut self) {
         self.holder.replace(None);
     }

@@ -27,7 +27,7 @@ pub(super) async fn check(site: &Site<'_>, id: ReleaseId, attaches: bool) -> Res
             "have it allowed; without a terminal and without input (`… < /dev/null`) it takes no pods/attach",
         )
     } else {
-        error.next("have it allowed by whoever gives rights on the cluster")
+        error.next("have the cluster's administrator allow it")
     })
 }
 

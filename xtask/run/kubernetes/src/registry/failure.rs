@@ -180,7 +180,7 @@ fn refused(doing: String, registry: &Registry<'_>, server: &Server, refusal: &Re
         }
         Kind::Forbidden => {
             Error::failed(doing, format!("{host} does not let {} do that at {name}", registry.login))
-                .next("ask whoever keeps the registry for the right to push and pull there")
+                .next("ask the registry's operator for the right to push and pull there")
         }
         Kind::Unknown => Error::failed(doing, format!("{host} has no repository {name}"))
             .next("make it there, or name another one as `target.registry` in the deploy's file"),
@@ -212,8 +212,8 @@ mod tests {
         let denied = r#"{"errors": [{"code": "DENIED", "message": "m"}]}"#;
         for (failure, why, next) in [
             (answered(401, ""), "does not let in the user somebody from the environment", "docker login"),
-            (answered(403, "canary"), "does not let the user somebody", "ask whoever keeps"),
-            (answered(400, denied), "does not let the user", "ask whoever"),
+            (answered(403, "canary"), "does not let the user somebody", "ask the registry's operator"),
+            (answered(400, denied), "does not let the user", "ask the registry's operator"),
             (answered(404, "canary"), "has no repository todo-api", "make it there"),
             (answered(503, "m\n"), "it answers 503: m", "try again later"),
             (answered(400, r#"{"errors": [{"code": "SIZE_INVALID"}]}"#), "400: SIZE_INVALID", "try again"),

@@ -1,6 +1,6 @@
-//! Whose turn it is to start or stop a deploy's own PostgreSQL server, and whether the server is there, whoever
-//! started it. Both are file locks, like those in [`crate::lock`]: a command has the first one while it starts or
-//! stops the server, and every process of the server holds on to the second.
+//! The locks of a deploy's own PostgreSQL server: the right to start or stop it, and whether it is there. Both are file
+//! locks, like those in [`crate::lock`]: a command has the first one while it starts or stops the server, and every process
+//! of the server holds on to the second.
 
 use std::{
     fs::{self, File},
@@ -27,25 +27,25 @@ const SERVER: &str = "postgres.lock";
 
 /// The right to start or stop a deploy's own server.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct ServerLock {
     _mine: File,
     server: File,
     doing: String,
 }
 
-impl Turn {
-    /// Waits until it is this command's turn.
+impl ServerLock {
+    /// Waits until it is this command's to have.
     pub(crate) async fn take(repo: &Repo, env: &EnvName, progress: &dyn Progress) -> Result<Self> {
         let folder = lock::folder(repo, env);
         let doing = format!("waiting for the PostgreSQL server of {env}");
         fs::create_dir_all(&folder).doing(|| doing.as_str())?;
-        let turn = lock::open(&folder.join("postgres.turn")).doing(|| doing.as_str())?;
-        if turn.try_lock().is_err() {
+        let server_lock = lock::open(&folder.join("postgres.turn")).doing(|| doing.as_str())?;
+        if server_lock.try_lock().is_err() {
             progress.step("waiting for another command that starts or stops PostgreSQL");
-            lock::wait(turn.try_clone().doing(|| doing.as_str())?, &doing).await?;
+            lock::wait(server_lock.try_clone().doing(|| doing.as_str())?, &doing).await?;
         }
         let server = lock::open(&folder.join(SERVER)).doing(|| doing.as_str())?;
-        Ok(Self { _mine: turn, server, doing })
+        Ok(Self { _mine: server_lock, server, doing })
     }
 
     /// The server that runs already. One that is just starting or ending is waited for; if there is none, it is
@@ -87,7 +87,7 @@ impl Turn {
         self.server.as_raw_fd()
     }
 
-    /// Ends the turn of a command that has started the server and keeps it.
+    /// Releases the lock for a command that has started the server and keeps it.
     pub(crate) fn end(self) -> File {
         self.server
     }
@@ -95,7 +95,7 @@ impl Turn {
 
 /// Whether the server of a deploy takes connections now.
 pub(crate) fn is_up(repo: &Repo, env: &EnvName, data: &Path) -> bool {
-    // Looking at the lock is in nobody's way: whoever wants it asks again.
+    // Looking at the lock is in nobody's way: a command that wants it tries again.
     let held =
         File::open(lock::folder(repo, env).join(SERVER)).is_ok_and(|server| server.try_lock().is_err());
     held && Postmaster::of(data).is_some_and(|found| found.ready)
