@@ -42,10 +42,14 @@ const GRACE: Duration = Duration::from_millis(200);
 const SERVER_PATIENCE: [(&str, &str); 3] =
     [("tcp_keepalives_idle", "10"), ("tcp_keepalives_interval", "5"), ("tcp_keepalives_count", "3")];
 
-/// A statement is planned once a connection, with what is known of its tables then. A plan that was made while a table was
-/// empty, as an outbox mostly is, reads all of it for each row until the table is analyzed; all that is asked for while a
-/// service runs has an index, in the triggers, too. What is planned without one must not be compiled for its seeming cost.
+/// A prepared statement is planned once per connection, with what is known of its tables then. A plan that was made while a
+/// table was empty, as an outbox mostly is, goes through the whole table each time, until the table is analyzed; all that a
+/// service asks for has an index, in the triggers, too. Without JIT: such a plan seems to cost more than it does.
 const BY_INDEX: [(&str, &str); 2] = [("enable_seqscan", "off"), ("jit", "off")];
+
+/// A worker's statements join tables that may be empty when it starts. A plan for empty tables joins them by going through
+/// an index from end to end for each row. There are few such statements, so each is planned every time.
+const ANEW: (&str, &str) = ("plan_cache_mode", "force_custom_plan");
 
 /// A pool of connections, opened when they are needed; every clone is the same.
 #[derive(Clone)]
@@ -62,7 +66,7 @@ impl Database {
     /// Each statement is to have an index: a whole table is read only where there is no other way.
     pub fn of_web(web: &mut Web, config: DatabaseConfig, migrations: &'static [Migration]) -> Self {
         web.holds_open(usize::try_from(config.max_connections).unwrap_or(usize::MAX));
-        let database = Self::long_running(web.service(), config);
+        let database = Self::connect_lazily(web.service(), config, BY_INDEX);
         figures::register(web.metrics(), &database);
         let asked = database.clone();
         web.ready_when(move || {
@@ -78,7 +82,8 @@ impl Database {
     ///
     /// Each statement is to have an index: a whole table is read only where there is no other way.
     pub fn of_worker(worker: &mut Worker, config: DatabaseConfig) -> Self {
-        let database = Self::long_running(worker.service(), config);
+        let settings = BY_INDEX.into_iter().chain([ANEW]);
+        let database = Self::connect_lazily(worker.service(), config, settings);
         let closed = database.clone();
         worker.at_end(async move { closed.close().await });
         database
@@ -86,15 +91,15 @@ impl Database {
 
     /// For a one-off process.
     pub fn of_one_off(service: Identity, config: DatabaseConfig) -> Self {
-        Self::connect_lazily(service, config, &[])
-    }
-
-    fn long_running(service: Identity, config: DatabaseConfig) -> Self {
-        Self::connect_lazily(service, config, &BY_INDEX)
+        Self::connect_lazily(service, config, [])
     }
 
     /// Connects later, on first use: a service starts without its database, too.
-    fn connect_lazily(service: Identity, config: DatabaseConfig, settings: &[(&str, &str)]) -> Self {
+    fn connect_lazily<'a>(
+        service: Identity,
+        config: DatabaseConfig,
+        settings: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
         let DatabaseConfig { url, max_connections, acquire_timeout, statement_timeout, settings: own } =
             config;
         // Zero would switch it off.
@@ -105,7 +110,7 @@ impl Database {
         let options = connect::options(service, &mark, url.reveal())
             .with_settings([("statement_timeout", &*at_most), between_statements])
             .with_settings(SERVER_PATIENCE)
-            .with_settings(settings.iter().copied())
+            .with_settings(settings)
             .with_settings(own.iter().map(|(name, value)| (&**name, &**value)));
         let connections = Connections::new(options, mark, max_connections, acquire_timeout);
         Self { connections, limit: statement_timeout + GRACE, statement_timeout }

@@ -8,6 +8,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration::new(2, "live", include_str!("../migrations/0002_live.sql")),
     Migration::new(10, "idempotency", include_str!("../migrations/0010_idempotency.sql")),
     Migration::new(11, "outbox", include_str!("../migrations/0011_outbox.sql")),
+    Migration::new(12, "by_index", include_str!("../migrations/0012_by_index.sql")),
 ];
 
 #[cfg(test)]

@@ -15,10 +15,11 @@ const LOCK: &str = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))";
 const FIND: &str = "SELECT fingerprint = $2 AS same, status, location, etag, body FROM idempotency_keys \
      WHERE key = $1 AND created_at > now() - interval '24 hours'";
 
-/// Also forgets a few of those whose time is over: more than are added, so that none stay.
-const REMEMBER: &str = "WITH over AS (DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys \
-         WHERE created_at <= now() - interval '24 hours' AND key <> $1 \
-         ORDER BY created_at LIMIT 10 FOR UPDATE SKIP LOCKED)) \
+/// Also forgets a few of those whose time is over: more than are added, so that none stay. An array, because `IN` may be
+/// planned, while the table is empty, as a join that runs the subquery again for each row.
+const REMEMBER: &str = "WITH over AS (DELETE FROM idempotency_keys WHERE key = ANY (ARRAY(SELECT key \
+         FROM idempotency_keys WHERE created_at <= now() - interval '24 hours' AND key <> $1 \
+         ORDER BY created_at LIMIT 10 FOR UPDATE SKIP LOCKED))) \
      INSERT INTO idempotency_keys AS old (key, fingerprint, status, location, etag, body) \
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, \
      status = excluded.status, location = excluded.location, etag = excluded.etag, body = excluded.body, \

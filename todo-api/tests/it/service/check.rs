@@ -40,7 +40,7 @@ async fn where_all_is_well_each_thing_has_a_line() {
     assert_eq!(told, ["config", "database", "session", "schema", "clock", "connections"]);
     let message = |check| about(&lines, check)[0]["message"].as_str().unwrap().to_owned();
     assert!(message("database").contains("PostgreSQL 1"), "{lines:?}");
-    assert!(message("schema").ends_with("1, 2, 10, 11"), "{lines:?}");
+    assert!(message("schema").ends_with("1, 2, 10, 11, 12"), "{lines:?}");
     assert!(message("clock").contains("ms"), "{lines:?}");
     assert!(message("connections").contains("a process may hold 10"), "{lines:?}");
 }
@@ -71,7 +71,7 @@ async fn all_that_is_wrong_is_told_at_once() {
     for ((_, why, next), words) in wrong.iter().zip([
         "PORT is \"many\"",
         "HEAD_TIMEOUT is \"x\"",
-        "applied from another text: 2; lacking: 11; applied: 1, 10",
+        "applied from another text: 2; lacking: 11, 12; applied: 1, 10",
         "ms behind this machine's",
         "one process may hold 1000 connections",
     ]) {

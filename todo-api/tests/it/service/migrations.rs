@@ -43,11 +43,11 @@ async fn many_at_once_do_each_migration_once() {
         assert!(output.status.success(), "{output:?}");
         let log = String::from_utf8(output.stdout).unwrap();
         let last: serde_json::Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
-        assert_eq!((&last["message"], &last["version"]), (&"migrated".into(), &11.into()));
+        assert_eq!((&last["message"], &last["version"]), (&"migrated".into(), &12.into()));
         assert_eq!(log.lines().count() as u64, last["count"].as_u64().unwrap() + 1);
         applied += last["count"].as_u64().unwrap();
     }
-    assert_eq!(applied, 4);
+    assert_eq!(applied, 5);
 }
 
 #[tokio::test]
@@ -113,13 +113,13 @@ async fn the_status_tells_what_is_in_and_what_is_to_come_and_changes_nothing() {
 
     let output = status().await;
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(told(&output), [1, 2, 10, 11].map(to_come));
+    assert_eq!(told(&output), [1, 2, 10, 11, 12].map(to_come));
     let tables: i64 = database.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").await;
     assert_eq!(tables, 0);
 
     assert!(run("migrate --to 2", &[("DATABASE_URL", &url)]).await.status.success());
     let output = status().await;
-    assert_eq!(told(&output), [applied(1), applied(2), to_come(10), to_come(11)]);
+    assert_eq!(told(&output), [applied(1), applied(2), to_come(10), to_come(11), to_come(12)]);
     assert!(lines(&output)[0]["at"].as_str().unwrap().starts_with("20"), "{output:?}");
 
     database
@@ -132,7 +132,7 @@ async fn the_status_tells_what_is_in_and_what_is_to_come_and_changes_nothing() {
     assert_eq!(output.status.code(), Some(1), "`migrate` would refuse, too");
     let told = told(&output);
     assert_eq!(told[1], (2, "applied from another text".into()));
-    assert_eq!(told[4], (9999, "applied by a newer binary".into()));
+    assert_eq!(told[5], (9999, "applied by a newer binary".into()));
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn it_goes_up_to_a_version_and_neither_past_it_nor_back() {
         let output = to(unknown).await;
         assert_eq!(output.status.code(), Some(2), "{unknown}");
         let told = String::from_utf8(output.stderr).unwrap();
-        assert!(told.contains("1 (todos), 2 (live), 10 (idempotency), 11 (outbox)"), "{told}");
+        assert!(told.contains("1 (todos), 2 (live), 10 (idempotency), 11 (outbox), 12 (by_index)"), "{told}");
     }
     assert!(run("migrate", &[("DATABASE_URL", &url)]).await.status.success());
 }

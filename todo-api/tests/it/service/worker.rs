@@ -264,3 +264,29 @@ async fn a_webhook_needs_a_secret_and_neither_is_shown() {
         assert!(errors.contains(named) && !errors.contains("canary"), "{errors}");
     }
 }
+
+#[tokio::test]
+async fn what_is_next_is_found_by_index_however_empty_the_outbox_was_when_the_worker_began() {
+    const BURST: i64 = 3000;
+    const READ: &str = "SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes WHERE relname = 'outbox'";
+    const CONNECTED: &str = "SELECT count(*) FROM pg_stat_activity \
+         WHERE datname = current_database() AND application_name = 'todo-api'";
+    let (database, receiver) = (TestDatabase::migrated().await, Receiver::start().await);
+    // The worker's connection plans its statements while the outbox is empty, and known to be.
+    database.execute("VACUUM ANALYZE").await;
+    let mut worker = worker(&database, &receiver.url, "3");
+    // A plan that is kept is made after five.
+    for count in 1..8 {
+        database.execute("INSERT INTO todos (id, title) VALUES (gen_random_uuid(), 'a')").await;
+        receiver.takes(count).await;
+    }
+    let burst = format!("SELECT gen_random_uuid(), 'b' FROM generate_series(1, {BURST})");
+    database.execute(&format!("INSERT INTO todos (id, title) {burst}")).await;
+    receiver.takes(7 + 16).await;
+    signal(&worker, Signal::TERM);
+    assert!(timeout(PATIENCE, worker.wait()).await.unwrap().unwrap().success());
+    // A connection's work is counted when it ends.
+    becomes(&database, CONNECTED, 0).await;
+    let read: i64 = database.value(READ).await;
+    assert!(read < 10 * BURST, "{read}");
+}
