@@ -110,7 +110,7 @@ impl Chunks {
         match self {
             Self::Size(0, _) if byte == b'\n' => *self = Self::Trailers(Lines { length: 0, any: true }),
             // What ends the chunk's own line counts with it.
-            Self::Size(size, _) if byte == b'\n' => *self = Self::Chunk(*size + 2),
+            Self::Size(size, _) if byte == b'\n' => *self = Self::Chunk(size.saturating_add(2)),
             Self::Size(size, ended) => match char::from(byte).to_digit(16) {
                 Some(digit) if !*ended => *size = size.saturating_mul(16).saturating_add(digit.into()),
                 _ => *ended = true,
@@ -169,6 +169,17 @@ mod tests {
                 }
                 assert!(is_within(&request[..request.len() - 1]), "{request:?} without its end");
             }
+        }
+    }
+
+    #[test]
+    fn a_chunk_of_any_size_has_begun() {
+        let head = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n";
+        for size in ["fffffffffffffffe", "ffffffffffffffff", "ffffffffffffffffffff"] {
+            assert!(
+                is_within(&format!("{head}{size}\r\na\r\n0\r\n\r\n"), &[Framing::Chunked], 1000),
+                "{size}"
+            );
         }
     }
 
