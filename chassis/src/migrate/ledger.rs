@@ -89,7 +89,7 @@ mod tests {
     fn the_lock_is_of_the_number_that_it_always_was() {
         // The check value of the algorithm in every catalogue of them.
         assert_eq!(crc32("123456789"), 0xcbf4_3926);
-        assert_eq!(number_of_lock("todo_api"), 2_100_176_189_302_595_924);
+        assert_eq!(number_of_lock("pets"), 2_312_072_799_427_700_194);
     }
 
     #[test]
