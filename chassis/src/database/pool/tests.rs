@@ -1,4 +1,6 @@
+use proptest::{collection::vec, prelude::*, test_runner::TestCaseResult};
 use tokio::{
+    runtime,
     sync::mpsc,
     task::{JoinHandle, yield_now},
     time::timeout,
@@ -244,4 +246,89 @@ async fn a_closed_pool_lends_nothing_and_keeps_nothing() {
     let waiting = test.ask().await;
     test.pool.close().await;
     assert_eq!(told(waiting).await.err().unwrap(), CLOSED);
+}
+
+/// What may happen, to one of those that it may happen to.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Ask,
+    GiveUp(usize),
+    Open(usize),
+    Fail(usize),
+    GiveBack(usize),
+    Close(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        2 => Just(Step::Ask),
+        1 => (0..4_usize).prop_map(Step::GiveUp),
+        2 => (0..4_usize).prop_map(Step::Open),
+        1 => (0..4_usize).prop_map(Step::Fail),
+        2 => (0..4_usize).prop_map(Step::GiveBack),
+        1 => (0..4_usize).prop_map(Step::Close),
+    ]
+}
+
+/// A pool, and all that waits, is being opened or is lent.
+struct Crowd {
+    test: Test,
+    waiting: Vec<Asked>,
+    doors: Vec<oneshot::Sender<Result<u32, String>>>,
+    lent: Vec<Lease<Doors>>,
+}
+
+impl Crowd {
+    async fn goes_through(steps: Vec<Step>) -> TestCaseResult {
+        let (waiting, doors, lent) = (Vec::new(), Vec::new(), Vec::new());
+        let mut crowd = Self { test: Test::with(3), waiting, doors, lent };
+        for step in steps {
+            crowd.goes_on(step).await;
+            crowd.is_as_it_should_be()?;
+        }
+        Ok(())
+    }
+
+    async fn goes_on(&mut self, step: Step) {
+        match step {
+            Step::Ask => self.waiting.push(self.test.ask().await),
+            Step::GiveUp(which) if which < self.waiting.len() => self.waiting.remove(which).abort(),
+            Step::Open(which) if which < self.doors.len() => {
+                self.doors.remove(which).send(Ok(1)).unwrap();
+            }
+            Step::Fail(which) if which < self.doors.len() => {
+                self.doors.remove(which).send(Err("refused".into())).unwrap();
+            }
+            Step::GiveBack(which) if which < self.lent.len() => self.lent.remove(which).give_back(),
+            Step::Close(which) if which < self.lent.len() => drop(self.lent.remove(which)),
+            _ => {}
+        }
+        settle().await;
+        while let Ok(door) = self.test.doors.try_recv() {
+            self.doors.push(door);
+        }
+        for asked in self.waiting.extract_if(.., |asked| asked.is_finished()).collect::<Vec<_>>() {
+            self.lent.extend(asked.await.unwrap());
+        }
+    }
+
+    fn is_as_it_should_be(&self) -> TestCaseResult {
+        let (open, idle) = self.test.pool.count();
+        prop_assert_eq!(open, idle + self.lent.len());
+        prop_assert!(open + self.doors.len() <= self.test.pool.most());
+        prop_assert!(idle == 0 || self.waiting.is_empty(), "a caller waits beside an idle connection");
+        prop_assert!(
+            open + self.doors.len() > 0 || self.waiting.is_empty(),
+            "a caller waits for a connection that does not come"
+        );
+        Ok(())
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_the_count_is_right_and_no_caller_is_forgotten(steps in vec(step(), 0..60)) {
+        let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(Crowd::goes_through(steps))?;
+    }
 }
