@@ -25,7 +25,8 @@ pub fn run(package: &str) -> ExitCode {
 }
 
 /// Kind clusters on the Docker Engine of this machine, and any other cluster.
-struct All;
+#[derive(Debug, Clone, Copy)]
+pub struct All;
 
 #[async_trait(?Send)]
 impl Clusters for All {

@@ -35,11 +35,13 @@ impl Workspace {
     /// package with a program.
     pub(super) fn around(folder: &Path, asked: Option<&ServiceName>) -> Result<Self> {
         let doing = || format!("reading the workspace of {}", folder.display());
+        let next = "name the folder of a Cargo workspace: `cargo init` makes one";
+        if !folder.is_dir() {
+            return Err(Error::usage(doing(), "there is no such folder").next(next));
+        }
         let mut cargo = Callee::Downloads.command("cargo");
         cargo.args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(folder);
-        let said = command::read(&mut cargo).map_err(|failure| {
-            failure.error(doing()).next("name the folder of a Cargo workspace: `cargo init` makes one")
-        })?;
+        let said = command::read(&mut cargo).map_err(|failure| failure.error(doing()).next(next))?;
         let metadata: Metadata = serde_json::from_str(&said).doing(doing)?;
         let root = metadata.workspace_root;
         let known = Repo::at(&root).service().ok().cloned();
