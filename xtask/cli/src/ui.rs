@@ -12,7 +12,7 @@ mod text;
 use colours::Colours;
 pub(crate) use console::Streams;
 pub(crate) use diff::unified;
-use events::{Event, Failure};
+use events::{Event, Failure, Timed};
 pub(crate) use lines::{LineForm, LineSink};
 use output::Output;
 pub(crate) use output::when_closed;
@@ -23,7 +23,7 @@ pub(crate) use xtask_lines::escape;
 use std::{
     cell::RefCell,
     io::{self, IsTerminal, Write},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -62,6 +62,7 @@ pub(crate) struct Ui {
     /// The lines that show what is under way, on a terminal.
     lines: Option<Lines>,
     output: Output,
+    began: Instant,
     state: RefCell<State>,
 }
 
@@ -87,7 +88,8 @@ impl Ui {
         let terminal = io::stderr().is_terminal();
         let (colours, result_colours) = (Colours::of(&io::stderr()), Colours::of(&io::stdout()));
         let lines = terminal.then(Lines::new);
-        Self { form, colours, result_colours, lines, output: Output::default(), state: RefCell::default() }
+        let (output, began, state) = (Output::default(), Instant::now(), RefCell::default());
+        Self { form, colours, result_colours, lines, output, began, state }
     }
 
     /// Shows a result: the words, or the document.
@@ -157,7 +159,8 @@ impl Ui {
     /// Writes an event, where events are asked for.
     fn event(&self, event: &Event<'_>) {
         if self.form == Form::Events {
-            self.output.line(&json(event));
+            let at_ms = self.began.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+            self.output.line(&json(&Timed { event, at_ms }));
         }
     }
 

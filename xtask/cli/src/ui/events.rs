@@ -4,6 +4,15 @@ use serde::Serialize;
 use serde_json::Value;
 use xtask_contract::{Error, ErrorKind, progress::Rollout};
 
+/// An event, and when it was.
+#[derive(Debug, Serialize)]
+pub(super) struct Timed<'a> {
+    #[serde(flatten)]
+    pub(super) event: &'a Event<'a>,
+    /// Milliseconds since the command began.
+    pub(super) at_ms: u64,
+}
+
 /// Something that has happened. The last one is `done` or `failed`.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -53,6 +62,13 @@ impl<'a> Failure<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_says_when_it_was() {
+        let line =
+            serde_json::to_string(&Timed { event: &Event::Step { text: "checking" }, at_ms: 12 }).unwrap();
+        assert_eq!(line, r#"{"event":"step","text":"checking","at_ms":12}"#);
+    }
 
     #[test]
     fn a_failure_bears_the_name_of_its_cause() {
