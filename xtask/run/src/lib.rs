@@ -6,6 +6,7 @@
 //! what all of them share.
 
 mod backend;
+mod cause;
 mod change;
 mod console;
 mod deploy_state;
@@ -29,6 +30,7 @@ mod verbs;
 mod wanted;
 
 pub use backend::{Asked, Backend, Backends, OneOff, OwnPostgres, Services, Shipper};
+pub use cause::Cause;
 pub use change::Change;
 pub use console::Console;
 pub use deploy_state::DeployState;

@@ -17,7 +17,7 @@ use std::{fs, time::Duration};
 use crate::support::{
     checkout::Checkout,
     command::{Outcome, Xtask},
-    kind::{CLUSTER, Cluster, cluster_port},
+    kind::{CLUSTER, Cluster, cluster_port, kubectl},
     load::{Habit, Load},
     needs,
 };
@@ -152,6 +152,11 @@ impl Story {
         self.checkout.configure("dev", "DATABASE_ACQUIRE_TIMEOUT", &format!("{time}ms"));
         self.checkout.xtask(["release", "--env", "dev"]).run().done();
         self.newest()
+    }
+
+    /// Has the next release's migration started, though there is nothing to migrate.
+    fn forgets_its_schema(&self) {
+        kubectl(&["delete", "configmap", "schema-reached", "--ignore-not-found"]);
     }
 
     fn newest(&self) -> ReleaseId {

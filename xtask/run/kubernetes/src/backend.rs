@@ -134,6 +134,9 @@ impl<H: Host> Backend for Cluster<'_, H> {
     }
 
     async fn status(&self, asked: &Asked<'_>) -> Result<Report> {
+        if self.host.is_stopped().await? {
+            return Ok(Report::default());
+        }
         match self.at_hand().await? {
             Some(client) => status::report(&self.site(&client), asked).await,
             None => Ok(Report::default()),

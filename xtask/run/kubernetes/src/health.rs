@@ -15,9 +15,11 @@ pub(crate) use self::{
     job::{has_failed, job, job_left, job_overdue, start_verdict},
     pod::pod_health,
 };
+use xtask_run::Cause;
+
 use crate::{
     belonging::{process_of, release_of},
-    failure::{Cause, Failure},
+    failure::Failure,
     seen::{Seen, is_ready, matters},
 };
 

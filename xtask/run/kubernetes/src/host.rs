@@ -29,7 +29,13 @@ pub(crate) trait Host {
     /// Says what is missing or in the way before anything is built for it.
     async fn preflight(&self) -> Result<()>;
 
-    /// A client, if this machine has ever talked to the cluster: nothing is started or waited for.
+    /// Whether it is stopped, so that nothing runs there and nothing can be asked.
+    async fn is_stopped(&self) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// A client, if this machine has ever talked to the cluster: nothing is started or waited for. One that is stopped is
+    /// refused.
     async fn at_hand(&self, silence: Duration) -> Result<Option<Client>>;
 
     /// A client, if the cluster runs.

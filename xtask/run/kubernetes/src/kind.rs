@@ -63,8 +63,21 @@ impl<N: Nodes> Host for Kind<'_, N> {
         Error::together(looking(self.target), errors)
     }
 
+    async fn is_stopped(&self) -> Result<bool> {
+        let nodes = self.engine.of_cluster(&self.target.cluster).await?;
+        Ok(nodes.iter().any(|node| !node.running))
+    }
+
     async fn at_hand(&self, silence: Duration) -> Result<Option<Client>> {
-        cluster::client_at_hand(self.repo, self.target, silence).await
+        if !cluster::was_talked_to(self.repo, self.target) || !self.exists().await? {
+            return Ok(None);
+        }
+        if self.is_stopped().await? {
+            let why = "it is stopped, and nothing of the deploy runs";
+            return Err(Error::refused(format!("asking {}", self.place()), why)
+                .next("`cargo xtask run` with the deploy's `--env` starts it"));
+        }
+        cluster::open_at_hand(self.repo, self.target, silence).await.map(Some)
     }
 
     async fn runs(&self) -> Result<Option<Client>> {

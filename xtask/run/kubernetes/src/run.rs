@@ -20,7 +20,7 @@ use crate::{
     apply::Applier,
     beforehand::Beforehand,
     checks,
-    failure::{Cause, Failure},
+    failure::Failure,
     fall_back, health,
     host::Host,
     lease::Lock,
@@ -38,7 +38,7 @@ use crate::{
     site::Site,
     stateful, status, watch,
 };
-use xtask_run::{Job, Outcome, PostgresUrl, Ran, Status};
+use xtask_run::{Cause, Job, Outcome, PostgresUrl, Ran, Status};
 
 /// Brings a deploy to a release.
 pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, host: &impl Host) -> Result<Ran> {

@@ -23,7 +23,7 @@ use crate::{
     running::{Event, Running, ended},
     socket::Socket,
 };
-use xtask_run::{START, http};
+use xtask_run::{Cause, START, http};
 
 /// How long the first restart of a crashing process waits; each further one waits twice as long ...
 const BACK_OFF: Duration = Duration::from_millis(500);
@@ -149,12 +149,14 @@ impl Slot {
                         }
                     }
                     Event::Ready => break,
-                    Event::Ended(status) => return Err(running.failure(doing(), &ended(status))),
+                    Event::Ended(status) => {
+                        return Err(Cause::ExitAtStart.of(running.failure(doing(), &ended(status))));
+                    }
                 },
                 () = &mut answers => break,
                 () = &mut deadline => {
                     let why = format!("it is not ready after {} s", self.patience.as_secs());
-                    return Err(running.failure(doing(), &why));
+                    return Err(Cause::ProbeFailed.of(running.failure(doing(), &why)));
                 }
             }
         }

@@ -32,7 +32,7 @@ use crate::{
     state::State,
     task_set::TaskSet,
 };
-use xtask_run::{Amount, FailureRecord, Job, Outcome, Ran, Status, in_words, resolve};
+use xtask_run::{Amount, Cause, FailureRecord, Job, Outcome, Ran, Status, in_words, resolve};
 
 /// The deploy as it is now.
 pub(crate) struct Supervisor<'a> {
@@ -314,7 +314,8 @@ async fn migrate(job: &Job<'_>, plan: &Plan) -> Result<Duration> {
     let mut show = |line: &str| job.progress.line("migrate", line);
     let stream = Some(plan.journal.stream(plan.release, "migrate"));
     let args = &job.verified.release.migrate;
-    once(&plan.program, "migrating the database", args, "", stream, &mut show).await?;
+    let migrated = once(&plan.program, "migrating the database", args, "", stream, &mut show).await;
+    migrated.map_err(|error| Cause::MigrationFailed.of(error))?;
     Ok(began.elapsed())
 }
 

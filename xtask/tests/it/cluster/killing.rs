@@ -1,5 +1,5 @@
 //! Sudden death of `run` before calls that change a real cluster: the same command always converges. Which calls those
-//! are is tried one by one on a cluster that the tests play themselves (`scripted::killing`); three are enough to see that
+//! are is tried one by one on a cluster that the tests play themselves (`scripted::killing`); a few are enough to see that
 //! a real one is no different.
 
 use std::{
@@ -16,12 +16,14 @@ use crate::support::{
     relay::{Fate, Relay},
 };
 
-/// Before the migration, between two process types, and before it is noted that the release runs.
-const THREE: [&str; 3] = ["/jobs/migrate-", "/deployments/worker", "/configmaps/release-witness"];
+/// Before the migration, before it is noted which schema that has led to, between two process types, and before it is noted
+/// that the release runs.
+const SOME: [&str; 4] =
+    ["/jobs/migrate-", "/configmaps/schema-reached", "/deployments/worker", "/configmaps/release-witness"];
 
 pub(crate) fn tell(story: &Story) {
     let relay = story.relay();
-    for part in THREE {
+    for part in SOME {
         let call = story.converges_after_death_before(&relay, move |call| call.path.contains(part));
         assert!(call.is_some(), "no call was about {part}");
     }
@@ -55,6 +57,7 @@ impl Story {
         is_it: impl FnMut(&Call) -> bool + Send + 'static,
     ) -> Option<Call> {
         let wanted = self.release();
+        self.forgets_its_schema();
         let (victim, killed) = kill_at(relay, is_it);
         let run = self.xtask(["run", "--env", "dev"]).start();
         victim.is(run.pid());

@@ -13,6 +13,7 @@ fn a_migration_that_fails() {
     falls_back(
         |checkout| describe(checkout, "/migrate/0", "no-such-command"),
         &["run"],
+        "migration_failed",
         &["migrating the database: ended with exit code 2; it said:", "no-such-command"],
     );
 }
@@ -22,6 +23,7 @@ fn a_process_that_exits_at_its_start() {
     falls_back(
         |checkout| describe(checkout, "/processes/0/args/0", "no-such-command"),
         &["run"],
+        "exit_at_start",
         &["starting web.1: ended with exit code 2; it said:", "no-such-command"],
     );
 }
@@ -31,6 +33,7 @@ fn a_process_that_never_becomes_ready() {
     falls_back(
         never_becomes_ready,
         &["run", "--deadline", "1s"],
+        "probe_failed",
         &["starting web.1: it is not ready after 1 s"],
     );
 }
@@ -55,7 +58,7 @@ fn a_worker_that_exits_at_its_start() {
     run.stops().done();
 }
 
-fn falls_back(spoil: impl FnOnce(&Checkout), command: &[&str], why: &[&str]) {
+fn falls_back(spoil: impl FnOnce(&Checkout), command: &[&str], cause: &str, why: &[&str]) {
     let checkout = Checkout::with_database();
     let run = up(&checkout);
     let first = serving(checkout.port());
@@ -75,7 +78,7 @@ fn falls_back(spoil: impl FnOnce(&Checkout), command: &[&str], why: &[&str]) {
     assert_eq!(serving(checkout.port()), first);
     assert_eq!(Tree::of(run.pid()).count("todo-api "), 1, "nothing of the new one is left");
     let failure = xtask_local::failure(&checkout.repo(), &name("local")).unwrap().unwrap();
-    assert_eq!(failure.release.to_string(), bad);
+    assert_eq!((failure.release.to_string(), failure.cause.as_deref()), (bad, Some(cause)));
     assert!(format!("{}: {}", failure.doing, failure.why.concat()).contains(why[0]), "{failure:?}");
 
     // What comes after it is not held up by it, and the note of it goes.

@@ -4,9 +4,10 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 use kube::ResourceExt;
 use xtask_contract::settings::UP_BY_RUNNING;
 
+use xtask_run::Cause;
+
 use crate::{
     containers::{Container, Kind},
-    failure::Cause,
     seen::Seen,
 };
 

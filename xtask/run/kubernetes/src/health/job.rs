@@ -11,9 +11,11 @@ use super::{
     container::out_of_memory,
     pod::{delay, in_container, in_pod, of_containers},
 };
+use xtask_run::Cause;
+
 use crate::{
     containers::{Container, Kind, containers, own},
-    failure::{Cause, Failure},
+    failure::Failure,
     seen::{Seen, Stage, has_ended, stage},
 };
 

@@ -7,10 +7,12 @@ use kube::ResourceExt;
 use xtask_contract::settings::UP_BY_RUNNING;
 
 use super::{Health, container};
+use xtask_run::Cause;
+
 use crate::{
     belonging::process_of,
     containers::{Container, Kind, Name, containers},
-    failure::{Cause, Failure},
+    failure::Failure,
     seen::{Seen, condition, is_ready},
 };
 

@@ -8,6 +8,8 @@ mod jobs;
 use kube::runtime::watcher::Event;
 use serde_json::{Value, from_value, json};
 
+use xtask_run::Cause;
+
 use super::{pod::UNSCHEDULABLE, *};
 
 const RELEASE: &str = "2011-04-06-20:32:17";

@@ -87,13 +87,13 @@ pub(super) async fn client(repo: &Repo, target: &KindTarget) -> Result<Client> {
 }
 
 /// A client of a cluster by the kubeconfig at hand, if there is one: nothing is started, or waited for.
-pub(super) async fn client_at_hand(
-    repo: &Repo,
-    target: &KindTarget,
-    silence: Duration,
-) -> Result<Option<Client>> {
-    let kubeconfig = Files::of(repo, &target.cluster).kubeconfig;
-    if kubeconfig.exists() { open(&kubeconfig, silence).await.map(Some) } else { Ok(None) }
+pub(super) async fn open_at_hand(repo: &Repo, target: &KindTarget, silence: Duration) -> Result<Client> {
+    open(&Files::of(repo, &target.cluster).kubeconfig, silence).await
+}
+
+/// Whether this checkout has ever talked to the cluster.
+pub(super) fn was_talked_to(repo: &Repo, target: &KindTarget) -> bool {
+    Files::of(repo, &target.cluster).kubeconfig.exists()
 }
 
 /// The cluster's files in `.xtask/kind`. The kubeconfig is kept out of the user's own: a deploy does not
