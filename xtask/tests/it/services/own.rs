@@ -1,6 +1,9 @@
 //! The deploy's own server, by itself and beside a `run`.
 
-use std::fs;
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -138,9 +141,21 @@ fn killed_at_any_step_the_same_command_converges() {
     up(&checkout);
     assert_eq!(ask(&url(&checkout), "SELECT current_database()").unwrap(), "todo_api");
     // The server itself dies, too.
-    kill_process(postmaster(&checkout), Signal::KILL).unwrap();
+    let server = postmaster(&checkout);
+    kill_process(server, Signal::KILL).unwrap();
+    ends(server);
     assert_eq!(up(&checkout)["status"], "started");
     assert_eq!(ask(&url(&checkout), "SELECT current_database()").unwrap(), "todo_api");
+}
+
+/// Waits for the end of a process that was killed: on a busy machine it is there for a while yet.
+fn ends(pid: Pid) {
+    let arguments = format!("/proc/{}/cmdline", pid.as_raw_nonzero());
+    let began = Instant::now();
+    while fs::read(&arguments).is_ok_and(|arguments| !arguments.is_empty()) {
+        assert!(began.elapsed() < PATIENCE, "it lives on");
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]
