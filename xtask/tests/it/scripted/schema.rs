@@ -59,11 +59,7 @@ fn where_a_release_fails_without_it_the_same_command_starts_it() {
     let release = deploy.release();
     let is_of_it = move |pod: &Value| pod["metadata"]["annotations"][labels::RELEASE] == json!(release);
     deploy.server.cluster().controllers.pods_go(move |pod| {
-        if is_of_it(pod) {
-            vec![pods::starting(pod), pods::running(pod, false), pods::ended(pod, 1)]
-        } else {
-            pods::good(pod)
-        }
+        if is_of_it(pod) { vec![pods::waiting(pod, "InvalidImageName")] } else { pods::good(pod) }
     });
     deploy.run().exits(4);
     deploy.server.cluster().controllers.pods_go(pods::good);

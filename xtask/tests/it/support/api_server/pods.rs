@@ -18,8 +18,12 @@ pub(crate) fn good(pod: &Value) -> Course {
 
 /// Its containers are being made.
 pub(crate) fn starting(pod: &Value) -> Value {
-    let waiting = json!({ "waiting": { "reason": "ContainerCreating" } });
-    status(pod, "Pending", false, &waiting)
+    waiting(pod, "ContainerCreating")
+}
+
+/// Its containers are not there, for this reason.
+pub(crate) fn waiting(pod: &Value, reason: &str) -> Value {
+    status(pod, "Pending", false, &json!({ "waiting": { "reason": reason } }))
 }
 
 /// Its containers run.
