@@ -155,7 +155,7 @@ impl Story {
     }
 
     /// Has the next release's migration started, though there is nothing to migrate.
-    fn forgets_its_schema(&self) {
+    fn forgets_its_schema() {
         kubectl(&["delete", "configmap", "schema-reached", "--ignore-not-found"]);
     }
 

@@ -132,7 +132,7 @@ impl Story {
             containers.as_array_mut().unwrap().insert(0, aside());
         };
         self.with_object("migrate", with_aside, || self.with_object("web", with_aside, || self.release()));
-        self.forgets_its_schema();
+        Self::forgets_its_schema();
         self.run().done().says("is done, and not waited for: container aside of its pod migrate-");
         self.xtask(["status", "--env", "dev"]).run().done();
         let check = self.xtask(["admin", "--env", "dev", "--", "check"]).run().done();

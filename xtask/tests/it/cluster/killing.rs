@@ -57,7 +57,7 @@ impl Story {
         is_it: impl FnMut(&Call) -> bool + Send + 'static,
     ) -> Option<Call> {
         let wanted = self.release();
-        self.forgets_its_schema();
+        Self::forgets_its_schema();
         let (victim, killed) = kill_at(relay, is_it);
         let run = self.xtask(["run", "--env", "dev"]).start();
         victim.is(run.pid());

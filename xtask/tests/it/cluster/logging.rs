@@ -27,7 +27,7 @@ impl Story {
         let load = Load::start(cluster_port(), 2, USE);
         load.makes(20);
         let next = self.release().to_string();
-        self.forgets_its_schema();
+        Self::forgets_its_schema();
         self.run().done();
         load.makes(20);
         let acknowledged = load.stops();

@@ -168,7 +168,7 @@ impl Story {
         self.run().refused("storageclass/extra: objects of its kind are the cluster's, in no namespace");
         kubectl(&["create", "configmap", "stranger"]);
         self.release();
-        self.forgets_its_schema();
+        Self::forgets_its_schema();
         self.run().done().says("configmap/extra").says("podtemplate/extra");
         self.checkout.edit_deploy("dev", |deploy| deploy.policy.kinds.clear());
         let left = configs();

@@ -1,11 +1,11 @@
 //! The deploy's own server, by itself and beside a `run`.
 
-use std::{
-    fs, thread,
-    time::{Duration, Instant},
-};
+use std::fs;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+};
 use serde_json::json;
 
 use crate::support::{
@@ -141,21 +141,17 @@ fn killed_at_any_step_the_same_command_converges() {
     up(&checkout);
     assert_eq!(ask(&url(&checkout), "SELECT current_database()").unwrap(), "todo_api");
     // The server itself dies, too.
-    let server = postmaster(&checkout);
-    kill_process(server, Signal::KILL).unwrap();
-    ends(server);
+    dies(postmaster(&checkout));
     assert_eq!(up(&checkout)["status"], "started");
     assert_eq!(ask(&url(&checkout), "SELECT current_database()").unwrap(), "todo_api");
 }
 
-/// Waits for the end of a process that was killed: on a busy machine it is there for a while yet.
-fn ends(pid: Pid) {
-    let arguments = format!("/proc/{}/cmdline", pid.as_raw_nonzero());
-    let began = Instant::now();
-    while fs::read(&arguments).is_ok_and(|arguments| !arguments.is_empty()) {
-        assert!(began.elapsed() < PATIENCE, "it lives on");
-        thread::sleep(Duration::from_millis(10));
-    }
+/// Kills a process, and waits for its end: on a busy machine it is there for a while yet.
+fn dies(pid: Pid) {
+    let process = pidfd_open(pid, PidfdFlags::empty()).unwrap();
+    pidfd_send_signal(&process, Signal::KILL).unwrap();
+    let patience = PATIENCE.try_into().unwrap();
+    assert_eq!(poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&patience)), Ok(1), "it lives on");
 }
 
 #[test]
