@@ -73,4 +73,13 @@ mod tests {
             assert!(store.contains(part), "{part}");
         }
     }
+
+    #[test]
+    fn the_plain_services_run_the_same_statements() {
+        for source in [include_str!("../peers/axum/main.rs"), include_str!("../peers/go/main.go")] {
+            for part in [COLUMNS, INSERT, ORDER, "FROM todos WHERE true"] {
+                assert!(source.contains(part), "{part}");
+            }
+        }
+    }
 }

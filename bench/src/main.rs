@@ -35,7 +35,13 @@ enum Command {
     /// Fill the database of `DATABASE_URL` with the same todos each time
     Seed,
     /// Fail unless two services answer the same
-    Same { ours: Address, theirs: Address },
+    Same {
+        ours: Address,
+        theirs: Address,
+        /// This request alone; all of them, also those that are refused, if not given
+        #[arg(long)]
+        work: Option<Work>,
+    },
     /// Ask a service
     Load {
         address: Address,
@@ -94,7 +100,7 @@ async fn run(command: Command) -> Outcome {
     match command {
         Command::Create { name } => database::create(&database()?, &name).await,
         Command::Seed => database::seed(&database()?).await,
-        Command::Same { ours, theirs } => same::check(ours, theirs).await,
+        Command::Same { ours, theirs, work } => same::check(ours, theirs, work).await,
         Command::Load { address, how, rate } => print(&load::run(address, how, rate).await?),
         Command::Bare { how } => print(&bare::run(&database()?, how).await?),
         Command::Events { write, watch, count } => print(&events::run(write, watch, count).await?),

@@ -7,12 +7,21 @@ use serde_json::{Value, json};
 use crate::{
     Outcome,
     client::{Address, Answer, Client},
-    work,
+    work::{self, Work},
 };
 
-/// Fails unless both list and create alike, also what is refused. The message says on what they differ.
-pub(crate) async fn check(ours: Address, theirs: Address) -> Outcome {
+/// Fails unless both answer this request alike. The message says on what they differ.
+pub(crate) async fn check(ours: Address, theirs: Address, work: Option<Work>) -> Outcome {
     let mut both = [Client::connect(ours).await?, Client::connect(theirs).await?];
+    match work {
+        None => check_all(both).await,
+        Some(Work::List) => list(&mut both, "").await.map(drop),
+        Some(Work::Create) => create(&mut both, &work::body()).await,
+    }
+}
+
+/// Fails unless both list and create alike, also what is refused.
+async fn check_all(mut both: [Client; 2]) -> Outcome {
     // The lists first, while they are the same.
     let page = list(&mut both, "").await?;
     let cursor = page["next_cursor"].as_str().ok_or("the list has one page alone")?;
