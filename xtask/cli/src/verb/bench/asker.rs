@@ -37,6 +37,11 @@ impl<'a> Asker<'a> {
         Ok(Self { bench, program: target.join("release/todo-bench") })
     }
 
+    /// The plain service, which is compiled along with it.
+    pub(super) fn plain(&self) -> PathBuf {
+        self.program.with_file_name("todo-plain")
+    }
+
     /// Has it do something that has no figures.
     pub(super) async fn run(&self, args: &[&str]) -> Result<()> {
         self.call::<IgnoredAny>(self.program.as_os_str(), args, &[]).await.map(drop)

@@ -1,60 +1,101 @@
-//! The same service with django-ninja, in `bench/peer`.
+//! The same service, or the measured part of it, with what others would write it in: `bench/peers`.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+mod go;
+mod ninja;
 
-use xtask_contract::{Context, Progress, Result};
+use std::path::{Path, PathBuf};
+
+use xtask_contract::Result;
 
 use super::{
     Bench,
+    asker::Asker,
     parts::service::configured,
     process::{Running, SHORT, free_port, on_one_core},
 };
 
-/// The name that the figures call it by.
-pub(super) const NAME: &str = "django-ninja";
-
-/// What is not measured without it.
-const ALL: &str = "all beside django-ninja";
-
-/// Installs it below `target`, unless that was done before; none where there is no Python or no package index.
-pub(super) async fn install(bench: &Bench<'_>) -> Result<Option<PathBuf>> {
-    if let Some(why) = bench.lacks("python3", &["-c", "import venv, ensurepip"]).await {
-        bench.skip(ALL, &format!("it takes python3 and its venv, python3-venv on Debian: {why}"));
-        return Ok(None);
-    }
-    let folder = bench.repo.rebuildable().join("bench-peer");
-    let requirements = bench.repo.root().join("bench/peer/requirements.txt");
-    let wanted = fs::read_to_string(&requirements).doing(|| format!("reading {}", requirements.display()))?;
-    let installed = folder.join("installed.txt");
-    if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
-        return Ok(Some(folder));
-    }
-    bench.ui.step("installing django-ninja");
-    let [environment, requirements] = [&folder, &requirements].map(|path| path.display().to_string());
-    bench.call("python3", &["-m", "venv", "--clear", &environment]).await?;
-    let args = ["install", "--quiet", "--disable-pip-version-check", "--requirement", &requirements];
-    if let Err(error) = bench.call(folder.join("bin/pip"), &args).await {
-        let why = error.why.concat();
-        bench.skip(ALL, &format!("pip does not install it: {}", why.lines().last().unwrap_or_default()));
-        return Ok(None);
-    }
-    fs::write(&installed, wanted).doing(|| format!("writing {}", installed.display()))?;
-    Ok(Some(folder))
+/// A service that the requests are measured beside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Peer {
+    /// The whole list and creation, as the users of django-ninja would write and tune it.
+    Ninja,
+    /// The measured requests without the chassis: the difference is what the chassis costs.
+    Axum,
+    /// The measured requests in Go.
+    Go,
 }
 
-/// Starts it on a core with as many connections to the database, and waits until it answers.
-pub(super) async fn start(bench: &Bench<'_>, folder: &Path, url: &str, connections: u32) -> Result<Running> {
-    let port = free_port()?;
-    let mut command: Command = configured(on_one_core(folder.join("bin/uvicorn")), url);
-    command.current_dir(bench.repo.root().join("bench/peer"));
-    command.env("PYTHONDONTWRITEBYTECODE", "1").env("CONNECTIONS", connections.to_string());
-    command.args(["service:app", "--loop", "uvloop", "--http", "httptools"]);
-    command.args(["--no-access-log", "--log-level", "warning", "--port", &port.to_string()]);
-    let mut peer = Running::start(NAME, &mut command, port)?;
-    peer.until_ready(NAME, "/api/todos?limit=1", SHORT).await?;
-    Ok(peer)
+impl Peer {
+    pub(super) const ALL: [Self; 3] = [Self::Ninja, Self::Axum, Self::Go];
+
+    /// The name that the figures call it by.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ninja => "django-ninja",
+            Self::Axum => "plain axum",
+            Self::Go => "Go with pgx",
+        }
+    }
+
+    /// The name of its database.
+    pub(super) fn database(self) -> &'static str {
+        match self {
+            Self::Ninja => "ninja",
+            Self::Axum => "axum",
+            Self::Go => "go",
+        }
+    }
+
+    /// Whether it answers all requests to list and to create as the service does, also those that are refused.
+    pub(super) fn is_whole(self) -> bool {
+        self == Self::Ninja
+    }
+
+    /// Its program, ready to start; none where this machine lacks what it takes, which the report then says.
+    pub(super) async fn install(self, bench: &Bench<'_>, asker: &Asker<'_>) -> Result<Option<PathBuf>> {
+        match self {
+            Self::Ninja => ninja::install(bench).await,
+            Self::Axum => Ok(Some(asker.plain())),
+            Self::Go => go::build(bench).await,
+        }
+    }
+
+    /// Starts it on a core with as many connections to the database, and waits until it answers.
+    pub(super) async fn start(
+        self,
+        bench: &Bench<'_>,
+        program: &Path,
+        url: &str,
+        connections: u32,
+    ) -> Result<Running> {
+        let port = free_port()?;
+        let mut command = configured(on_one_core(program), url);
+        command.env("CONNECTIONS", connections.to_string()).env("PORT", port.to_string());
+        if self == Self::Ninja {
+            ninja::configure(bench, &mut command, port);
+        }
+        let mut peer = Running::start(self.name(), &mut command, port)?;
+        peer.until_ready(self.name(), "/api/todos?limit=1", SHORT).await?;
+        Ok(peer)
+    }
+
+    /// Says that nothing is measured beside it.
+    fn skip(self, bench: &Bench<'_>, why: &str) {
+        bench.skip(&format!("all beside {}", self.name()), why);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_peers_share_a_name_or_a_database() {
+        for of in [Peer::name, Peer::database] {
+            let mut names = Peer::ALL.map(of).to_vec();
+            names.extend(["ours", "bare"]);
+            names.sort_unstable();
+            assert!(names.windows(2).all(|two| two[0] != two[1]), "{names:?}");
+        }
+    }
 }
