@@ -132,7 +132,7 @@ impl Story {
         self.cargo_xtask(&["config", "set", "PORT=8080", "--env", "dev"]).done();
         self.shop.commit("Its places");
         let up = self.cargo_xtask(&["up", "--env", "dev"]).done();
-        up.says("what speaks to clusters is compiled, once");
+        up.says("compiling what speaks to clusters");
         assert_eq!(answer(cluster_port()), "apples");
         let status = self.cargo_xtask(&["status", "--env", "dev"]).done();
         assert!(status.stdout.contains("stock: 1 of 1 ready"), "{status:?}");

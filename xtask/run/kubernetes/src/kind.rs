@@ -64,6 +64,10 @@ impl<N: Nodes> Host for Kind<'_, N> {
     }
 
     async fn is_stopped(&self) -> Result<bool> {
+        // Where it was never talked to, there need be no engine either.
+        if !cluster::was_talked_to(self.repo, self.target) {
+            return Ok(false);
+        }
         let nodes = self.engine.of_cluster(&self.target.cluster).await?;
         Ok(nodes.iter().any(|node| !node.running))
     }
