@@ -45,6 +45,11 @@ pub trait Backend: Services + Shipper {
     /// What running the release would change: each object before and after. Nothing is changed.
     async fn changes(&self, job: &Job<'_>) -> Result<Vec<Change>>;
 
+    /// Whether the place itself is stopped: nothing runs there then, and nothing can be asked.
+    async fn is_stopped(&self) -> Result<bool> {
+        Ok(false)
+    }
+
     /// What the deploy remembers of its releases, and which one runs. Nothing is started or waited for.
     async fn deploy_state(&self) -> Result<DeployState>;
 

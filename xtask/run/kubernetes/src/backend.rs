@@ -123,6 +123,10 @@ impl<H: Host> Backend for Cluster<'_, H> {
         changes::changes(job, site.as_ref()).await
     }
 
+    async fn is_stopped(&self) -> Result<bool> {
+        self.host.is_stopped().await
+    }
+
     async fn deploy_state(&self) -> Result<DeployState> {
         if !self.host.is_named() {
             return Ok(DeployState::default());
@@ -134,9 +138,6 @@ impl<H: Host> Backend for Cluster<'_, H> {
     }
 
     async fn status(&self, asked: &Asked<'_>) -> Result<Report> {
-        if self.host.is_stopped().await? {
-            return Ok(Report::default());
-        }
         match self.at_hand().await? {
             Some(client) => status::report(&self.site(&client), asked).await,
             None => Ok(Report::default()),

@@ -8,13 +8,17 @@ use xtask_contract::{
     ledger::Found,
 };
 
-use super::deploy_state::deploy_state;
+use super::deploy_state::{deploy_state, place};
 use crate::{Asked, Backends, Report};
 
 /// Looks at a deploy: on this machine or on its cluster. Nothing is changed, started or waited for.
 pub async fn status(repo: &Repo, env: &EnvName, backends: &dyn Backends) -> Result<Report> {
     let ledger = Ledger::of(repo, env);
     let ids = ledger.ids()?;
+    let (place, _) = place(repo, env)?;
+    if backends.of(repo, env, &place)?.is_stopped().await? {
+        return Ok(Report::default());
+    }
     let deploy_state = deploy_state(repo, env, backends).await?;
     let running = deploy_state.last_deployed.as_ref().filter(|last_deployed| ids.contains(&last_deployed.id));
     // What is not right with the ledger is told below; it does not keep anybody from looking.
