@@ -161,16 +161,10 @@ impl Story {
         self.run().done();
         let left = kubectl(&["get", "configmaps,podtemplates", "--output=name"]);
         assert!(left.contains("configmap/extra") && left.contains("podtemplate/extra"), "{left}");
-        // What the rules allow may still not be of the whole cluster.
-        let mut class = extra("storage.k8s.io/v1", "StorageClass");
-        class["provisioner"] = json!("example.com/none");
-        self.with_objects("web", |objects| objects.insert(0, class), || self.release());
-        self.run().refused("storageclass/extra: objects of its kind are the cluster's, in no namespace");
         kubectl(&["create", "configmap", "stranger"]);
         self.release();
         Self::forgets_its_schema();
         self.run().done().says("configmap/extra").says("podtemplate/extra");
-        self.checkout.edit_deploy("dev", |deploy| deploy.policy.kinds.clear());
         let left = configs();
         assert!(!left.contains("configmap/extra") && left.contains("configmap/stranger"), "{left}");
         // Of the migrations, only the newest one's Job is left; of the config, what a rollback may need.
@@ -180,6 +174,14 @@ impl Story {
             assert!(left.contains(&verified.release.config_name()), "{left}");
         }
         kubectl(&["delete", "configmap", "stranger"]);
+        // What the rules allow may still not be of the whole cluster.
+        let mut class = extra("storage.k8s.io/v1", "StorageClass");
+        class["provisioner"] = json!("example.com/none");
+        self.with_objects("web", |objects| objects.insert(0, class), || self.release());
+        self.run().refused("storageclass/extra: objects of its kind are the cluster's, in no namespace");
+        self.checkout.edit_deploy("dev", |deploy| deploy.policy.kinds.clear());
+        self.release();
+        self.run().done();
     }
 
     fn two_runs_come_one_after_the_other(&self) {
