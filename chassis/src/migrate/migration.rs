@@ -42,7 +42,7 @@ impl Migration {
     }
 }
 
-/// What stands for a list of migrations: whoever has brought a database to one need not do it again.
+/// A digest that no other list of migrations has: a database that was brought to it has nothing to apply.
 pub(super) fn digest_of(migrations: &[Migration]) -> String {
     let mut text = String::new();
     for migration in migrations {

@@ -8,8 +8,8 @@ pub(crate) const NAME: &str = "webpki-root-certs";
 /// Under which licence it is.
 pub(crate) const LICENCE: &str = "CDLA-Permissive-2.0";
 
-/// Which release of it, and the checksum of what was downloaded. The manifest asks for no other one, so that whoever
-/// compiles this toolchain, by whichever lock file, puts the same list into images.
+/// Which release of it, and the checksum of what was downloaded. The manifest asks for no other one, so that this
+/// toolchain puts the same list into images, by whichever lock file it was compiled.
 const VERSION: &str = "1.0.11";
 const CHECKSUM: &str = "e49d0e65abc00c142e8f9428da991da9f1a250c39be97459901eb12b9b49f62a";
 

@@ -1,6 +1,6 @@
 //! Why a release does not come up: each cause by its name, with what shows it and what to do next.
 
-use xtask_contract::{Error, ErrorKind};
+use xtask_contract::Error;
 
 use xtask_run::Cause;
 
@@ -84,7 +84,6 @@ impl Failure {
             below("the cluster noted:", &self.events),
             below("its last output:", &self.log)
         );
-        Error { cause: Some(self.cause.name().into()), kind: ErrorKind::Failed, ..Error::failed(doing, why) }
-            .next(next(self.cause))
+        self.cause.of(Error::failed(doing, why)).next(next(self.cause))
     }
 }

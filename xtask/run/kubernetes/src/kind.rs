@@ -20,7 +20,7 @@ use crate::{
     site::Site,
 };
 use cluster::Cluster;
-use nodes::Nodes;
+use nodes::{Node, Nodes};
 
 /// The kind cluster of a deploy.
 pub struct Kind<'a, N> {
@@ -65,28 +65,29 @@ impl<N: Nodes> Host for Kind<'_, N> {
 
     async fn is_stopped(&self) -> Result<bool> {
         // Where it was never talked to, there need be no engine either.
-        if !cluster::was_talked_to(self.repo, self.target) {
-            return Ok(false);
-        }
-        let nodes = self.engine.of_cluster(&self.target.cluster).await?;
-        Ok(nodes.iter().any(|node| !node.running))
+        Ok(cluster::was_talked_to(self.repo, self.target)
+            && is_stopped(&self.engine.of_cluster(&self.target.cluster).await?))
     }
 
     async fn at_hand(&self, silence: Duration) -> Result<Option<Client>> {
-        if !cluster::was_talked_to(self.repo, self.target) || !self.exists().await? {
+        if !cluster::was_talked_to(self.repo, self.target) {
             return Ok(None);
         }
-        if self.is_stopped().await? {
+        let nodes = self.engine.of_cluster(&self.target.cluster).await?;
+        if is_stopped(&nodes) {
             let why = "it is stopped, and nothing of the deploy runs";
             return Err(Error::refused(format!("asking {}", self.place()), why)
                 .next("`cargo xtask run` with the deploy's `--env` starts it"));
+        }
+        if nodes.is_empty() {
+            return Ok(None);
         }
         cluster::open_at_hand(self.repo, self.target, silence).await.map(Some)
     }
 
     async fn runs(&self) -> Result<Option<Client>> {
         let nodes = self.engine.of_cluster(&self.target.cluster).await?;
-        if nodes.is_empty() || nodes.iter().any(|node| !node.running) {
+        if nodes.is_empty() || is_stopped(&nodes) {
             return Ok(None);
         }
         cluster::client(self.repo, self.target).await.map(Some)
@@ -163,6 +164,11 @@ impl<N: Nodes> Host for Kind<'_, N> {
     async fn losses(&self, env: &EnvName) -> Result<Vec<String>> {
         ending::losses(self.repo, env, self.target, self.engine).await
     }
+}
+
+/// Whether a cluster with these nodes is there and does not run.
+fn is_stopped(nodes: &[Node]) -> bool {
+    nodes.iter().any(|node| !node.running)
 }
 
 /// Refuses if there is something without which, or beside which, no cluster can be made.

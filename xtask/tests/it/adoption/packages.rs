@@ -8,23 +8,15 @@ use std::{
     process::Command,
 };
 
+use cargo_metadata::MetadataCommand;
+
 use crate::support::kind::output;
 
-/// The crates that a registry would have.
-const CRATES: [&str; 9] = [
-    "xtask-build",
-    "xtask-cli",
-    "xtask-cluster",
-    "xtask-contract",
-    "xtask-kubernetes",
-    "xtask-lines",
-    "xtask-local",
-    "xtask-release",
-    "xtask-run",
-];
-
-/// The packages, unpacked.
-pub(super) struct Packages(PathBuf);
+/// The packages, unpacked, and the crates that they are of: those that may be published.
+pub(super) struct Packages {
+    folder: PathBuf,
+    crates: Vec<String>,
+}
 
 impl Packages {
     /// Makes them of the workspace as it is now, in this folder.
@@ -42,13 +34,14 @@ impl Packages {
             "--target-dir",
         ]);
         cargo.arg(folder).current_dir(top);
-        output(cargo.args(CRATES.iter().flat_map(|name| ["--package", name])));
-        let packages = Self(folder.join("package"));
-        for name in CRATES {
+        let crates = may_be_published(top);
+        output(cargo.args(crates.iter().flat_map(|name| ["--package", name])));
+        let packages = Self { folder: folder.join("package"), crates };
+        for name in &packages.crates {
             let file = format!("{name}-{}.crate", env!("CARGO_PKG_VERSION"));
             // With the time of now: cargo takes what is older than what it compiled for the same.
             let unpack = ["--extract", "--gzip", "--touch", "--file", &file].map(OsStr::new);
-            output(Command::new("tar").args(unpack).current_dir(&packages.0));
+            output(Command::new("tar").args(unpack).current_dir(&packages.folder));
         }
         packages
     }
@@ -56,10 +49,16 @@ impl Packages {
     /// What a manifest says to get them from here.
     pub(super) fn patch(&self) -> String {
         let mut text = "[patch.crates-io]\n".to_owned();
-        for name in CRATES {
-            let path = self.0.join(format!("{name}-{}", env!("CARGO_PKG_VERSION")));
+        for name in &self.crates {
+            let path = self.folder.join(format!("{name}-{}", env!("CARGO_PKG_VERSION")));
             let _ = writeln!(text, "{name} = {{ path = {:?} }}", path.display().to_string());
         }
         text
     }
+}
+
+fn may_be_published(top: &Path) -> Vec<String> {
+    let metadata = MetadataCommand::new().current_dir(top).no_deps().exec().unwrap();
+    let open = metadata.packages.iter().filter(|package| package.publish.is_none());
+    open.map(|package| package.name.to_string()).collect()
 }
