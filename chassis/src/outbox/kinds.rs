@@ -5,11 +5,11 @@ use axum::http::{Uri, uri::Authority};
 use super::signer::Signer;
 use crate::config::{Kind, Shape};
 
-/// What `http::Uri` takes.
+/// What `http::Uri` takes (eight colons in a user or an address, and no more) and [`is_whole`] leaves.
 const WEBHOOK_URL: &str = concat!(
     "[Hh][Tt][Tt][Pp][Ss]?://",
-    r"([!$-.0-;=A-Z_a-z~]+@)?",
-    r"([!$&-.0-9;=A-Z_a-z~]+|\[[0-9A-Fa-f:.]+\])",
+    "(([!$-.0-9;=A-Z_a-z~]*:){0,8}[!$-.0-9;=A-Z_a-z~]*@)?",
+    r"([!$&-.0-9;=A-Z_a-z~]+|\[([0-9A-Fa-f.]+|([0-9A-Fa-f.]*:){1,8}[0-9A-Fa-f.]*)\])",
     "(:0*([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?",
     r#"(/[!"$-;=@-_a-~]*)?"#,
     r"(\?[!$-;=?-~]*)?(#.*)?",
@@ -27,18 +27,31 @@ impl Kind for WebhookUrl {
 
     fn parse(&self, text: &str) -> Option<Uri> {
         let url: Uri = text.parse().ok()?;
-        // A port that is none is no error to the parser, and would be left out.
-        let has_port = |authority: &Authority| {
-            let after_user = authority.as_str().rsplit('@').next();
-            after_user == Some(authority.host()) || authority.port().is_some()
-        };
-        let is_whole = url.authority().is_some_and(has_port);
-        (matches!(url.scheme_str(), Some("http" | "https")) && is_whole).then_some(url)
+        let is_http = matches!(url.scheme_str(), Some("http" | "https"));
+        (is_http && url.authority().is_some_and(is_whole)).then_some(url)
     }
 
     fn shape(&self) -> Shape {
         Shape::Url { pattern: WEBHOOK_URL, expected: "a URL such as https://example.org/webhook" }
     }
+}
+
+/// Whether it names one host, by a name or an address in brackets, and a port that is one if it names any.
+///
+/// The parser also takes a second `@`, brackets anywhere, no host, and a port that is none, which it then leaves out.
+fn is_whole(authority: &Authority) -> bool {
+    let (user, place) = authority.as_str().split_once('@').unwrap_or(("", authority.as_str()));
+    let host = authority.host();
+    let has_brackets = |text: &str| text.contains(['[', ']']);
+    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => {
+            !address.is_empty()
+                && address.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte))
+        }
+        None => !host.is_empty() && !has_brackets(host),
+    };
+    let is_port = place == host || authority.port().is_some();
+    is_host && is_port && !has_brackets(user) && !place.contains('@')
 }
 
 /// The secret that events are signed with.
@@ -67,6 +80,7 @@ mod tests {
     #[test]
     fn whatever_is_taken_fits_the_described_form() {
         describes_what_it_takes(&WebhookUrl, "(https?|HTTPS)://[a-c._-]{1,3}(:[0-9]{1,5})?[!-~]{0,6}");
+        describes_what_it_takes(&WebhookUrl, r"http://[\[\]@:a.%/]{1,12}");
         describes_what_it_takes(&WebhookSecret, "whsec_[A-Za-z0-9+/]{30,90}={0,3}");
     }
 
