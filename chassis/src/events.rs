@@ -10,6 +10,7 @@ mod hub;
 mod id;
 mod listener;
 mod live;
+mod quick;
 mod stream;
 
 pub use self::{

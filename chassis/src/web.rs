@@ -39,6 +39,12 @@ impl Web {
         self.service
     }
 
+    /// The release that the process belongs to.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn release(&self) -> &str {
+        &self.config.release
+    }
+
     /// Where the process is in its life.
     pub fn lifecycle(&self) -> &Lifecycle {
         &self.lifecycle

@@ -29,7 +29,7 @@ macro_rules! files {
     };
 }
 
-static FILES: [File; 18] = files! {
+static FILES: [File; 19] = files! {
     "/": HTML = "index.html",
     "/page/icon.svg": PICTURE = "icon.svg",
     "/page/base.css": STYLE = "base.css",
@@ -37,6 +37,7 @@ static FILES: [File; 18] = files! {
     "/page/main.js": SCRIPT = "main.js",
     "/page/add.js": SCRIPT = "add.js",
     "/page/api.js": SCRIPT = "api.js",
+    "/page/build.js": SCRIPT = "build.js",
     "/page/clash.js": SCRIPT = "clash.js",
     "/page/due.js": SCRIPT = "due.js",
     "/page/editor.js": SCRIPT = "editor.js",

@@ -8,6 +8,7 @@ use super::{
     change::Change,
     hub::Hub,
     listener::{self, Patience},
+    quick::Quick,
     stream,
 };
 use crate::{
@@ -42,12 +43,14 @@ pub struct Live<C: Change> {
     hub: Hub<C>,
     announcer: Announcer<C>,
     lifecycle: Lifecycle,
+    quick: Option<Quick>,
 }
 
 impl<C: Change> Clone for Live<C> {
     fn clone(&self) -> Self {
-        let Self { hub, announcer, lifecycle } = self;
-        Self { hub: hub.clone(), announcer: announcer.clone(), lifecycle: lifecycle.clone() }
+        let Self { hub, announcer, lifecycle, quick } = self;
+        let (hub, announcer) = (hub.clone(), announcer.clone());
+        Self { hub, announcer, lifecycle: lifecycle.clone(), quick: quick.clone() }
     }
 }
 
@@ -72,7 +75,8 @@ impl<C: Change> Live<C> {
         // What the last requests changed; whoever is left to hear it.
         let last = announcer.clone();
         web.at_end(async move { drop(last.flush().await) });
-        Self { hub, announcer, lifecycle: web.lifecycle().clone() }
+        let quick = Quick::of(web.release());
+        Self { hub, announcer, lifecycle: web.lifecycle().clone(), quick }
     }
 
     /// To be called before a write: what it did is announced, also when nobody waits for its outcome any more.
@@ -82,6 +86,6 @@ impl<C: Change> Live<C> {
 
     /// The stream of changes for one who watches, after the event in `Last-Event-ID` if all that came since is known.
     pub fn stream(&self, headers: &HeaderMap) -> Result<Response, Problem> {
-        stream::of(&self.hub, &self.lifecycle, headers)
+        stream::of(&self.hub, &self.lifecycle, self.quick.clone(), headers)
     }
 }

@@ -11,7 +11,7 @@ use axum::{
 };
 use futures_util::{StreamExt, stream};
 
-use super::{change::Change, hub::Hub, id::EventId};
+use super::{change::Change, hub::Hub, id::EventId, quick::Quick};
 use crate::{
     lifecycle::Lifecycle,
     problem::{Kind, Problem},
@@ -26,10 +26,14 @@ const BUFFERING: (HeaderName, HeaderValue) =
 /// How often something is sent at least, so that neither end nor anyone between takes the other for gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// How long a page of a quick build waits before it comes back.
+const QUICK_RETRY: Duration = Duration::from_millis(100);
+
 /// What one who watches gets, until the service stops.
 pub(super) fn of<C: Change>(
     hub: &Hub<C>,
     lifecycle: &Lifecycle,
+    quick: Option<Quick>,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     if !lifecycle.is_serving() {
@@ -51,7 +55,13 @@ pub(super) fn of<C: Change>(
         let event = sse::Event::default().event(change.name()).id(id.to_string()).json_data(change.data());
         Some((Ok::<_, Infallible>(event.unwrap_or_default()), (watcher, lifecycle)))
     });
-    let first = stream::iter([Ok(sse::Event::default().retry(retry()))]);
+    // Whoever writes the service waits for its pages.
+    let retry = if quick.is_some() { QUICK_RETRY } else { retry() };
+    let first = stream::iter([Ok(sse::Event::default().retry(retry))]);
+    let stopping = lifecycle.clone();
+    let builds = stream::iter(quick).flat_map(Quick::events).map(Ok);
+    let builds = builds.take_until(async move { stopping.draining().await });
+    let changes = stream::select(changes, builds);
     // An event rather than a comment, which the scripts of a page do not see.
     let ping = sse::Event::default().event("ping").data("{}");
     let stream = Sse::new(first.chain(changes)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).event(ping));

@@ -1,6 +1,7 @@
 // Changes made elsewhere, as they happen.
 
 import { Backoff } from "./api.js";
+import { answers, keptBack } from "./build.js";
 import { drop, load, refresh } from "./store.js";
 
 /** The service says something every fifteen seconds at least. */
@@ -69,6 +70,8 @@ function watch() {
   source = new EventSource("/api/events");
   source.addEventListener("ping", heard);
   source.addEventListener("resync", () => (heard(), reload()));
+  source.addEventListener("build", ({ data }) => (heard(), answers(JSON.parse(data))));
+  source.addEventListener("notice", ({ data }) => (heard(), keptBack(JSON.parse(data))));
   source.addEventListener("removed", ({ data }) => {
     heard();
     const { id, version } = JSON.parse(data);

@@ -19,6 +19,25 @@ use crate::{
     toolchain::{Chooser, RUSTUP_TOOLCHAIN, rust_folder},
 };
 
+/// With what effort a program is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// As the project's release profile says.
+    Release,
+    /// So that it is there soon. The project's manifest need not know of it.
+    Quick,
+}
+
+impl Profile {
+    /// What cargo calls it, and the folder in which it leaves what it compiled.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Quick => "quick",
+        }
+    }
+}
+
 /// Cargo, for one checkout and one target triple. It sees the repository's configuration alone, and downloads only
 /// while it runs nothing that was downloaded.
 pub(crate) struct Cargo<'a> {
@@ -27,6 +46,7 @@ pub(crate) struct Cargo<'a> {
     program: String,
     root: PathBuf,
     target: &'a str,
+    profile: Profile,
     target_dir: PathBuf,
     home: CargoHome,
     /// The toolchain's folder, for rustup: where cargo is called, no rust-toolchain.toml is found.
@@ -49,9 +69,15 @@ impl<'a> Cargo<'a> {
         let root = repo.root().canonicalize().doing(|| "looking for the checkout")?;
         let target_dir = root.join(target_dir);
         let (home, rust) = (CargoHome::of(repo)?, rust_folder(repo, chooser)?);
-        let mut cargo = Self { service, program: String::new(), root, target, target_dir, home, rust };
+        let (program, profile) = (String::new(), Profile::Release);
+        let mut cargo = Self { service, program, root, target, profile, target_dir, home, rust };
         cargo.program = program::name(&cargo.metadata()?, service)?;
         Ok(cargo)
+    }
+
+    /// The same, in another profile.
+    pub(crate) fn with(self, profile: Profile) -> Self {
+        Self { profile, ..self }
     }
 
     /// The target triple that it compiles for.
@@ -61,7 +87,7 @@ impl<'a> Cargo<'a> {
 
     /// Where the service's program is left.
     pub(crate) fn program(&self) -> PathBuf {
-        self.target_dir.join(self.target).join("release").join(&self.program)
+        self.target_dir.join(self.target).join(self.profile.name()).join(&self.program)
     }
 
     /// Where all that it makes is left.
@@ -102,15 +128,38 @@ impl<'a> Cargo<'a> {
 
     fn build(&self) -> Command {
         let mut cargo = self.command(Callee::Compiles, "build");
+        cargo.args(["--offline", "--release", "--package", self.service.as_str(), "--bin", &self.program]);
+        cargo.args(["--target", self.target, "--message-format", "json-render-diagnostics"]);
+        self.place(&mut cargo);
         cargo
-            .args(["--offline", "--release", "--package", self.service.as_str(), "--bin", &self.program])
-            .args(["--target", self.target, "--message-format", "json-render-diagnostics"])
+    }
+
+    /// Cargo, to compile quickly: `verb` is `build` or `test`.
+    pub(crate) fn quickly(&self, verb: &str) -> Command {
+        let mut cargo = self.command(Callee::Compiles, verb);
+        cargo
+            .args(["--offline", "--profile", Profile::Quick.name(), "--package", self.service.as_str()])
+            .args(["--target", self.target])
+            .args(["--config", "profile.quick.inherits='dev'"])
+            // Enough for a backtrace with file and line; the rest takes the linker longer than the compiler.
+            .args(["--config", "profile.quick.debug='line-tables-only'"]);
+        self.place(&mut cargo);
+        cargo
+    }
+
+    /// The service's program, among all that its package may have.
+    pub(crate) fn program_name(&self) -> &str {
+        &self.program
+    }
+
+    /// Where cargo leaves what it makes, and with what it makes it.
+    fn place(&self, cargo: &mut Command) {
+        cargo
             .arg("--target-dir")
             .arg(&self.target_dir)
             .arg("--config")
             .arg(format!("target.{}.linker='cc'", self.target))
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags());
-        cargo
     }
 
     /// The files of the repository that the last compile has read.
@@ -121,10 +170,12 @@ impl<'a> Cargo<'a> {
     /// Cargo, with no configuration but the repository's.
     fn command(&self, callee: Callee, verb: &str) -> Command {
         let mut cargo = callee.command("cargo");
-        cargo
-            .current_dir(PLACE)
-            .args([verb, "--locked", "--manifest-path"])
-            .arg(self.root.join("Cargo.toml"));
+        cargo.current_dir(PLACE).arg(verb);
+        // While a program is written its manifest may be ahead of Cargo.lock.
+        if self.profile == Profile::Release {
+            cargo.arg("--locked");
+        }
+        cargo.arg("--manifest-path").arg(self.root.join("Cargo.toml"));
         if let Some(config) = config_file(&self.root.join(".cargo")) {
             cargo.arg("--config").arg(config);
         }
@@ -172,7 +223,7 @@ fn run(mut cargo: Command, target: &str, progress: &dyn Progress) -> Result<Comp
     // Cargo writes to both at once, and would wait for whoever does not read.
     let (compiled, said) = thread::scope(|scope| {
         let compiled = scope.spawn(|| crates::compiled(BufReader::new(stdout), target));
-        let said = listen(BufReader::new(stderr), progress);
+        let said = listen(BufReader::new(stderr), &|what| progress.detail(what));
         (compiled.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), said)
     });
     let status = child.wait().doing(doing)?;
@@ -204,14 +255,14 @@ fn warnings(said: &str) -> String {
 }
 
 /// Tells the progress, and gives back all else that was said.
-fn listen(stderr: impl BufRead, progress: &dyn Progress) -> String {
+pub(crate) fn listen(stderr: impl BufRead, tell: &dyn Fn(&str)) -> String {
     let mut said = String::new();
     let mut crates = 0_usize;
     for line in stderr.lines().map_while(std::result::Result::ok) {
         match line.trim_start().strip_prefix("Compiling ") {
             Some(name) => {
                 crates += 1;
-                progress.detail(&format!("{crates} crates, now {name}"));
+                tell(&format!("{crates} crates, now {name}"));
             }
             None => said = said + &line + "\n",
         }
@@ -231,6 +282,7 @@ pub(crate) mod tests {
             program: "served".into(),
             root: "/nowhere/source".into(),
             target,
+            profile: Profile::Release,
             target_dir: "/nowhere/target".into(),
             home: CargoHome::nowhere(),
             rust: "/nowhere/rust".into(),

@@ -8,7 +8,7 @@ use xtask_contract::{
     Callee, Context, Digest, Error, Layout, Result, ServiceName,
     archive::Archive,
     command,
-    image::{Config, DIRTY, Descriptor, Execution, Manifest, Platform, REVISION, RootFs, SERVICE},
+    image::{Config, DIRTY, Descriptor, Execution, Manifest, Platform, QUICK, REVISION, RootFs, SERVICE},
     service::Service,
 };
 
@@ -32,6 +32,8 @@ pub struct Origin<'a> {
     pub revision: &'a str,
     /// Whether the work tree differed from that commit.
     pub dirty: bool,
+    /// Whether it was compiled quickly, to be tried while it is written.
+    pub quick: bool,
     /// The target triple that it was compiled for.
     pub target: &'a str,
 }
@@ -119,8 +121,10 @@ fn labels(origin: Origin<'_>, description: &Service) -> Result<BTreeMap<String, 
     let service = serde_json::to_string(description).doing(|| "writing the service's description")?;
     let mut labels =
         BTreeMap::from([(REVISION.to_owned(), origin.revision.to_owned()), (SERVICE.to_owned(), service)]);
-    if origin.dirty {
-        labels.insert(DIRTY.to_owned(), "true".to_owned());
+    for (label, holds) in [(DIRTY, origin.dirty), (QUICK, origin.quick)] {
+        if holds {
+            labels.insert(label.to_owned(), "true".to_owned());
+        }
     }
     Ok(labels)
 }

@@ -17,6 +17,7 @@ mod lock;
 mod origin;
 mod program;
 mod provenance;
+pub mod quick;
 mod recipe;
 mod root_files;
 mod sbom;
@@ -168,7 +169,8 @@ fn make_image(
 ) -> Result<Image> {
     progress.step("making the image");
     let started = Instant::now();
-    let origin = Origin { revision: &inputs.revision, dirty: inputs.dirty(), target: cargo.target() };
+    let (revision, dirty) = (&inputs.revision, inputs.dirty());
+    let origin = Origin { revision, dirty, quick: false, target: cargo.target() };
     let image = assemble(layout, &cargo.program(), repo.service()?, origin)?;
     elapsed.image = millis(started);
     Ok(image)

@@ -6,6 +6,7 @@ mod config;
 #[cfg(test)]
 #[cfg(feature = "checks")]
 mod documents;
+mod dev;
 mod exit_codes;
 mod hint;
 mod how;
@@ -20,6 +21,7 @@ mod stages;
 #[cfg(feature = "checks")]
 pub(crate) use checks::{Bench, Part, Test};
 pub(crate) use config::{Action, Config};
+pub(crate) use dev::Dev;
 pub(crate) use exit_codes::EXIT_CODES;
 pub(crate) use hint::with_hint;
 pub(crate) use how::How;
@@ -54,16 +56,17 @@ pub(crate) struct Cli {
 impl Cli {
     /// How results and progress are shown.
     pub(crate) fn form(&self) -> Form {
-        let how = match &self.verb {
-            Verb::Run(args) => Some(&args.how),
-            Verb::Up(args) => Some(&args.how),
-            Verb::Rollback(args) => Some(&args.how),
-            _ => None,
+        let events = match &self.verb {
+            Verb::Run(args) => args.how.json_events,
+            Verb::Up(args) => args.how.json_events,
+            Verb::Rollback(args) => args.how.json_events,
+            Verb::Dev(args) => args.json_events,
+            _ => false,
         };
-        match how {
-            Some(how) if how.json_events => Form::Events,
-            _ if self.json => Form::Document,
-            _ => Form::Words,
+        match (events, self.json) {
+            (true, _) => Form::Events,
+            (false, true) => Form::Document,
+            (false, false) => Form::Words,
         }
     }
 }
@@ -123,6 +126,14 @@ pub(crate) enum Verb {
     /// Build, release and run in one go; where nothing is new, the newest release
     #[command(after_help = "Example: cargo xtask up --env dev")]
     Up(Up),
+    /// Serve the work tree while it is written: each save is built quickly and served in a moment
+    ///
+    /// Nothing need be committed, and no release is made; `up` makes one. A save that does not compile leaves the last good
+    /// build serving. Answers bear `x-release: dev-…`.
+    ///
+    /// Keys: r build again, o open the page, l errors alone, c clear the screen, q quit.
+    #[command(after_help = "Example: cargo xtask dev\n         cargo xtask dev --test")]
+    Dev(Dev),
     /// Stop what `run` started; data are kept
     #[command(after_help = "Example: cargo xtask down --env dev --data")]
     Down(Down),

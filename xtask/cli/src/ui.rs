@@ -9,6 +9,7 @@ mod lines;
 mod output;
 mod text;
 
+pub(crate) use ask::Restore;
 use colours::Colours;
 pub(crate) use console::Streams;
 pub(crate) use diff::unified;
@@ -79,6 +80,8 @@ struct State {
 struct Lines {
     all: MultiProgress,
     step: ProgressBar,
+    /// What stands below all else as long as the command goes on.
+    standing: RefCell<Option<ProgressBar>>,
     processes: RefCell<Vec<ProgressBar>>,
 }
 
@@ -144,6 +147,36 @@ impl Ui {
             Form::Words | Form::Document => {}
         }
         self.print(&Text::of_error(error).shown(self.colours));
+    }
+
+    /// Shows a line below all else, on a terminal, until there is another.
+    pub(crate) fn stand(&self, what: &str) {
+        if let Some(lines) = &self.lines {
+            lines.stand(&escape(what));
+        }
+    }
+
+    /// Takes all that was shown so far off the terminal.
+    pub(crate) fn clear_screen(&self) {
+        if let Some(lines) = &self.lines {
+            let _ = lines.all.clear();
+            self.print("\u{1b}[2J\u{1b}[3J\u{1b}[H");
+        }
+    }
+
+    /// Shows what has happened to a program, and the words for it to a person.
+    pub(crate) fn happened(&self, words: impl Into<Text>, event: &impl Serialize) {
+        self.finish_step();
+        let text = words.into();
+        self.event(&Event::Dev(serde_json::to_value(event).unwrap_or_default()));
+        if !text.words().is_empty() {
+            self.print(&text.shown(self.colours));
+        }
+    }
+
+    /// Shows what the compiler has written, in its own colours.
+    pub(crate) fn compiler(&self, text: &str) {
+        self.print(text.trim_end());
     }
 
     /// Ends the step under way, so that nothing on the screen claims to be going on.
@@ -253,7 +286,14 @@ impl Lines {
     fn new() -> Self {
         let all = MultiProgress::new();
         let step = all.add(spinner());
-        Self { all, step, processes: RefCell::default() }
+        Self { all, step, standing: RefCell::default(), processes: RefCell::default() }
+    }
+
+    fn stand(&self, what: &str) {
+        let mut standing = self.standing.borrow_mut();
+        let line = standing.get_or_insert_with(|| self.all.add(ProgressBar::new_spinner().with_style(plain(""))));
+        line.set_message(what.to_owned());
+        line.tick();
     }
 
     fn step(&self, what: &str) {
@@ -269,9 +309,7 @@ impl Lines {
         let mut processes = self.processes.borrow_mut();
         for (place, state) in states.iter().enumerate() {
             if processes.len() == place {
-                let style = ProgressStyle::with_template("  {wide_msg}");
-                let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
-                processes.push(self.all.add(ProgressBar::new_spinner().with_style(style)));
+                processes.push(self.all.add(ProgressBar::new_spinner().with_style(plain("  "))));
             }
             processes[place].set_message(escape(&state.to_string()).into_owned());
         }
@@ -283,6 +321,12 @@ impl Lines {
         }
         self.step.finish_and_clear();
     }
+}
+
+/// A line with words alone, after these.
+fn plain(before: &str) -> ProgressStyle {
+    ProgressStyle::with_template(&format!("{before}{{wide_msg}}"))
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 fn spinner() -> ProgressBar {

@@ -7,6 +7,7 @@ pub(crate) mod build;
 pub(crate) mod complete;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod init;

@@ -12,6 +12,8 @@ pub const REVISION: &str = "org.opencontainers.image.revision";
 pub const SERVICE: &str = "dev.twelve-factor.service";
 /// The label that marks an image whose inputs were not all committed.
 pub const DIRTY: &str = "dev.twelve-factor.dirty";
+/// The label that marks an image that was compiled quickly, to be tried while it is written.
+pub const QUICK: &str = "dev.twelve-factor.quick";
 
 /// A reference to a blob.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -41,6 +41,12 @@ pub struct Verified {
 }
 
 impl Verified {
+    /// One that stands in no ledger, and so in no chain: what a quick build runs as.
+    pub fn unpublished(release: Release, objects: Option<String>) -> Result<Self> {
+        let text = release.to_toml().doing(|| "writing the release down")?;
+        Ok(Self { digest: Digest::of(text), release, objects, sums: String::new(), signature: None })
+    }
+
     /// The reference by which the next release names this one.
     pub fn link(&self) -> Link {
         Link { id: self.release.id, digest: self.digest }

@@ -8,6 +8,10 @@ use crate::{Digest, ServiceName, value::Value};
 /// The variable in which `run` tells each process which release it is of. No deploy's config has it.
 pub const RELEASE_ID: &str = "RELEASE_ID";
 
+/// The variable in which `dev` tells each process of a quick build the file with what its pages are to show. No release
+/// has it.
+pub const DEV_NOTICE: &str = "DEV_NOTICE";
+
 /// What a service says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

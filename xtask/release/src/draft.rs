@@ -48,22 +48,37 @@ impl<'a> Draft<'a> {
             Some(digest) => BuildRecord::of(repo, digest)?,
             None => BuildRecord::newest(repo)?,
         };
-        check_record(&Layout::at(repo.images()), &record)?;
+        let layout = Layout::at(repo.images());
+        check_record(&layout, &record)?;
         let image = Image { digest: record.digest, revision: record.revision, dirty: record.dirty };
-        Self::new(repo, env, deploy, image, ran)
+        Self::new(repo, env, (deploy, image, &layout), ran)
     }
 
     /// A release of an image that is known from elsewhere, such as from another deploy's release.
     pub fn of_image(repo: &'a Repo, env: &EnvName, image: &Image, ran: &[Digest]) -> Result<Self> {
-        Self::new(repo, env, Deploy::read(repo, env)?, image.clone(), ran)
+        Self::new(repo, env, (Deploy::read(repo, env)?, image.clone(), &Layout::at(repo.images())), ran)
     }
 
-    fn new(repo: &'a Repo, env: &EnvName, mut deploy: Deploy, image: Image, ran: &[Digest]) -> Result<Self> {
+    /// What a quick build runs as, whose image is in this layout alone: it has all that a release has but a place in the
+    /// ledger. The deploy's rules are kept, and credentials that it lacks are made.
+    pub fn unpublished(repo: &'a Repo, env: &EnvName, image: Image, layout: &Layout, id: ReleaseId) -> Result<Verified> {
+        let draft = Self::new(repo, env, (Deploy::read(repo, env)?, image, layout), &[])?;
+        let release = draft.at(id, 0, None, provision::secrets(repo, env, &draft.deploy)?);
+        let objects = draft.objects(&release)?;
+        Verified::unpublished(release, objects)
+    }
+
+    fn new(
+        repo: &'a Repo,
+        env: &EnvName,
+        (mut deploy, image, layout): (Deploy, Image, &Layout),
+        ran: &[Digest],
+    ) -> Result<Self> {
         if let Some(objection) = deploy.policy.objection(&image, ran) {
             return Err(Error::refused(format!("releasing {env}"), objection).next(allow(env, &image)));
         }
         set_image(&mut deploy);
-        let service = Layout::at(repo.images()).description(&image.digest)?;
+        let service = layout.description(&image.digest)?;
         check_service(repo, env, &service)?;
         let secrets = SealedSecrets::read(repo, env)?;
         check(repo, env, &service, &deploy, secrets.as_ref(), &image)?;

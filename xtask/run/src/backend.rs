@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use xtask_contract::{
-    Deploy, EnvName, Progress, Record, Repo, Result, Secret,
+    Deploy, EnvName, Error, Progress, Record, Repo, Result, Secret,
     deploy::{Postgres, Target},
     ledger::{Found, Verified},
 };
 
 use crate::{
-    Amount, Announce, Change, Console, DeployState, Formation, Gone, IfBusy, Job, PostgresUrl, Report,
+    Amount, Announce, Change, Console, DeployState, DevLoop, Formation, Gone, IfBusy, Job, PostgresUrl, Report,
     Status,
     logs::{Query, Sink},
 };
@@ -41,6 +41,12 @@ pub trait Backend: Services + Shipper {
     /// Brings the deploy to the release. `announce` hears when the service is ready; a local deploy then stays in the
     /// foreground until it is told to stop.
     async fn run(&self, job: &Job<'_>, announce: &Announce<'_>) -> Result<()>;
+
+    /// Runs quick builds one after another, in the foreground until the loop ends or is told to stop.
+    async fn dev(&self, _: &mut dyn DevLoop, _: &dyn Progress) -> Result<()> {
+        Err(Error::refused("running quick builds", "that is for deploys of this machine")
+            .next("name one with `--env`; `cargo xtask up` brings a change to a cluster"))
+    }
 
     /// What running the release would change: each object before and after. Nothing is changed.
     async fn changes(&self, job: &Job<'_>) -> Result<Vec<Change>>;

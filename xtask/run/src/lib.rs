@@ -10,6 +10,7 @@ mod cause;
 mod change;
 mod console;
 mod deploy_state;
+mod dev;
 mod failure_record;
 mod formation;
 mod gone;
@@ -34,6 +35,7 @@ pub use cause::Cause;
 pub use change::Change;
 pub use console::Console;
 pub use deploy_state::DeployState;
+pub use dev::{DevLoop, DevPlace};
 pub use failure_record::FailureRecord;
 pub use formation::{Amount, Formation, Wish, in_words, resolve};
 pub use gone::{Data, Down, Gone};
@@ -51,6 +53,7 @@ pub use verbs::{
     admin::{admin, nothing_runs},
     deploy_state::{deploy_state, deploy_states},
     down::{down, losses},
+    dev::dev,
     logging,
     logs::logs,
     run::{changes, could_run, preflight, run},

@@ -10,6 +10,9 @@ use crate::FailureRecord;
 pub struct Report {
     /// The release that runs, if one does.
     pub release: Option<ReleaseId>,
+    /// What runs in the place of a release, if something does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quick: Option<String>,
     /// Since when: RFC 3339.
     pub since: Option<String>,
     /// Where it is reached, if that is known.

@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod deploy_state;
+pub(crate) mod dev;
 pub(crate) mod down;
 pub mod logging;
 pub(crate) mod logs;

@@ -44,7 +44,7 @@ impl How {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "a duration is a whole number with a unit, such as 90s or 10m".to_owned();
     let unit = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
     let number: u64 = text[..unit].parse().map_err(|_| wrong())?;

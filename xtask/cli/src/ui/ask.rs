@@ -19,6 +19,20 @@ impl Ui {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
+    /// Has the terminal hand over each key at once and show none, until what is given back is dropped; nothing, where
+    /// nobody sits at one.
+    pub(crate) fn key_by_key() -> Result<Option<Restore>> {
+        if !Self::can_ask() {
+            return Ok(None);
+        }
+        let doing = || "listening for keys";
+        let mut terminal = tcgetattr(io::stdin()).doing(doing)?;
+        let before = Restore(terminal.clone());
+        terminal.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
+        tcsetattr(io::stdin(), OptionalActions::Now, &terminal).doing(doing)?;
+        Ok(Some(before))
+    }
+
     /// Asks whether to do something. Without a terminal that is refused.
     pub(crate) fn ask(&self, question: &str) -> Result<bool> {
         let doing = || format!("asking {question:?}");
@@ -135,7 +149,7 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<()> {
 }
 
 /// Sets the terminal back to what it was.
-pub(super) struct Restore(pub(super) Termios);
+pub(crate) struct Restore(pub(super) Termios);
 
 impl Drop for Restore {
     fn drop(&mut self) {

@@ -26,6 +26,8 @@ pub(super) enum Event<'a> {
         #[serde(flatten)]
         process: &'a Rollout,
     },
+    /// `dev` has come to another state.
+    Dev(Value),
     /// It is done.
     Done { result: Value },
     /// It is not.

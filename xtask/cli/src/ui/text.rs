@@ -60,7 +60,7 @@ impl Text {
     }
 
     /// What went wrong, in the form of [`Error`]'s own words.
-    pub(super) fn of_error(error: &Error) -> Self {
+    pub(crate) fn of_error(error: &Error) -> Self {
         let Error { doing, why, next, .. } = error;
         let mut all = match why.as_slice() {
             [only] => Self::paragraph(&format!(": {doing}: {only}")),
@@ -108,7 +108,7 @@ impl Text {
     }
 
     /// The words alone, for what escapes them by itself.
-    pub(super) fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let words = |line: &Line| line.0.iter().map(|part| part.words.as_str()).collect::<String>();
         self.0.iter().map(words).collect::<Vec<_>>().join("\n")
     }

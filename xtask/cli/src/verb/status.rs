@@ -18,6 +18,7 @@ pub(crate) fn status(repo: &Repo, args: &cli::Status, backends: &Known<'_>, ui: 
 
 fn words(env: &EnvName, report: &Report) -> Text {
     let mut text = Text::from(match (&report.release, &report.since) {
+        (None, Some(since)) if let Some(quick) = &report.quick => format!("{env} runs {quick} since {since}"),
         (Some(release), Some(since)) => format!("{env} runs release {release} since {since}"),
         (Some(release), None) => format!("{env} runs release {release}"),
         // What is wrong with its releases comes first, and has a next step of its own.

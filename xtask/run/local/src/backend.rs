@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use xtask_contract::{Deploy, EnvName, Error, Progress, Repo, Result};
 use xtask_run::{
-    Amount, Announce, Asked, Backend, Change, Console, DeployState, Formation, Gone, IfBusy, Job, OneOff,
+    Amount, Announce, Asked, Backend, Change, Console, DeployState, DevLoop, Formation, Gone, IfBusy, Job, OneOff,
     OwnPostgres, Report, Services, Shipper, Status, Wanted,
     logs::{Query, Sink},
 };
 
-use crate::{admin, down, journal, preflight, run, scale, service, status};
+use crate::{admin, dev, down, journal, preflight, run, scale, service, status};
 
 /// A deploy on this machine.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,10 @@ impl Backend for Local<'_> {
     async fn run(&self, job: &Job<'_>, announce: &Announce<'_>) -> Result<()> {
         job.options.tell_what_only_clusters_heed(job.progress);
         run::run(job, announce).await
+    }
+
+    async fn dev(&self, work: &mut dyn DevLoop, progress: &dyn Progress) -> Result<()> {
+        dev::dev(self.repo, self.env, work, progress).await
     }
 
     async fn changes(&self, job: &Job<'_>) -> Result<Vec<Change>> {

@@ -2,15 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use xtask_contract::{Result, service::RELEASE_ID};
+use xtask_contract::{
+    Result,
+    service::{DEV_NOTICE, RELEASE_ID},
+};
 use xtask_run::{Job, PostgresUrl};
 
-/// The whole environment of a process: the release's config, secrets and ID, and nothing of this machine's.
+use crate::{lock, notice};
+
+/// The whole environment of a process: the release's config, secrets and ID, and nothing of this
+/// machine's; a quick build's also learns where there is what its pages are to show.
 pub(crate) fn environment(job: &Job<'_>) -> BTreeMap<String, String> {
     let release = &job.verified.release;
     let secrets = job.secrets.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
-    let id = (RELEASE_ID.to_owned(), release.id.to_string());
-    release.config.clone().into_iter().chain(secrets).chain([id]).collect()
+    let id = (RELEASE_ID.to_owned(), job.mark());
+    let notice = notice::path(&lock::folder(job.repo, job.env)).display().to_string();
+    let notice = job.quick.then(|| (DEV_NOTICE.to_owned(), notice));
+    release.config.clone().into_iter().chain(secrets).chain([id]).chain(notice).collect()
 }
 
 /// The URL of the deploy's own server, if the release has it run one.

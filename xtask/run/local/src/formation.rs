@@ -24,6 +24,8 @@ use crate::{
 /// What it takes to start any process of a release.
 pub(crate) struct Plan {
     pub(crate) release: ReleaseId,
+    /// Whether it is a quick build.
+    pub(crate) quick: bool,
     env: EnvName,
     types: BTreeMap<String, Process>,
     /// Where they listen, those that do.
@@ -58,7 +60,7 @@ struct Member {
 
 impl Plan {
     pub(crate) fn new(
-        release: &Release,
+        (release, quick): (&Release, bool),
         service: &Service,
         program: Program,
         start: Duration,
@@ -71,6 +73,7 @@ impl Plan {
         };
         Self {
             release: release.id,
+            quick,
             env: release.env.clone(),
             types: release.processes.clone(),
             addresses: listening.map(address).collect(),

@@ -1,11 +1,8 @@
 //! `run` of a local deploy: in the foreground, with all of its processes, or by way of the `run` that is up.
 
-use std::{cell::OnceCell, future};
+use std::future;
 
-use tokio::{
-    net::UnixListener,
-    time::{self, Instant},
-};
+use tokio::time::{self, Instant};
 use xtask_contract::{Context, Error, Result};
 use xtask_run::{Job, Ran};
 
@@ -15,7 +12,7 @@ use crate::{
     lock::Lock,
     patience::{PATIENCE, PERIOD, does_not_answer},
     stop::Stop,
-    supervisor::Supervisor,
+    supervisor,
     task_set::task_set,
 };
 
@@ -51,54 +48,30 @@ pub(crate) async fn run(job: &Job<'_>, announce: &dyn Fn(&Ran)) -> Result<()> {
 
 /// Keeps the deploy running: first this release, then what is asked for.
 async fn supervise(job: &Job<'_>, lock: &Lock, stop: &mut Stop, announce: &dyn Fn(&Ran)) -> Result<()> {
-    let server = OnceCell::new();
-    let (processes, processes_kept) = task_set();
-    let (services, services_kept) = task_set();
-    let (supervisor, control) = Supervisor::new(job, lock, processes, services, &server)?;
-    let work = async {
-        let result = until_stopped(&supervisor, job, control, stop, announce).await;
-        drop(supervisor); // which tells all processes to stop
-        result
-    };
-    let work = async {
-        let (result, ()) = tokio::join!(work, processes_kept);
-        // The server runs as long as anything needs it.
-        if let Some(server) = server.get() {
-            server.tell_to_stop();
-        }
-        result
-    };
-    let (result, ()) = tokio::join!(work, services_kept);
-    result
-}
-
-async fn until_stopped(
-    supervisor: &Supervisor<'_>,
-    job: &Job<'_>,
-    control: UnixListener,
-    stop: &mut Stop,
-    announce: &dyn Fn(&Ran),
-) -> Result<()> {
-    let (answers, answered) = task_set();
-    let first = async {
-        let change_lock = supervisor.change(Holder::myself(job.verified.release.id)).await;
-        announce(&supervisor.run(&change_lock, job).await?);
-        drop(change_lock);
-        future::pending().await
-    };
-    tokio::select! {
-        biased;
-        () = stop.asked() => {
-            if !supervisor.runs() {
-                return Err(interrupted(job));
+    let deploy = (job.repo, job.env, job.progress);
+    supervisor::while_up(deploy, lock, async |supervisor, control| {
+        let first = async {
+            let change_lock = supervisor.change(Holder::myself(job.verified.release.id)).await;
+            announce(&supervisor.run(&change_lock, job).await?);
+            drop(change_lock);
+            future::pending().await
+        };
+        let (answers, answered) = task_set();
+        tokio::select! {
+            biased;
+            () = stop.asked() => {
+                if !supervisor.runs() {
+                    return Err(interrupted(job));
+                }
+                job.progress.note("stopping …");
+                Ok(())
             }
-            job.progress.note("stopping …");
-            Ok(())
+            result = first => result,
+            () = supervisor.serve(control, &answers) => Ok(()),
+            () = answered => Ok(()),
         }
-        result = first => result,
-        () = supervisor.serve(control, &answers) => Ok(()),
-        () = answered => Ok(()),
-    }
+    })
+    .await
 }
 
 /// Does a part of the start, unless a signal comes first.

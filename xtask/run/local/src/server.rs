@@ -104,6 +104,7 @@ impl Supervisor<'_> {
                     self.run(change_lock, &wanted.job(self.repo, self.env, &options, &progress)).await?;
                 ran.supervisor = Some(std::process::id());
                 self.progress.note(&format!("{release} runs"));
+                self.taken_over.send_replace(Some(*release));
                 Ok(Reply::Ran(ran))
             }
             Wish::Scale { wishes } => self.scale(change_lock, wishes, &progress).await.map(Reply::Scaled),

@@ -13,6 +13,9 @@ pub struct State {
     pub supervisor: u32,
     /// The release that runs; none during the first start.
     pub release: Option<ReleaseId>,
+    /// Whether it is a quick build, of which no ledger knows.
+    #[serde(default)]
+    pub quick: bool,
     /// Since when it does.
     pub since: Option<DateTime<Utc>>,
     /// Who is changing it just now.

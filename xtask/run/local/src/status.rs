@@ -28,7 +28,10 @@ pub(crate) async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
             name: process
                 .pid
                 .map_or_else(|| process.name.clone(), |pid| format!("{} (process {pid})", process.name)),
-            release: state.release.map_or_else(String::new, |release| release.to_string()),
+            release: match state.release {
+                Some(release) if !state.quick => release.to_string(),
+                _ => String::new(),
+            },
             image: String::new(),
             config: Vec::new(),
             ready: process.ready,
@@ -37,8 +40,10 @@ pub(crate) async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
             since: process.started.map(|started| started.to_rfc3339()),
         });
     }
+    let quick = state.quick.then(|| format!("a quick build of the work tree (process {})", state.supervisor));
     Ok(Report {
-        release: state.release,
+        release: state.release.filter(|_| !state.quick),
+        quick,
         since: state.since.map(|since| since.to_rfc3339_opts(SecondsFormat::Secs, true)),
         processes,
         changing: state.busy.map(|busy| busy.to_string()),
@@ -50,7 +55,8 @@ pub(crate) async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
 /// Where a deploy of this machine stands.
 pub(crate) async fn deploy_state(repo: &Repo, env: &EnvName) -> Result<DeployState> {
     let (last_deployed, history) = (lock::last_deployed(repo, env)?, lock::history(repo, env)?);
-    let running = client::state(repo, env).await?.and_then(|state| state.release);
+    let state = client::state(repo, env).await?;
+    let running = state.filter(|state| !state.quick).and_then(|state| state.release);
     Ok(DeployState { last_deployed, running, history })
 }
 

@@ -10,9 +10,9 @@ use std::{
 
 use tokio::{
     net::UnixListener,
-    sync::{Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard, watch},
 };
-use xtask_contract::{Context, EnvName, Error, ErrorKind, Progress, Record, Repo, Result};
+use xtask_contract::{Context, EnvName, Error, ErrorKind, Progress, Record, ReleaseId, Repo, Result};
 
 use crate::{
     child::Program,
@@ -30,7 +30,7 @@ use crate::{
     scale_file,
     socket::Sockets,
     state::State,
-    task_set::TaskSet,
+    task_set::{TaskSet, task_set},
 };
 use xtask_run::{Amount, Cause, FailureRecord, Job, Outcome, Ran, Status, in_words, resolve};
 
@@ -52,30 +52,61 @@ pub(crate) struct Supervisor<'a> {
     change_lock: Mutex<()>,
     pub(crate) holder: RefCell<Option<Holder>>,
     formation: RefCell<Option<Rc<Formation>>>,
+    /// The release that a client has brought it to last.
+    pub(crate) taken_over: watch::Sender<Option<ReleaseId>>,
+}
+
+/// Which deploy it is, and who hears what is being done.
+type Place<'a> = (&'a Repo, &'a EnvName, &'a dyn Progress);
+
+/// Has a deploy that runs nothing yet, as long as `work` goes on; then all that was started stops.
+pub(crate) async fn while_up(
+    place: Place<'_>,
+    lock: &Lock,
+    work: impl AsyncFnOnce(&Supervisor<'_>, UnixListener) -> Result<()>,
+) -> Result<()> {
+    let server = OnceCell::new();
+    let (processes, processes_kept) = task_set();
+    let (services, services_kept) = task_set();
+    let (supervisor, control) = Supervisor::new(place, lock, processes, services, &server)?;
+    let work = async {
+        let result = work(&supervisor, control).await;
+        drop(supervisor); // which tells all processes to stop
+        result
+    };
+    let work = async {
+        let (result, ()) = tokio::join!(work, processes_kept);
+        // The server runs as long as anything needs it.
+        if let Some(server) = server.get() {
+            server.tell_to_stop();
+        }
+        result
+    };
+    let (result, ()) = tokio::join!(work, services_kept);
+    result
 }
 
 impl<'a> Supervisor<'a> {
     /// A deploy of which nothing runs yet, and where it is asked for changes.
-    pub(crate) fn new(
-        job: &Job<'a>,
+    fn new(
+        (repo, env, progress): Place<'a>,
         lock: &'a Lock,
         processes: TaskSet<'a>,
         services: TaskSet<'a>,
         server: &'a OnceCell<ProcessHandle>,
     ) -> Result<(Self, UnixListener)> {
-        let doing = || format!("opening the sockets of {}", job.env);
-        let gate = Gate::make(&lock::folder(job.repo, job.env)).doing(doing)?;
+        let doing = || format!("opening the sockets of {env}");
+        let gate = Gate::make(&lock::folder(repo, env)).doing(doing)?;
         let control = gate.control().doing(doing)?;
-        let (journal, mut trouble) = Journal::open(job.repo, job.env);
-        let progress = job.progress;
+        let (journal, mut trouble) = Journal::open(repo, env);
         processes.begin(async move {
             while let Some(trouble) = trouble.recv().await {
                 progress.note(&trouble);
             }
         });
         let supervisor = Self {
-            repo: job.repo,
-            env: job.env,
+            repo,
+            env,
             progress,
             lock,
             gate: Rc::new(gate),
@@ -87,6 +118,7 @@ impl<'a> Supervisor<'a> {
             change_lock: Mutex::default(),
             holder: RefCell::default(),
             formation: RefCell::default(),
+            taken_over: watch::Sender::default(),
         };
         Ok((supervisor, control))
     }
@@ -114,7 +146,9 @@ impl<'a> Supervisor<'a> {
         if before.as_ref().is_some_and(|before| before.plan.release == release.id && before.is_ready()) {
             return Ok(job.ran(Status::Unchanged, None, Duration::ZERO));
         }
-        job.check_last_deployed(self.lock.last_deployed()?.as_ref())?;
+        if !job.quick {
+            job.check_last_deployed(self.lock.last_deployed()?.as_ref())?;
+        }
         let plan = self.plan(job)?;
         let counts = scale_file::read(&self.state_folder())?;
         let alone = before.and_then(|before| Some((plan.port_for_one(&before.plan)?, before)));
@@ -145,7 +179,8 @@ impl<'a> Supervisor<'a> {
         let held = [self.lock.for_children(), self.gate.as_raw_fd()];
         let program = Program::of_image(executable, &self.state_folder(), environment(job), &held);
         let service = job.layout.description(&release.image.digest)?;
-        Ok(Plan::new(release, &service, program, job.options.start, self.gate.clone(), self.journal.clone()))
+        let (gate, journal) = (self.gate.clone(), self.journal.clone());
+        Ok(Plan::new((release, job.quick), &service, program, job.options.start, gate, journal))
     }
 
     /// Sees to it that the deploy's own server runs, if the release has one.
@@ -225,6 +260,9 @@ impl<'a> Supervisor<'a> {
     /// From here on it is the new release that runs.
     async fn commit(&self, job: &Job<'_>, formation: Formation, migration: Duration) -> Result<Ran> {
         let last_deployed = self.lock.last_deployed()?;
+        if job.quick {
+            return Ok(self.commit_quick(job, formation, migration));
+        }
         self.lock.remember(&job.last_deployed(last_deployed.as_ref()))?;
         FailureRecord::forget(&self.state_folder())?;
         let before = self.formation.replace(Some(Rc::new(formation)));
@@ -237,7 +275,21 @@ impl<'a> Supervisor<'a> {
         Ok(job.ran(Status::Started, last, migration))
     }
 
+    /// From here on it is the quick build that runs. Those of the build before end by themselves: the next change need not
+    /// wait for whoever they still serve.
+    fn commit_quick(&self, job: &Job<'_>, formation: Formation, migration: Duration) -> Ran {
+        let before = self.formation.replace(Some(Rc::new(formation)));
+        let running = before.as_ref().map(|before| before.plan.release);
+        if let Some(before) = before {
+            self.processes.begin(async move { before.stop().await });
+        }
+        job.ran(Status::Started, running, migration)
+    }
+
     fn fall_back(&self, job: &Job<'_>, mut error: Error) -> Error {
+        if job.quick {
+            return error;
+        }
         if let Err(unkept) = self.lock.note(job.verified.release.id, Outcome::Failed) {
             error.why.push(unkept.to_string());
         }
@@ -291,6 +343,7 @@ impl<'a> Supervisor<'a> {
         State {
             supervisor: std::process::id(),
             release: formation.as_ref().map(|formation| formation.plan.release),
+            quick: formation.as_ref().is_some_and(|formation| formation.plan.quick),
             since: formation.as_ref().map(|formation| formation.since),
             busy: self.holder.borrow().clone(),
             processes: formation.as_ref().map(|formation| formation.state()).unwrap_or_default(),

@@ -73,7 +73,7 @@ pub(super) fn changed_image(bench: &Bench<'_>, program: &[u8]) -> Result<Image> 
         file.and_then(|mut file| file.write_all(program)).doing(|| "writing a changed program")?;
     }
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let origin = Origin { revision: "bench", dirty: true, target: &target };
+    let origin = Origin { revision: "bench", dirty: true, quick: false, target: &target };
     assemble(&layout(bench), &path, bench.repo.service()?, origin)
 }
 

@@ -1,0 +1,36 @@
+//! The grammar of `cargo xtask dev`.
+
+use std::time::Duration;
+
+use clap::Args;
+use xtask_contract::EnvName;
+use xtask_run::Options;
+
+use super::how::duration;
+
+/// The options of `dev`.
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
+    /// The deploy; its rules must allow what is not committed (`policy.dirty`)
+    #[arg(long, default_value = "local")]
+    pub(crate) env: EnvName,
+
+    /// Run the tests inside the service's package after each change
+    #[arg(long)]
+    pub(crate) test: bool,
+
+    /// How long each process may take to become ready (1m if not given)
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) deadline: Option<Duration>,
+
+    /// Write what happens to standard output, as one JSON document in a line for each event
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) json_events: bool,
+}
+
+impl Dev {
+    pub(crate) fn options(&self) -> Options {
+        let usual = Options::default();
+        Options { start: self.deadline.unwrap_or(usual.start), ..usual }
+    }
+}

@@ -1,0 +1,178 @@
+//! What a build is made of, as it is on disk, and when that changes.
+//!
+//! The system only says that something has changed. What there is then is read, and told apart by its content alone: so
+//! temporary files, renames, another branch and a clock that is off make no difference.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
+    fs, io,
+    os::{fd::OwnedFd, unix::fs::MetadataExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
+use xtask_contract::{Context, Digest, Error, Result};
+
+/// How long nothing must change until it is looked at: editors write a file in several steps.
+const SETTLED: Duration = Duration::from_millis(20);
+/// How long that may be put off.
+const LONGEST: Duration = Duration::from_millis(400);
+
+/// Folders that no build reads.
+const LEFT_OUT: [&str; 3] = [".git", ".xtask", "node_modules"];
+
+/// Files and folders that are watched.
+pub(super) struct Watch {
+    events: Arc<OwnedFd>,
+    /// Told at each event.
+    event: Arc<Notify>,
+    places: BTreeSet<PathBuf>,
+    /// What only the toolchain writes to.
+    left_out: PathBuf,
+    /// What was read before, and by what it is told that this need not be done again.
+    known: BTreeMap<PathBuf, (Stamp, Digest)>,
+}
+
+/// Each write changes one of these: device, inode, length, and the time of the last change, which no program can set.
+type Stamp = (u64, u64, u64, i64, i64);
+
+/// All that there is, by its content.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Snapshot(BTreeMap<PathBuf, Digest>);
+
+impl Snapshot {
+    /// Takes a file for seen as it is now.
+    pub(super) fn take_up(&mut self, path: &Path) {
+        if let Ok(content) = fs::read(path) {
+            self.0.insert(path.to_owned(), Digest::of(content));
+        }
+    }
+
+    /// What is there that is not the same in the other one, which may have been before.
+    pub(super) fn changed_since(&self, before: &Self) -> Vec<PathBuf> {
+        let gone = before.0.keys().filter(|path| !self.0.contains_key(*path));
+        let changed = self.0.iter().filter(|(path, digest)| before.0.get(*path) != Some(digest));
+        changed.map(|(path, _)| path).chain(gone).cloned().collect()
+    }
+}
+
+impl Watch {
+    pub(super) fn new(left_out: &Path) -> Result<Self> {
+        let doing = || "watching the source";
+        let events = inotify::init(CreateFlags::CLOEXEC).map_err(io::Error::from).doing(doing)?;
+        let (events, event) = (Arc::new(events), Arc::new(Notify::new()));
+        let (heard, tell) = (events.clone(), event.clone());
+        // A thread of its own: no read that waits for an event keeps this process from ending.
+        thread::spawn(move || {
+            let mut buffer = [0; 16 << 10];
+            while let Ok(1..) = rustix::io::read(&heard, &mut buffer) {
+                tell.notify_one();
+            }
+        });
+        let (places, known) = (BTreeSet::new(), BTreeMap::new());
+        Ok(Self { events, event, places, left_out: left_out.to_owned(), known })
+    }
+
+    /// Watches these from now on, and nothing else.
+    pub(super) fn look_at(&mut self, places: BTreeSet<PathBuf>) {
+        self.places = places;
+    }
+
+    /// Watches these, too.
+    pub(super) fn also_look_at(&mut self, places: impl IntoIterator<Item = PathBuf>) {
+        self.places.extend(places);
+    }
+
+    /// What there is now. Whatever changes after it was read is told by [`Self::changed`].
+    pub(super) fn read(&mut self) -> Result<Snapshot> {
+        let mut found = BTreeMap::new();
+        for place in self.places.clone() {
+            // A file may be replaced, or come to be: its folder hears of that.
+            if let Some(folder) = place.parent() {
+                self.hear(folder)?;
+            }
+            self.collect(&place, &mut found)?;
+        }
+        self.known.retain(|path, _| found.contains_key(path));
+        Ok(Snapshot(found))
+    }
+
+    fn collect(&mut self, path: &Path, found: &mut BTreeMap<PathBuf, Digest>) -> Result<()> {
+        let doing = || format!("reading {}", path.display());
+        let gone = |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+        let meta = match fs::metadata(path) {
+            Err(error) if gone(&error) => return Ok(()),
+            meta => meta.doing(doing)?,
+        };
+        if meta.is_dir() {
+            let is_left_out = |name: &OsStr| LEFT_OUT.iter().any(|left_out| name == *left_out);
+            if path == self.left_out || path.file_name().is_some_and(is_left_out) {
+                return Ok(());
+            }
+            // Before it is read, so that nothing is missed.
+            self.hear(path)?;
+            let entries = match path.read_dir() {
+                Err(error) if gone(&error) => return Ok(()),
+                entries => entries.doing(doing)?,
+            };
+            for entry in entries {
+                let entry = entry.doing(doing)?.path();
+                // A link to a folder may lead back to where it is; what the compiler reads through one, it names.
+                if !(entry.is_symlink() && entry.is_dir()) {
+                    self.collect(&entry, found)?;
+                }
+            }
+        } else if meta.is_file() {
+            let stamp = (meta.dev(), meta.ino(), meta.len(), meta.ctime(), meta.ctime_nsec());
+            let digest = match self.known.get(path) {
+                Some((known, digest)) if *known == stamp => *digest,
+                _ => match fs::read(path) {
+                    Err(error) if gone(&error) => return Ok(()),
+                    content => Digest::of(content.doing(doing)?),
+                },
+            };
+            self.known.insert(path.to_owned(), (stamp, digest));
+            found.insert(path.to_owned(), digest);
+        }
+        Ok(())
+    }
+
+    fn hear(&self, folder: &Path) -> Result<()> {
+        let what = WatchFlags::CLOSE_WRITE
+            | WatchFlags::MODIFY
+            | WatchFlags::CREATE
+            | WatchFlags::DELETE
+            | WatchFlags::MOVE
+            | WatchFlags::DELETE_SELF
+            | WatchFlags::MOVE_SELF
+            | WatchFlags::ONLYDIR;
+        match inotify::add_watch(&self.events, folder, what) {
+            Ok(_) | Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(()),
+            Err(rustix::io::Errno::NOSPC) => {
+                let why = "the system lets nobody watch that many folders";
+                Err(Error::failed(format!("watching {}", folder.display()), why)
+                    .next("raise it: `sudo sysctl fs.inotify.max_user_watches=524288`"))
+            }
+            Err(error) => Err(Error::failed(format!("watching {}", folder.display()), io::Error::from(error))),
+        }
+    }
+
+    /// Returns when something has changed and is quiet again. Safe to give up.
+    pub(super) async fn changed(&self) {
+        self.event.notified().await;
+        let latest = Instant::now() + LONGEST;
+        while timeout_at(latest.min(Instant::now() + SETTLED), self.event.notified()).await.is_ok() {
+            if Instant::now() > latest {
+                return;
+            }
+        }
+    }
+}
