@@ -2,6 +2,7 @@
 
 mod away;
 mod browser;
+mod building;
 mod contrast;
 mod front;
 mod keyboard;

@@ -57,7 +57,8 @@ impl<'a> Quick<'a> {
     pub fn sources(&self) -> Result<BTreeSet<PathBuf>> {
         let tree = work_tree_of(self.repo)?;
         let sources = Sources::of(self.repo, &tree, &self.cargo.graph()?)?;
-        let mut paths: BTreeSet<PathBuf> = sources.paths(&tree).iter().map(|path| tree.top().join(path)).collect();
+        let mut paths: BTreeSet<PathBuf> =
+            sources.paths(&tree).iter().map(|path| tree.top().join(path)).collect();
         paths.extend(self.read().unwrap_or_default());
         Ok(paths)
     }

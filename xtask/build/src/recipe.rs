@@ -47,12 +47,8 @@ mod tests {
             ])
             .unwrap(),
         };
-        let origin = Origin {
-            revision: "a revision",
-            dirty: true,
-            quick: false,
-            target: "x86_64-unknown-linux-gnu",
-        };
+        let origin =
+            Origin { revision: "a revision", dirty: true, quick: false, target: "x86_64-unknown-linux-gnu" };
         let image = content.put(&layout, origin).unwrap();
         let manifest = layout.manifest(&image.digest).unwrap();
         let [root, program] = &manifest.layers[..] else { panic!("{manifest:?}") };

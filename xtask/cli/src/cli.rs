@@ -3,10 +3,10 @@
 #[cfg(feature = "checks")]
 mod checks;
 mod config;
+mod dev;
 #[cfg(test)]
 #[cfg(feature = "checks")]
 mod documents;
-mod dev;
 mod exit_codes;
 mod hint;
 mod how;

@@ -291,9 +291,13 @@ impl Lines {
 
     fn stand(&self, what: &str) {
         let mut standing = self.standing.borrow_mut();
-        let line = standing.get_or_insert_with(|| self.all.add(ProgressBar::new_spinner().with_style(plain(""))));
+        let line = standing.get_or_insert_with(|| {
+            let line = self.all.add(ProgressBar::new_spinner().with_style(plain("")));
+            // What comes too soon after another drawing is drawn with the next one.
+            line.enable_steady_tick(Duration::from_millis(100));
+            line
+        });
         line.set_message(what.to_owned());
-        line.tick();
     }
 
     fn step(&self, what: &str) {

@@ -61,7 +61,13 @@ impl<'a> Draft<'a> {
 
     /// What a quick build runs as, whose image is in this layout alone: it has all that a release has but a place in the
     /// ledger. The deploy's rules are kept, and credentials that it lacks are made.
-    pub fn unpublished(repo: &'a Repo, env: &EnvName, image: Image, layout: &Layout, id: ReleaseId) -> Result<Verified> {
+    pub fn unpublished(
+        repo: &'a Repo,
+        env: &EnvName,
+        image: Image,
+        layout: &Layout,
+        id: ReleaseId,
+    ) -> Result<Verified> {
         let draft = Self::new(repo, env, (Deploy::read(repo, env)?, image, layout), &[])?;
         let release = draft.at(id, 0, None, provision::secrets(repo, env, &draft.deploy)?);
         let objects = draft.objects(&release)?;

@@ -13,8 +13,8 @@ use xtask_contract::{
 };
 
 use crate::{
-    Amount, Announce, Change, Console, DeployState, DevLoop, Formation, Gone, IfBusy, Job, PostgresUrl, Report,
-    Status,
+    Amount, Announce, Change, Console, DeployState, DevLoop, Formation, Gone, IfBusy, Job, PostgresUrl,
+    Report, Status,
     logs::{Query, Sink},
 };
 

@@ -52,8 +52,8 @@ pub use signals::interrupted;
 pub use verbs::{
     admin::{admin, nothing_runs},
     deploy_state::{deploy_state, deploy_states},
-    down::{down, losses},
     dev::dev,
+    down::{down, losses},
     logging,
     logs::logs,
     run::{changes, could_run, preflight, run},

@@ -40,7 +40,13 @@ impl Wanted {
     }
 
     /// A quick build that may run, whose image is in this layout.
-    pub fn quick(repo: &Repo, env: &EnvName, verified: Verified, layout: Layout, record: &Record) -> Result<Self> {
+    pub fn quick(
+        repo: &Repo,
+        env: &EnvName,
+        verified: Verified,
+        layout: Layout,
+        record: &Record,
+    ) -> Result<Self> {
         let started = Instant::now();
         let vouched = Vouched::of(repo, env, record)?;
         let secrets = open_secrets(repo, &verified)?;

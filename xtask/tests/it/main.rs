@@ -9,6 +9,7 @@ mod build;
 mod cluster;
 mod command_line;
 mod config;
+mod dev;
 mod documents;
 mod kind;
 mod layering;

@@ -15,7 +15,9 @@ pub struct Diagnosis {
 #[derive(Deserialize)]
 #[serde(tag = "reason", rename_all = "kebab-case")]
 enum Line {
-    CompilerMessage { message: Message },
+    CompilerMessage {
+        message: Message,
+    },
     #[serde(other)]
     Other,
 }
@@ -23,7 +25,8 @@ enum Line {
 #[derive(Deserialize)]
 struct Message {
     rendered: Option<String>,
-    message: String,
+    #[serde(rename = "message")]
+    words: String,
     level: String,
     spans: Vec<Span>,
 }
@@ -40,7 +43,7 @@ impl Diagnosis {
     pub(super) fn hear(&mut self, line: &str) {
         let Ok(Line::CompilerMessage { message }) = serde_json::from_str(line) else { return };
         // That there were errors is said of errors.
-        if message.spans.is_empty() && message.message.contains("previous error") {
+        if message.spans.is_empty() && message.words.contains("previous error") {
             return;
         }
         if self.headline.is_none() && message.level == "error" {
@@ -54,7 +57,7 @@ impl Message {
     fn in_one_line(&self) -> String {
         let place = self.spans.iter().find(|span| span.is_primary);
         let place = place.map(|span| format!("{}:{}: ", span.file_name, span.line_start)).unwrap_or_default();
-        format!("{place}{}", self.message)
+        format!("{place}{}", self.words)
     }
 }
 
@@ -65,9 +68,9 @@ mod tests {
     use super::*;
 
     fn message(level: &str, words: &str, spans: &[(&str, usize, bool)]) -> String {
-        let spans = spans.iter().map(|(file, line, primary)| {
-            json!({ "file_name": file, "line_start": line, "is_primary": primary })
-        });
+        let spans = spans.iter().map(
+            |(file, line, primary)| json!({ "file_name": file, "line_start": line, "is_primary": primary }),
+        );
         let message = json!({ "level": level, "message": words, "rendered": format!("{level}: {words}\n"),
             "spans": spans.collect::<Vec<_>>() });
         json!({ "reason": "compiler-message", "message": message }).to_string()

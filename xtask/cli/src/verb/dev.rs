@@ -35,8 +35,9 @@ pub(crate) fn dev(repo: &Repo, args: &cli::Dev, backends: &Known<'_>, ui: &Ui) -
     let env = &args.env;
     if !Deploy::read(repo, env)?.policy.dirty {
         let why = "its rules allow no build of what is not committed";
-        return Err(Error::refused(format!("running quick builds of {env}"), why)
-            .next(format!("name another deploy with `--env`, or allow it: `policy.dirty = true` in k8s/envs/{env}.toml")));
+        return Err(Error::refused(format!("running quick builds of {env}"), why).next(format!(
+            "name another deploy with `--env`, or allow it: `policy.dirty = true` in k8s/envs/{env}.toml"
+        )));
     }
     let runtime = runtime()?;
     runtime.block_on(xtask_run::preflight(repo, env, backends))?;
@@ -125,7 +126,7 @@ impl DevLoop for Session<'_> {
                 Ok(Some(then)) => then,
                 Ok(None) => self.idle(place, &mut changed).await?,
                 Err(error) => {
-                    self.failed(place, &error);
+                    self.failed(place, error);
                     self.idle(place, &mut changed).await?
                 }
             };
@@ -289,16 +290,18 @@ impl Session<'_> {
     }
 
     /// Shows an error, and that what was served before still is.
-    fn failed(&mut self, place: &dyn DevPlace, error: &Error) {
-        let text = Text::of_error(error);
-        self.screen.ui.tell(text.clone());
-        if error.cause.as_deref() == Some(Cause::MigrationFailed.name()) {
-            let env = self.stage.env;
-            self.screen.ui.note(&format!(
+    fn failed(&mut self, place: &dyn DevPlace, error: Error) {
+        let error = if error.cause.as_deref() == Some(Cause::MigrationFailed.name()) {
+            error.next(format!(
                 "if a migration was edited that has run here already: take that back and write a new one, or begin with an \
-                 empty database (quit, `cargo xtask down --env {env} --data`, and the same command again)"
-            ));
-        }
+                 empty database (quit, `cargo xtask down --env {} --data`, and the same command again)",
+                self.stage.env
+            ))
+        } else {
+            error
+        };
+        let text = Text::of_error(&error);
+        self.screen.ui.tell(text.clone());
         let headline = format!("{}: {}", error.doing, error.why.first().map_or("", String::as_str));
         let headline = headline.lines().next().unwrap_or_default().to_owned();
         self.tell_failure(place, &headline, &text.words());
@@ -311,10 +314,10 @@ impl Session<'_> {
             Some(served) => format!("the last good build serves on at {}", served.url),
             None => "nothing is served yet; the next save tries again".to_owned(),
         };
-        self.screen.happened(words, &State::Failed { headline, text, serving });
         if let Err(error) = place.show(headline) {
             self.screen.ui.note(&error.to_string());
         }
+        self.screen.happened(words, &State::Failed { headline, text, serving });
         self.stand(place, &format!("failed: {headline}"));
     }
 
@@ -362,7 +365,8 @@ impl Session<'_> {
     /// Another command has brought the deploy to a release.
     fn rest(&mut self, place: &dyn DevPlace, release: ReleaseId) {
         self.served = None;
-        let key = if self.keys.are_there() { "r builds again" } else { "stop this and start it again to go on" };
+        let key =
+            if self.keys.are_there() { "r builds again" } else { "stop this and start it again to go on" };
         let words = format!("{release} has taken over, and is kept running from here; {key}");
         self.screen.happened(words, &State::TakenOver { release: &release.to_string() });
         self.stand(place, &format!("resting: {release} runs"));
@@ -479,8 +483,10 @@ fn served_in_words(url: &str, is_first: bool, changed: &[String], took: Took) ->
         ("migrate", took.migrate),
         ("start", took.start),
     ];
-    let parts: Vec<String> =
-        parts.iter().map(|(part, millis)| format!("{part} {}", seconds(*millis).trim_end_matches(" s"))).collect();
+    let parts: Vec<String> = parts
+        .iter()
+        .map(|(part, millis)| format!("{part} {}", seconds(*millis).trim_end_matches(" s")))
+        .collect();
     let what = match changed {
         _ if is_first => String::new(),
         [] => String::new(),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use xtask_contract::{Deploy, EnvName, Error, Progress, Repo, Result};
 use xtask_run::{
-    Amount, Announce, Asked, Backend, Change, Console, DeployState, DevLoop, Formation, Gone, IfBusy, Job, OneOff,
-    OwnPostgres, Report, Services, Shipper, Status, Wanted,
+    Amount, Announce, Asked, Backend, Change, Console, DeployState, DevLoop, Formation, Gone, IfBusy, Job,
+    OneOff, OwnPostgres, Report, Services, Shipper, Status, Wanted,
     logs::{Query, Sink},
 };
 

@@ -54,8 +54,9 @@ async fn runs_already(repo: &Repo, env: &EnvName) -> Error {
         Some(state) => format!("a `run` of it is up (process {})", state.supervisor),
         None => "a `run` of it is up, and does not answer".to_owned(),
     };
-    Error::refused(format!("running quick builds of {env}"), why)
-        .next(format!("stop that with Ctrl-C where it runs, or `cargo xtask down --env {env}`; data are kept"))
+    Error::refused(format!("running quick builds of {env}"), why).next(format!(
+        "stop that with Ctrl-C where it runs, or `cargo xtask down --env {env}`; data are kept"
+    ))
 }
 
 /// A deploy of this machine that is in this process's hands.

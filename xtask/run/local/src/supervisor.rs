@@ -10,7 +10,8 @@ use std::{
 
 use tokio::{
     net::UnixListener,
-    sync::{Mutex, MutexGuard, watch},
+    sync::{Mutex, MutexGuard, oneshot, watch},
+    time,
 };
 use xtask_contract::{Context, EnvName, Error, ErrorKind, Progress, Record, ReleaseId, Repo, Result};
 
@@ -33,6 +34,9 @@ use crate::{
     task_set::{TaskSet, task_set},
 };
 use xtask_run::{Amount, Cause, FailureRecord, Job, Outcome, Ran, Status, in_words, resolve};
+
+/// How long the processes of a quick build are waited for by the next one.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// The deploy as it is now.
 pub(crate) struct Supervisor<'a> {
@@ -261,7 +265,7 @@ impl<'a> Supervisor<'a> {
     async fn commit(&self, job: &Job<'_>, formation: Formation, migration: Duration) -> Result<Ran> {
         let last_deployed = self.lock.last_deployed()?;
         if job.quick {
-            return Ok(self.commit_quick(job, formation, migration));
+            return Ok(self.commit_quick(job, formation, migration).await);
         }
         self.lock.remember(&job.last_deployed(last_deployed.as_ref()))?;
         FailureRecord::forget(&self.state_folder())?;
@@ -275,13 +279,18 @@ impl<'a> Supervisor<'a> {
         Ok(job.ran(Status::Started, last, migration))
     }
 
-    /// From here on it is the quick build that runs. Those of the build before end by themselves: the next change need not
-    /// wait for whoever they still serve.
-    fn commit_quick(&self, job: &Job<'_>, formation: Formation, migration: Duration) -> Ran {
+    /// From here on it is the quick build that runs. Those of the build before have a moment to end; then they do so by
+    /// themselves: the next change need not wait for whoever they still serve.
+    async fn commit_quick(&self, job: &Job<'_>, formation: Formation, migration: Duration) -> Ran {
         let before = self.formation.replace(Some(Rc::new(formation)));
         let running = before.as_ref().map(|before| before.plan.release);
         if let Some(before) = before {
-            self.processes.begin(async move { before.stop().await });
+            let (tell, ended) = oneshot::channel::<()>();
+            self.processes.begin(async move {
+                before.stop().await;
+                drop(tell);
+            });
+            let _ = time::timeout(MOMENT, ended).await;
         }
         job.ran(Status::Started, running, migration)
     }

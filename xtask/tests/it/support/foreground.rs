@@ -65,6 +65,12 @@ impl Foreground {
         self.line(Stream::Out, PATIENCE, |line| line.contains(text))
     }
 
+    /// The same, where that may take longer.
+    #[track_caller]
+    pub(crate) fn prints_within(&mut self, patience: Duration, text: &str) -> String {
+        self.line(Stream::Out, patience, |line| line.contains(text))
+    }
+
     #[track_caller]
     fn line(&mut self, stream: Stream, patience: Duration, wanted: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + patience;

@@ -59,7 +59,11 @@ impl<'a> Screen<'a> {
     /// Shows the lines of errors alone, or all again.
     pub(super) fn toggle_errors(&self) {
         self.only_errors.set(!self.only_errors.get());
-        let what = if self.only_errors.get() { "errors and warnings alone are shown" } else { "all lines are shown" };
+        let what = if self.only_errors.get() {
+            "errors and warnings alone are shown"
+        } else {
+            "all lines are shown"
+        };
         self.ui.note(what);
     }
 
@@ -77,7 +81,9 @@ impl<'a> Screen<'a> {
 
 /// Whether a line is to be shown where errors alone are: one that says of itself that it is none is not.
 fn is_error(line: &str) -> bool {
-    let level = serde_json::from_str::<Value>(line).ok().and_then(|line| Some(line.get("level")?.as_str()?.to_lowercase()));
+    let level = serde_json::from_str::<Value>(line)
+        .ok()
+        .and_then(|line| Some(line.get("level")?.as_str()?.to_lowercase()));
     level.is_none_or(|level| ERRORS.contains(&level.as_str()))
 }
 

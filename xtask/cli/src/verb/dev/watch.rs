@@ -107,7 +107,9 @@ impl Watch {
 
     fn collect(&mut self, path: &Path, found: &mut BTreeMap<PathBuf, Digest>) -> Result<()> {
         let doing = || format!("reading {}", path.display());
-        let gone = |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+        let gone = |error: &io::Error| {
+            matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+        };
         let meta = match fs::metadata(path) {
             Err(error) if gone(&error) => return Ok(()),
             meta => meta.doing(doing)?,
@@ -161,7 +163,9 @@ impl Watch {
                 Err(Error::failed(format!("watching {}", folder.display()), why)
                     .next("raise it: `sudo sysctl fs.inotify.max_user_watches=524288`"))
             }
-            Err(error) => Err(Error::failed(format!("watching {}", folder.display()), io::Error::from(error))),
+            Err(error) => {
+                Err(Error::failed(format!("watching {}", folder.display()), io::Error::from(error)))
+            }
         }
     }
 
@@ -174,5 +178,101 @@ impl Watch {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::fs::symlink, time::SystemTime};
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A package with a source, and what is written to it by nobody but cargo.
+    fn package() -> (TempDir, Watch, Snapshot) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        for folder in ["src", "target", ".git"] {
+            fs::create_dir(path.join(folder)).unwrap();
+        }
+        fs::write(path.join("src/main.rs"), "fn main() {}").unwrap();
+        let mut watch = Watch::new(&path.join("target")).unwrap();
+        watch.look_at([path.join("src"), path.join("Cargo.lock"), path.to_owned()].into());
+        let seen = watch.read().unwrap();
+        (folder, watch, seen)
+    }
+
+    async fn hears(watch: &Watch) -> bool {
+        tokio::time::timeout(Duration::from_secs(2), watch.changed()).await.is_ok()
+    }
+
+    fn names(folder: &TempDir, paths: &[PathBuf]) -> Vec<String> {
+        paths.iter().map(|path| path.strip_prefix(folder.path()).unwrap().display().to_string()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_save_is_heard_and_told_apart_by_its_content_however_it_comes_about() {
+        let (folder, mut watch, seen) = package();
+        let main = folder.path().join("src/main.rs");
+        fs::write(&main, "fn main() { }").unwrap();
+        assert!(hears(&watch).await);
+        let now = watch.read().unwrap();
+        assert_eq!(names(&folder, &now.changed_since(&seen)), ["src/main.rs"]);
+
+        // By a rename, of the same length, and with the time that the file had before.
+        let time = main.metadata().unwrap().modified().unwrap();
+        let aside = folder.path().join("src/.main.rs.swp");
+        fs::write(&aside, "fn main() {;}").unwrap();
+        fs::File::options().append(true).open(&aside).unwrap().set_modified(time).unwrap();
+        fs::rename(&aside, &main).unwrap();
+        assert!(hears(&watch).await);
+        let then = watch.read().unwrap();
+        assert_eq!(names(&folder, &then.changed_since(&now)), ["src/main.rs"]);
+
+        fs::remove_file(&main).unwrap();
+        assert!(hears(&watch).await);
+        let gone = watch.read().unwrap();
+        assert_eq!(names(&folder, &gone.changed_since(&then)), ["src/main.rs"]);
+        assert_eq!(names(&folder, &then.changed_since(&gone)), ["src/main.rs"]);
+    }
+
+    #[tokio::test]
+    async fn what_comes_and_goes_and_what_stays_the_same_make_no_difference() {
+        let (folder, mut watch, seen) = package();
+        let path = folder.path().join("src/4913");
+        fs::write(&path, "").unwrap();
+        fs::remove_file(&path).unwrap();
+        let main = folder.path().join("src/main.rs");
+        fs::write(&main, "fn main() {}").unwrap();
+        fs::File::options().append(true).open(&main).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        assert!(hears(&watch).await);
+        assert_eq!(watch.read().unwrap(), seen);
+    }
+
+    #[tokio::test]
+    async fn new_folders_are_watched_with_all_that_is_in_them_and_files_that_come_to_be() {
+        let (folder, mut watch, seen) = package();
+        let deep = folder.path().join("src/a/b/c");
+        fs::create_dir_all(&deep).unwrap();
+        fs::write(deep.join("d.rs"), "").unwrap();
+        assert!(hears(&watch).await);
+        let now = watch.read().unwrap();
+        assert_eq!(names(&folder, &now.changed_since(&seen)), ["src/a/b/c/d.rs"]);
+        fs::write(deep.join("d.rs"), "1").unwrap();
+        assert!(hears(&watch).await);
+        fs::write(folder.path().join("Cargo.lock"), "").unwrap();
+        assert!(hears(&watch).await);
+        assert_eq!(watch.read().unwrap().changed_since(&now).len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_cargo_and_git_write_is_left_out_and_links_lead_nowhere_twice() {
+        let (folder, mut watch, seen) = package();
+        symlink(folder.path(), folder.path().join("src/again")).unwrap();
+        for path in ["target/program", ".git/index"] {
+            fs::write(folder.path().join(path), "1").unwrap();
+        }
+        assert_eq!(watch.read().unwrap(), seen);
     }
 }

@@ -37,7 +37,7 @@ use Suite::{Service, Toolchain};
 use Tier::{Everyday, Long};
 
 #[rustfmt::skip] // a table
-pub(super) const CHECKS: [Check; 30] = [
+pub(super) const CHECKS: [Check; 31] = [
     Check::new("format", Everyday, Cargo(&["fmt", "--all", "--check"])),
     Check::new("lints", Everyday, Cargo(&["clippy", "--workspace", "--all-targets", "--features", "xtask/clusters", "--locked", "--", "-D", "warnings"])),
     Check::new("chassis alone", Everyday, Cargo(&["check", "--package", "chassis", "--locked"])), // with none of its features
@@ -49,6 +49,7 @@ pub(super) const CHECKS: [Check; 30] = [
     Check::new("provenance", Everyday, Tests(Toolchain, "provenance::")),
     Check::new("ledger", Everyday, Tests(Toolchain, "ledger::")),
     Check::new("local", Everyday, Tests(Toolchain, "local::")),
+    Check::new("dev", Everyday, Tests(Toolchain, "dev::")),
     Check::new("services", Everyday, Tests(Toolchain, "services::")),
     Check::new("adoption", Everyday, Tests(Toolchain, "adoption::")),
     Check::new("backend", Everyday, Tests(Toolchain, "backend::")),

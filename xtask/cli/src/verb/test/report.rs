@@ -150,6 +150,15 @@ impl Report {
     }
 }
 
+/// The first lines of why a test failed, cut short: where a log is kept without its middle, they are in its end.
+fn why(output: &str) -> impl Iterator<Item = String> {
+    const LINES: usize = 6;
+    const WIDTH: usize = 300;
+    let lines = output.lines().skip_while(|line| !line.contains("panicked at"));
+    let lines = lines.take_while(|line| !line.starts_with("stack backtrace:")).take(LINES);
+    lines.map(|line| line.chars().take(WIDTH).collect())
+}
+
 /// A test's name as a folder's.
 pub(super) fn folder_of(test: &str) -> String {
     test.replace("::", ".")
@@ -190,8 +199,11 @@ impl fmt::Display for Report {
         for Skipped { test, lacks } in &self.skipped {
             writeln!(f, "skipped: {test} ({lacks} is missing)")?;
         }
-        for Failed { test, records, .. } in &self.failed {
+        for Failed { test, records, output } in &self.failed {
             writeln!(f, "failed: {test} (see {})", records.display())?;
+            for line in why(output) {
+                writeln!(f, "    {line}")?;
+            }
         }
         if self.rounds > 1 {
             writeln!(

@@ -1,0 +1,41 @@
+//! Somebody sits at the terminal. The service is one of another workspace, of the standard library alone, which opens its
+//! port by itself.
+
+use crate::support::{command::Xtask, http::Connection, ports, shop::Shop, terminal::Terminal};
+
+#[test]
+fn the_last_line_says_how_it_stands_and_keys_are_heeded() {
+    let shop = Shop::new();
+    Xtask::at(&shop.root, &shop.home).args(["init"]).run().done();
+    let port = ports::free();
+    Xtask::at(&shop.root, &shop.home).args(["config", "set", &format!("PORT={port}")]).run().done();
+    let mut terminal = Terminal::new();
+    let dev = Xtask::at(&shop.root, &shop.home).args(["dev"]).env("TERM", "xterm").start_at(&terminal);
+    terminal.shows(&format!("at http://localhost:{port}"));
+    terminal.shows("[r o l c q]");
+    assert!(!terminal.echoes());
+    assert_eq!(answer(port), "apples");
+
+    shop.write("goods/src/lib.rs", "pub const OFFER: &str = pears;\n");
+    terminal.shows("cannot find value");
+    terminal.shows("the last good build serves on");
+    terminal.shows("failed: goods/src/lib.rs:1");
+    assert_eq!(answer(port), "apples");
+
+    shop.write("goods/src/lib.rs", "pub const OFFER: &str = \"pears\";\n");
+    terminal.shows("nothing answered on port");
+    terminal.shows("goods/src/lib.rs: served in");
+    assert_eq!(answer(port), "pears");
+
+    terminal.types("l");
+    terminal.shows("errors and warnings alone are shown");
+    terminal.types("r");
+    terminal.shows("served in");
+    terminal.types("q");
+    let (status, _) = terminal.sees_end_of(dev);
+    assert!(status.success(), "{status}");
+}
+
+fn answer(port: u16) -> String {
+    Connection::open(port).unwrap().request("GET /", "", false).unwrap().body
+}
