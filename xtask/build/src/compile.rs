@@ -15,7 +15,8 @@ use xtask_contract::{Callee, Context, Error, Progress, Repo, Result, ServiceName
 use crate::{
     cargo_home::{CargoHome, PLACE, config_file},
     crates::{self, Compiled, Graph},
-    dep_info, program,
+    dep_info,
+    program::{self, Program},
     toolchain::{Chooser, RUSTUP_TOOLCHAIN, rust_folder},
 };
 
@@ -42,8 +43,7 @@ impl Profile {
 /// while it runs nothing that was downloaded.
 pub(crate) struct Cargo<'a> {
     service: &'a ServiceName,
-    /// The name that cargo gives the service's program.
-    program: String,
+    program: Program,
     root: PathBuf,
     target: &'a str,
     profile: Profile,
@@ -69,9 +69,9 @@ impl<'a> Cargo<'a> {
         let root = repo.root().canonicalize().doing(|| "looking for the checkout")?;
         let target_dir = root.join(target_dir);
         let (home, rust) = (CargoHome::of(repo)?, rust_folder(repo, chooser)?);
-        let (program, profile) = (String::new(), Profile::Release);
+        let (program, profile) = (Program::default(), Profile::Release);
         let mut cargo = Self { service, program, root, target, profile, target_dir, home, rust };
-        cargo.program = program::name(&cargo.metadata()?, service)?;
+        cargo.program = program::find(&cargo.metadata()?, service)?;
         Ok(cargo)
     }
 
@@ -87,7 +87,7 @@ impl<'a> Cargo<'a> {
 
     /// Where the service's program is left.
     pub(crate) fn program(&self) -> PathBuf {
-        self.target_dir.join(self.target).join(self.profile.name()).join(&self.program)
+        self.target_dir.join(self.target).join(self.profile.name()).join(&self.program.name)
     }
 
     /// Where all that it makes is left.
@@ -128,7 +128,7 @@ impl<'a> Cargo<'a> {
 
     fn build(&self) -> Command {
         let mut cargo = self.command(Callee::Compiles, "build");
-        cargo.args(["--offline", "--release", "--package", self.service.as_str(), "--bin", &self.program]);
+        cargo.args(["--offline", "--release", "--package", self.service.as_str(), "--bin", &self.program.name]);
         cargo.args(["--target", self.target, "--message-format", "json-render-diagnostics"]);
         self.place(&mut cargo);
         cargo
@@ -148,7 +148,7 @@ impl<'a> Cargo<'a> {
     }
 
     /// The service's program, among all that its package may have.
-    pub(crate) fn program_name(&self) -> &str {
+    pub(crate) fn of_package(&self) -> &Program {
         &self.program
     }
 
@@ -262,7 +262,7 @@ pub(crate) fn listen(stderr: impl BufRead, tell: &dyn Fn(&str)) -> String {
         match line.trim_start().strip_prefix("Compiling ") {
             Some(name) => {
                 crates += 1;
-                tell(&format!("{crates} crates, now {name}"));
+                tell(&format!("crate {crates}, {name}"));
             }
             None => said = said + &line + "\n",
         }
@@ -279,7 +279,7 @@ pub(crate) mod tests {
         let (service, target) = ("greeter".parse().unwrap(), "x86_64-unknown-linux-gnu");
         let cargo = Cargo {
             service: &service,
-            program: "served".into(),
+            program: Program { name: "served".into(), beside_library: false },
             root: "/nowhere/source".into(),
             target,
             profile: Profile::Release,

@@ -21,8 +21,17 @@ struct Target {
     kind: Vec<String>,
 }
 
-/// The name of the service's program: of its package's only one, or of the one that is called like the package.
-pub(crate) fn name(metadata: &[u8], service: &ServiceName) -> Result<String> {
+/// The service's program.
+#[derive(Debug, Default)]
+pub(crate) struct Program {
+    /// What cargo calls it.
+    pub(crate) name: String,
+    /// Whether its package has a library, too.
+    pub(crate) beside_library: bool,
+}
+
+/// The service's program: its package's only one, or the one that is called like the package.
+pub(crate) fn find(metadata: &[u8], service: &ServiceName) -> Result<Program> {
     let doing = || format!("looking for the program of the package {service}");
     let Metadata { packages } = serde_json::from_slice(metadata).doing(doing)?;
     let Some(package) = packages.iter().find(|package| package.name == service.as_str()) else {
@@ -31,11 +40,14 @@ pub(crate) fn name(metadata: &[u8], service: &ServiceName) -> Result<String> {
             .next("name the service's package: `service` below [workspace.metadata.xtask] in Cargo.toml"));
     };
     let is_program = |target: &&Target| target.kind.iter().any(|kind| kind == "bin");
+    let is_library = |target: &Target| target.kind.iter().any(|kind| kind == "lib" || kind == "rlib");
+    let beside_library = package.targets.iter().any(is_library);
+    let found = |name: &str| Ok(Program { name: name.to_owned(), beside_library });
     let programs: Vec<&str> =
         package.targets.iter().filter(is_program).map(|target| target.name.as_str()).collect();
     match programs.as_slice() {
-        [only] => Ok((*only).to_owned()),
-        programs if programs.contains(&service.as_str()) => Ok(service.to_string()),
+        [only] => found(only),
+        programs if programs.contains(&service.as_str()) => found(service.as_str()),
         [] => Err(Error::refused(doing(), "it has none").next("give it a src/main.rs")),
         programs => Err(Error::refused(doing(), format!("it has several: {}", programs.join(", ")))
             .next(format!("call the one that is the service {service}, like its package"))),
@@ -48,28 +60,29 @@ mod tests {
 
     use super::*;
 
-    fn found(programs: &[&str]) -> Result<String> {
+    fn found(programs: &[&str]) -> Result<Program> {
         let library = json!({ "name": "greeter", "kind": ["lib"] });
         let programs = programs.iter().map(|name| json!({ "name": name, "kind": ["bin"] }));
         let targets: Vec<_> = [library].into_iter().chain(programs).collect();
         let other = json!({ "name": "library", "targets": [{ "name": "other", "kind": ["bin"] }] });
         let metadata = json!({ "packages": [other, { "name": "greeter", "targets": targets }] });
-        name(metadata.to_string().as_bytes(), &"greeter".parse().unwrap())
+        find(metadata.to_string().as_bytes(), &"greeter".parse().unwrap())
     }
 
     #[test]
     fn it_is_the_packages_only_one_or_the_one_of_its_name() {
-        assert_eq!(found(&["served"]).unwrap(), "served");
-        assert_eq!(found(&["aside", "greeter"]).unwrap(), "greeter");
+        let program = found(&["served"]).unwrap();
+        assert!(program.name == "served" && program.beside_library);
+        assert_eq!(found(&["aside", "greeter"]).unwrap().name, "greeter");
     }
 
     #[test]
     fn what_is_not_clear_is_refused() {
-        let why = |result: Result<String>| result.unwrap_err().to_string();
+        let why = |result: Result<Program>| result.unwrap_err().to_string();
         assert!(why(found(&[])).contains("it has none"));
         assert!(why(found(&["one", "two"])).contains("it has several: one, two"));
         let metadata = json!({ "packages": [{ "name": "greeting", "targets": [] }] }).to_string();
-        let missing = why(name(metadata.as_bytes(), &"greeter".parse().unwrap()));
+        let missing = why(find(metadata.as_bytes(), &"greeter".parse().unwrap()));
         assert!(missing.contains("has no such package (did you mean greeting?)"), "{missing}");
     }
 }

@@ -80,14 +80,17 @@ impl<'a> Quick<'a> {
     pub fn compile(&self, changed: &[PathBuf]) -> Result<Call> {
         self.make_newer(changed)?;
         let mut cargo = self.cargo.quickly("build");
-        cargo.args(["--bin", self.cargo.program_name()]);
+        cargo.args(["--bin", &self.cargo.of_package().name]);
         Ok(Call { cargo, doing: "compiling the service" })
     }
 
     /// Runs the tests inside the service's package that need nothing beside it: those of its library and its programs.
     pub fn test(&self) -> Call {
         let mut cargo = self.cargo.quickly("test");
-        cargo.args(["--lib", "--bins", "--quiet"]);
+        cargo.args(["--bins", "--quiet"]);
+        if self.cargo.of_package().beside_library {
+            cargo.arg("--lib");
+        }
         Call { cargo, doing: "testing the service" }
     }
 

@@ -164,7 +164,7 @@ pub(crate) enum Verb {
     #[cfg(feature = "checks")]
     #[command(after_help = "Example: XTASK_E2E=required cargo xtask test")]
     Test(Test),
-    /// Measure the stages beside docker, kind and kubectl, and the service beside django-ninja
+    /// Measure the stages beside docker, kind and kubectl, and the service beside axum alone, Go and django-ninja
     #[cfg(feature = "checks")]
     #[command(after_help = "Example: cargo xtask bench requests")]
     Bench(Bench),

@@ -291,13 +291,10 @@ impl Lines {
 
     fn stand(&self, what: &str) {
         let mut standing = self.standing.borrow_mut();
-        let line = standing.get_or_insert_with(|| {
-            let line = self.all.add(ProgressBar::new_spinner().with_style(plain("")));
-            // What comes too soon after another drawing is drawn with the next one.
-            line.enable_steady_tick(Duration::from_millis(100));
-            line
-        });
+        let line = standing.get_or_insert_with(|| self.all.add(ProgressBar::new_spinner().with_style(plain(""))));
         line.set_message(what.to_owned());
+        // Else what comes too soon after another drawing is not drawn.
+        line.force_draw();
     }
 
     fn step(&self, what: &str) {

@@ -51,6 +51,8 @@ pub(crate) enum Part {
     Requests,
     /// Bringing releases to a kind cluster
     Kind,
+    /// From a saved file to the change being served, by `dev`
+    Dev,
     /// The first start in a fresh clone, which compiles everything
     Start,
 }

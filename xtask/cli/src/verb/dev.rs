@@ -15,7 +15,9 @@ use std::{
 use async_trait::async_trait;
 use tokio::{sync::mpsc::unbounded_channel, task::spawn_blocking};
 use xtask_build::quick::{Attempt, Call, Compiler, Diagnosis, Quick, Stopper};
-use xtask_contract::{Context, Deploy, Error, Layout, Progress, ReleaseId, Repo, Result, release::Image};
+use xtask_contract::{
+    Context, Deploy, Error, Layout, Progress, Record, ReleaseId, Repo, Result, release::Image,
+};
 use xtask_run::{Cause, DevLoop, DevPlace, Options};
 
 use self::{
@@ -178,7 +180,8 @@ impl Session<'_> {
         took.config = millis(from.elapsed());
         let mark = job.mark();
         if self.served.as_ref().is_some_and(|served| served.mark == mark) {
-            return self.served_already(place, changed, took).map(|()| None);
+            self.served_already(place, changed, took)?;
+            return self.tested(place, changed).await;
         }
         let from = Instant::now();
         let ran = place.bring(&job).await?;
@@ -196,10 +199,7 @@ impl Session<'_> {
         let state = State::Serving { mark, url, processes: place.processes(), changed: &names, took };
         self.screen.happened(words, &state);
         self.stand(place, "serving");
-        if self.test {
-            return self.run_tests(place, changed).await;
-        }
-        Ok(None)
+        self.tested(place, changed).await
     }
 
     /// What is there is what runs: an edit was taken back, or made no difference.
@@ -385,8 +385,11 @@ impl Session<'_> {
         }
     }
 
-    /// Runs the service's tests, until they end or something is saved.
-    async fn run_tests(&mut self, place: &dyn DevPlace, changed: &mut Vec<PathBuf>) -> Result<Option<Then>> {
+    /// Runs the service's tests, if that is asked for, until they end or something is saved.
+    async fn tested(&mut self, place: &dyn DevPlace, changed: &mut Vec<PathBuf>) -> Result<Option<Then>> {
+        if !self.test {
+            return Ok(None);
+        }
         self.stand(place, "serving, testing");
         match self.call(self.stage.quick.test(), place, changed).await? {
             Ended::Attempt(Attempt::Done(_)) => {
@@ -455,7 +458,11 @@ impl Session<'_> {
             many => format!("{many} processes"),
         };
         let keys = if self.keys.are_there() { "  [r o l c q]" } else { "" };
-        self.screen.stand(format!("{state}{url}  {processes}{keys}"));
+        let based_on = match &self.stage.record {
+            Record::Known(Some(last)) => format!("  after {}", last.id),
+            _ => String::new(),
+        };
+        self.screen.stand(format!("{state}{url}  {processes}{based_on}{keys}"));
     }
 }
 

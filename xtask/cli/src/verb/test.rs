@@ -58,6 +58,8 @@ struct Chosen {
     only: Option<String>,
     /// Whether each test does as much as it can, however long that takes.
     long: bool,
+    /// Whether what fails is looked for: then nothing is tried again.
+    until_failure: bool,
 }
 
 impl Chosen {
@@ -76,7 +78,7 @@ impl Chosen {
                 (CHECKS.iter().filter(tests).collect(), Some(name.clone()))
             }
         };
-        Self { checks, only, long: args.all }
+        Self { checks, only, long: args.all, until_failure: args.repeat.is_some() }
     }
 
     fn nothing_found(&self) -> Error {
@@ -144,6 +146,9 @@ impl Chosen {
         ];
         if self.long {
             environment.push(("XTASK_LONG", "1".to_owned()));
+        }
+        if self.until_failure {
+            environment.push(("NEXTEST_RETRIES", "0".to_owned()));
         }
         let asks_a_database =
             |selection: &Selection| selection.suite == Suite::Service && !selection.included.is_empty();

@@ -24,8 +24,12 @@ use crate::{
 /// What it takes to start any process of a release.
 pub(crate) struct Plan {
     pub(crate) release: ReleaseId,
-    /// Whether it is a quick build.
+    /// Whether it is a quick build, whose ID no ledger knows.
     pub(crate) quick: bool,
+    /// What its lines and its answers bear.
+    pub(crate) mark: String,
+    /// Where it is reached, if that is known.
+    pub(crate) url: Option<String>,
     env: EnvName,
     types: BTreeMap<String, Process>,
     /// Where they listen, those that do.
@@ -60,7 +64,7 @@ struct Member {
 
 impl Plan {
     pub(crate) fn new(
-        (release, quick): (&Release, bool),
+        (release, quick, mark): (&Release, bool, String),
         service: &Service,
         program: Program,
         start: Duration,
@@ -74,6 +78,8 @@ impl Plan {
         Self {
             release: release.id,
             quick,
+            mark,
+            url: release.url(),
             env: release.env.clone(),
             types: release.processes.clone(),
             addresses: listening.map(address).collect(),
@@ -82,6 +88,11 @@ impl Plan {
             gate,
             journal,
         }
+    }
+
+    /// The release, if it is one.
+    pub(crate) fn known(&self) -> Option<ReleaseId> {
+        (!self.quick).then_some(self.release)
     }
 
     /// The processes of the whole release.
@@ -108,7 +119,7 @@ impl Plan {
             _ => (Ready::Runs, None),
         };
         let name = format!("{kind}.{number}");
-        let stream = self.journal.stream(self.release, &name);
+        let stream = self.journal.stream(&self.mark, &name);
         let slot = Slot::new(name, self.program.clone(), process.args.clone(), ready, Signal::TERM);
         let slot = slot.within(self.start).kept(stream);
         Ok(Planned { slot, kind: kind.to_owned(), number, claim })

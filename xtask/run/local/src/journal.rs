@@ -17,7 +17,7 @@ use std::{
 };
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use xtask_contract::{EnvName, ReleaseId, Repo};
+use xtask_contract::{EnvName, Repo};
 
 use crate::lock;
 pub(crate) use read::read;
@@ -40,7 +40,7 @@ pub(crate) struct Journal {
 #[derive(Debug, Clone)]
 pub(crate) struct Stream {
     journal: Rc<Journal>,
-    release: ReleaseId,
+    release: String,
     process: String,
 }
 
@@ -62,8 +62,8 @@ impl Journal {
     }
 
     /// Where the lines of a process are kept.
-    pub(crate) fn stream(self: &Rc<Self>, release: ReleaseId, process: &str) -> Stream {
-        Stream { journal: self.clone(), release, process: process.to_owned() }
+    pub(crate) fn stream(self: &Rc<Self>, release: &str, process: &str) -> Stream {
+        Stream { journal: self.clone(), release: release.to_owned(), process: process.to_owned() }
     }
 
     /// Keeps a line. It waits for nothing.
@@ -94,8 +94,9 @@ impl Stream {
     /// Keeps a line of this process, which has this ID.
     pub(crate) fn keep(&self, process_id: Option<u32>, text: &str) {
         let instance = process_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
-        let (time, release) = (now(), self.release.to_string());
-        let line = Line { time: &time, release: &release, process: &self.process, instance: &instance, text };
+        let time = now();
+        let line =
+            Line { time: &time, release: &self.release, process: &self.process, instance: &instance, text };
         self.journal.keep(&line);
     }
 }

@@ -16,6 +16,9 @@ pub struct State {
     /// Whether it is a quick build, of which no ledger knows.
     #[serde(default)]
     pub quick: bool,
+    /// Where it is reached, if that is known.
+    #[serde(default)]
+    pub url: Option<String>,
     /// Since when it does.
     pub since: Option<DateTime<Utc>>,
     /// Who is changing it just now.

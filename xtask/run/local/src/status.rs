@@ -44,6 +44,7 @@ pub(crate) async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
     Ok(Report {
         release: state.release.filter(|_| !state.quick),
         quick,
+        url: state.url,
         since: state.since.map(|since| since.to_rfc3339_opts(SecondsFormat::Secs, true)),
         processes,
         changing: state.busy.map(|busy| busy.to_string()),

@@ -184,7 +184,7 @@ impl<'a> Supervisor<'a> {
         let program = Program::of_image(executable, &self.state_folder(), environment(job), &held);
         let service = job.layout.description(&release.image.digest)?;
         let (gate, journal) = (self.gate.clone(), self.journal.clone());
-        Ok(Plan::new((release, job.quick), &service, program, job.options.start, gate, journal))
+        Ok(Plan::new((release, job.quick, job.mark()), &service, program, job.options.start, gate, journal))
     }
 
     /// Sees to it that the deploy's own server runs, if the release has one.
@@ -232,7 +232,7 @@ impl<'a> Supervisor<'a> {
         port: u16,
     ) -> Result<(Formation, Duration)> {
         let migration = migrate(job, &plan).await?;
-        let (release, last) = (plan.release, before.plan.release);
+        let (release, last) = (&plan.mark.clone(), &before.plan.mark);
         job.progress.note(&format!(
             "warning: {release} and {last} cannot both listen on port {port}: {last} is stopped first, and requests \
              fail until {release} is ready (docs/your-own-service.md shows how to lose none)"
@@ -270,7 +270,7 @@ impl<'a> Supervisor<'a> {
         self.lock.remember(&job.last_deployed(last_deployed.as_ref()))?;
         FailureRecord::forget(&self.state_folder())?;
         let before = self.formation.replace(Some(Rc::new(formation)));
-        let running = before.as_ref().map(|before| before.plan.release);
+        let running = before.as_ref().and_then(|before| before.plan.known());
         if let Some(before) = before {
             job.progress.step("stopping the processes of the release before");
             before.stop().await;
@@ -283,7 +283,7 @@ impl<'a> Supervisor<'a> {
     /// themselves: the next change need not wait for whoever they still serve.
     async fn commit_quick(&self, job: &Job<'_>, formation: Formation, migration: Duration) -> Ran {
         let before = self.formation.replace(Some(Rc::new(formation)));
-        let running = before.as_ref().map(|before| before.plan.release);
+        let running = before.as_ref().and_then(|before| before.plan.known());
         if let Some(before) = before {
             let (tell, ended) = oneshot::channel::<()>();
             self.processes.begin(async move {
@@ -302,14 +302,15 @@ impl<'a> Supervisor<'a> {
         if let Err(unkept) = self.lock.note(job.verified.release.id, Outcome::Failed) {
             error.why.push(unkept.to_string());
         }
-        let before = self.formation.borrow().as_ref().map(|before| before.plan.release);
+        let formation = self.formation.borrow().clone();
+        let before = formation.as_ref().and_then(|before| before.plan.known());
         let release = job.verified.release.id;
-        let kind = if before.is_some() { ErrorKind::FellBack } else { error.kind };
+        let kind = if formation.is_some() { ErrorKind::FellBack } else { error.kind };
         let mut error = Error { kind, ..error };
         if let Err(unkept) = FailureRecord::of(release, &error, before).keep(&self.state_folder()) {
             error.why.push(unkept.to_string());
         }
-        let Some(before) = before else {
+        let Some(before) = formation.map(|before| before.plan.mark.clone()) else {
             let env = self.env;
             if error.next.is_some() {
                 return error;
@@ -352,6 +353,7 @@ impl<'a> Supervisor<'a> {
         State {
             supervisor: std::process::id(),
             release: formation.as_ref().map(|formation| formation.plan.release),
+            url: formation.as_ref().and_then(|formation| formation.plan.url.clone()),
             quick: formation.as_ref().is_some_and(|formation| formation.plan.quick),
             since: formation.as_ref().map(|formation| formation.since),
             busy: self.holder.borrow().clone(),
@@ -374,7 +376,7 @@ async fn migrate(job: &Job<'_>, plan: &Plan) -> Result<Duration> {
     let began = Instant::now();
     job.progress.step("migrating the database");
     let mut show = |line: &str| job.progress.line("migrate", line);
-    let stream = Some(plan.journal.stream(plan.release, "migrate"));
+    let stream = Some(plan.journal.stream(&plan.mark, "migrate"));
     let args = &job.verified.release.migrate;
     let migrated = once(&plan.program, "migrating the database", args, "", stream, &mut show).await;
     migrated.map_err(|error| Cause::MigrationFailed.of(error))?;

@@ -31,9 +31,6 @@ pub async fn status(repo: &Repo, env: &EnvName, backends: &dyn Backends) -> Resu
     let values = found.as_ref().and_then(|found| opened(repo, found));
     let asked = Asked { found: found.as_ref(), values: values.as_ref(), run: &run };
     let mut report = backends.of(repo, env, &target)?.status(&asked).await?;
-    if report.quick.is_some() {
-        report.url = found.as_ref().and_then(|found| found.release.url());
-    }
     if let Some(release) = report.release {
         report.url = found.as_ref().and_then(|found| found.release.url());
         // What runs may have been stopped and started since it ran first.

@@ -10,8 +10,10 @@ fn the_last_line_says_how_it_stands_and_keys_are_heeded() {
     let port = ports::free();
     Xtask::at(&shop.root, &shop.home).args(["config", "set", &format!("PORT={port}")]).run().done();
     let mut terminal = Terminal::new();
-    let dev = Xtask::at(&shop.root, &shop.home).args(["dev"]).env("TERM", "xterm").start_at(&terminal);
+    let dev =
+        Xtask::at(&shop.root, &shop.home).args(["dev", "--test"]).env("TERM", "xterm").start_at(&terminal);
     terminal.shows(&format!("at http://localhost:{port}"));
+    terminal.shows("the tests pass");
     terminal.shows("[r o l c q]");
     assert!(!terminal.echoes());
     assert_eq!(answer(port), "apples");
@@ -26,6 +28,14 @@ fn the_last_line_says_how_it_stands_and_keys_are_heeded() {
     terminal.shows("nothing answered on port");
     terminal.shows("goods/src/lib.rs: served in");
     assert_eq!(answer(port), "pears");
+    let program = shop.read("shop/src/main.rs");
+    shop.write(
+        "shop/src/main.rs",
+        &format!("{program}\n#[test]\nfn sells_apples() {{ assert_eq!(goods::OFFER, \"apples\"); }}\n"),
+    );
+    terminal.shows("sells_apples");
+    terminal.shows("the tests fail");
+    terminal.shows("serving, TESTS FAIL");
 
     terminal.types("l");
     terminal.shows("errors and warnings alone are shown");

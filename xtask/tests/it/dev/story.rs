@@ -42,6 +42,9 @@ impl Story {
         assert!(release.starts_with("dev-"), "{release}");
         let status = self.checkout.xtask(["status"]).run().done();
         assert!(status.stdout.starts_with("local runs a quick build of the work tree"), "{status:?}");
+        assert!(status.stdout.contains(&format!("at http://localhost:{}\n", self.port)), "{status:?}");
+        let logs = self.checkout.xtask(["logs", "--json", "--process", "web"]).run().done();
+        assert!(logs.stdout.contains(&format!(r#""release":"{release}""#)), "{logs:?}");
         http::add(self.port, "Kept over all builds");
     }
 

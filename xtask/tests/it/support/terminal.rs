@@ -5,6 +5,7 @@ use std::{
     io::{Read, Write},
     os::unix::fs::OpenOptionsExt,
     process::{Child, ExitStatus},
+    time::Instant,
 };
 
 use rustix::{
@@ -43,7 +44,10 @@ impl Terminal {
     /// Waits until it shows this, after what was waited for before.
     #[track_caller]
     pub(crate) fn shows(&mut self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
         loop {
+            // What is drawn again and again shows nothing new.
+            assert!(Instant::now() < deadline, "{text:?} was not shown: {}", self.seen);
             if let Some(place) = self.seen[self.looked_at..].find(text) {
                 self.looked_at += place + text.len();
                 return;

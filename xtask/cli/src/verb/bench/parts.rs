@@ -1,6 +1,7 @@
 //! The parts of what is measured: each a file, which gives back its figures.
 
 mod build;
+mod dev;
 mod events;
 mod kind;
 mod ledger;
@@ -25,6 +26,7 @@ pub(super) async fn figures(part: Part, bench: &Bench<'_>) -> Result<Vec<Figure>
         Part::Service => with_postgres(bench, async |url| service::figures(bench, url).await).await,
         Part::Events => with_postgres(bench, async |url| events::figures(bench, url).await).await,
         Part::Requests => with_postgres(bench, async |url| requests::figures(bench, url).await).await,
+        Part::Dev => with_postgres(bench, async |url| dev::figures(bench, url).await).await,
         Part::Kind => bench.stop.unless(kind::figures(bench)).await,
     }
 }

@@ -2,10 +2,12 @@
 //! none finds what another has left.
 
 use std::{
+    env,
     fs::{self, Permissions},
     io,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use tempfile::TempDir;
@@ -60,6 +62,16 @@ pub(super) fn edit(checkout: &Path, env: &str, edit: impl FnOnce(&mut Deploy)) -
     let doing = || format!("making the deploy {env} of a throw-away checkout");
     let text = toml::to_string(&deploy).doing(doing)?;
     fs::write(checkout.join(format!("k8s/envs/{env}.toml")), text).doing(doing)
+}
+
+/// Takes out what cargo tells its children of the package that it runs; what they call is about another one.
+pub(super) fn without_cargos_own(command: &mut Command) {
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
 }
 
 fn open_up(folder: &Path) -> io::Result<()> {

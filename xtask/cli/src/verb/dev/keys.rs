@@ -51,6 +51,8 @@ impl Keys {
                     return;
                 }
             }
+            // The terminal is gone, and nobody sits at it any more.
+            let _ = send.send(Key::Quit);
         });
         Ok(Self(Some((keys, restore))))
     }

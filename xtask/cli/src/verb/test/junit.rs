@@ -12,20 +12,27 @@ pub(super) fn tests(report: &str) -> Result<Vec<Test>, Error> {
     Ok(cases.map(test).collect())
 }
 
-fn test(case: Node<'_, '_>) -> Test {
+/// What a test, or an attempt at it, wrote.
+fn said(of: Node<'_, '_>) -> String {
     let text = |tag: &str| {
-        let part = case.children().find(|part| part.has_tag_name(tag));
+        let part = of.children().find(|part| part.has_tag_name(tag));
         part.and_then(|part| part.text()).unwrap_or_default().trim_end()
     };
+    [text("system-out"), text("system-err")].join("\n").trim().to_owned()
+}
+
+fn test(case: Node<'_, '_>) -> Test {
     let failed = |part: Node<'_, '_>| part.has_tag_name("failure") || part.has_tag_name("error");
     let passed = !case.children().any(failed);
-    let output = if passed { String::new() } else { [text("system-out"), text("system-err")].join("\n") };
+    let output = if passed { String::new() } else { said(case) };
+    let unstable = case.children().find(|part| part.has_tag_name("flakyFailure"));
     Test {
+        unstable: unstable.map(said),
         name: case.attribute("name").unwrap_or_default().to_owned(),
         in_it: case.attribute("classname").is_some_and(|program| program.ends_with("::it")),
         seconds: case.attribute("time").and_then(|time| time.parse().ok()),
         passed,
-        output: output.trim().to_owned(),
+        output,
     }
 }
 
@@ -44,6 +51,9 @@ mod tests {
 </system-out>
             <system-err>assertion failed: 1 &lt; 0</system-err>
         </testcase>
+        <testcase name="cluster::busy" classname="xtask::it" time="7.0">
+            <flakyFailure time="9.0" message="panicked" type="test failure"><system-err>a request was lost</system-err></flakyFailure>
+        </testcase>
     </testsuite>
 </testsuites>"#;
 
@@ -54,8 +64,13 @@ mod tests {
             tests.iter().map(|test| (&*test.name, test.in_it, test.seconds, test.passed)).collect();
         assert_eq!(
             told,
-            [("digest::tests::a_digest", false, Some(0.012), true), ("ledger::bad", true, Some(1.25), false)]
+            [
+                ("digest::tests::a_digest", false, Some(0.012), true),
+                ("ledger::bad", true, Some(1.25), false),
+                ("cluster::busy", true, Some(7.0), true)
+            ]
         );
+        assert_eq!(tests[2].unstable.as_deref(), Some("a request was lost"));
         assert_eq!(tests[1].output, "running 1 test\nassertion failed: 1 < 0");
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn tests(said: &str, in_it: bool) -> Vec<Test> {
         };
         let name = name.split(" - ").next().unwrap_or(name).to_owned();
         let output = if passed { String::new() } else { output_of(said, &name) };
-        Some(Test { name, in_it, seconds: None, passed, output })
+        Some(Test { name, in_it, seconds: None, passed, unstable: None, output })
     };
     said.lines().filter_map(ended).collect()
 }

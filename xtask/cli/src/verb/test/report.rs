@@ -37,6 +37,8 @@ pub(super) struct Report {
     slowest: Vec<Slow>,
     skipped: Vec<Skipped>,
     failed: Vec<Failed>,
+    /// Those that failed, and passed when they were tried again.
+    unstable: Vec<Unstable>,
     left_out: Vec<LeftOut>,
     passed: usize,
     rounds: usize,
@@ -74,6 +76,12 @@ struct Failed {
 }
 
 #[derive(Debug, Serialize)]
+struct Unstable {
+    test: String,
+    output: String,
+}
+
+#[derive(Debug, Serialize)]
 struct LeftOut {
     check: &'static str,
     why: &'static str,
@@ -89,6 +97,7 @@ impl Report {
             slowest: Vec::new(),
             skipped: Vec::new(),
             failed: Vec::new(),
+            unstable: Vec::new(),
             left_out: left_out.iter().map(|(check, why)| LeftOut { check, why }).collect(),
             passed: 0,
             rounds: 0,
@@ -107,7 +116,10 @@ impl Report {
         }
         self.run_seconds += round.seconds;
         self.skipped.extend(round.skipped.into_iter().map(|(test, lacks)| Skipped { test, lacks }));
-        for (suite, test) in round.tests {
+        for (suite, mut test) in round.tests {
+            if let Some(output) = test.unstable.take() {
+                self.unstable.push(Unstable { test: test.name.clone(), output });
+            }
             let check =
                 if test.in_it { Check::of(suite, &test.name).map_or("tests", |it| it.name) } else { UNITS };
             self.row(check).add(1, usize::from(!test.passed), test.seconds);
@@ -198,6 +210,12 @@ impl fmt::Display for Report {
         }
         for Skipped { test, lacks } in &self.skipped {
             writeln!(f, "skipped: {test} ({lacks} is missing)")?;
+        }
+        for Unstable { test, output } in &self.unstable {
+            writeln!(f, "failed, and passed when it was tried again: {test}")?;
+            for line in why(output) {
+                writeln!(f, "    {line}")?;
+            }
         }
         for Failed { test, records, output } in &self.failed {
             writeln!(f, "failed: {test} (see {})", records.display())?;

@@ -30,6 +30,8 @@ pub(super) struct Test {
     /// How long it took; cargo's own harness does not tell.
     pub(super) seconds: Option<f64>,
     pub(super) passed: bool,
+    /// What it said when it failed, if it passed when it was tried again.
+    pub(super) unstable: Option<String>,
     /// What it said, if it failed.
     pub(super) output: String,
 }

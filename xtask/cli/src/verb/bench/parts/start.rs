@@ -2,7 +2,6 @@
 //! database, until the local deploy answers.
 
 use std::{
-    env,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -60,13 +59,7 @@ impl<'a> Up<'a> {
             .current_dir(clone)
             .env("TMPDIR", temporary)
             .env_remove("CARGO_TARGET_DIR");
-        // Cargo tells its children which package it runs; this is another one.
-        for (name, _) in env::vars_os() {
-            let name_text = name.to_string_lossy();
-            if name_text.starts_with("CARGO_PKG_") || name_text.starts_with("CARGO_MANIFEST_") {
-                cargo.env_remove(&name);
-            }
-        }
+        place::without_cargos_own(&mut cargo);
         let running = Running::start_group("cargo xtask up", &mut cargo, port)?;
         Ok(Self { running, clone: clone.to_owned(), ui })
     }
