@@ -105,15 +105,9 @@ impl Watch {
         Ok(Snapshot(found))
     }
 
+    /// What cannot be read is not there: whether that matters, cargo says.
     fn collect(&mut self, path: &Path, found: &mut BTreeMap<PathBuf, Digest>) -> Result<()> {
-        let doing = || format!("reading {}", path.display());
-        let gone = |error: &io::Error| {
-            matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-        };
-        let meta = match fs::metadata(path) {
-            Err(error) if gone(&error) => return Ok(()),
-            meta => meta.doing(doing)?,
-        };
+        let Ok(meta) = fs::metadata(path) else { return Ok(()) };
         if meta.is_dir() {
             let is_left_out = |name: &OsStr| LEFT_OUT.iter().any(|left_out| name == *left_out);
             if path == self.left_out || path.file_name().is_some_and(is_left_out) {
@@ -121,12 +115,8 @@ impl Watch {
             }
             // Before it is read, so that nothing is missed.
             self.hear(path)?;
-            let entries = match path.read_dir() {
-                Err(error) if gone(&error) => return Ok(()),
-                entries => entries.doing(doing)?,
-            };
-            for entry in entries {
-                let entry = entry.doing(doing)?.path();
+            for entry in path.read_dir().into_iter().flatten().flatten() {
+                let entry = entry.path();
                 // A link to a folder may lead back to where it is; what the compiler reads through one, it names.
                 if !(entry.is_symlink() && entry.is_dir()) {
                     self.collect(&entry, found)?;
@@ -134,13 +124,8 @@ impl Watch {
             }
         } else if meta.is_file() {
             let stamp = (meta.dev(), meta.ino(), meta.len(), meta.ctime(), meta.ctime_nsec());
-            let digest = match self.known.get(path) {
-                Some((known, digest)) if *known == stamp => *digest,
-                _ => match fs::read(path) {
-                    Err(error) if gone(&error) => return Ok(()),
-                    content => Digest::of(content.doing(doing)?),
-                },
-            };
+            let known = self.known.get(path).filter(|(known, _)| *known == stamp).map(|(_, digest)| *digest);
+            let Some(digest) = known.or_else(|| fs::read(path).ok().map(Digest::of)) else { return Ok(()) };
             self.known.insert(path.to_owned(), (stamp, digest));
             found.insert(path.to_owned(), digest);
         }
@@ -157,7 +142,7 @@ impl Watch {
             | WatchFlags::MOVE_SELF
             | WatchFlags::ONLYDIR;
         match inotify::add_watch(&self.events, folder, what) {
-            Ok(_) | Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(()),
+            Ok(_) | Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR | rustix::io::Errno::ACCESS) => Ok(()),
             Err(rustix::io::Errno::NOSPC) => {
                 let why = "the system lets nobody watch that many folders";
                 Err(Error::failed(format!("watching {}", folder.display()), why)

@@ -91,7 +91,7 @@ impl<'a> Written<'a> {
         set.args(["config", "set", "--secret", "DATABASE_URL"])
             .current_dir(&self.clone)
             .stdin(Stdio::piped());
-        let mut set = set.stderr(Stdio::null()).spawn().doing(doing)?;
+        let mut set = set.stdout(Stdio::null()).stderr(Stdio::null()).spawn().doing(doing)?;
         if let Some(mut input) = set.stdin.take() {
             input.write_all(url.as_bytes()).await.doing(doing)?;
         }
