@@ -128,7 +128,14 @@ impl<'a> Cargo<'a> {
 
     fn build(&self) -> Command {
         let mut cargo = self.command(Callee::Compiles, "build");
-        cargo.args(["--offline", "--release", "--package", self.service.as_str(), "--bin", &self.program.name]);
+        cargo.args([
+            "--offline",
+            "--release",
+            "--package",
+            self.service.as_str(),
+            "--bin",
+            &self.program.name,
+        ]);
         cargo.args(["--target", self.target, "--message-format", "json-render-diagnostics"]);
         self.place(&mut cargo);
         cargo

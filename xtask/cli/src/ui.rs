@@ -174,6 +174,11 @@ impl Ui {
         }
     }
 
+    /// Whether colours are shown.
+    pub(crate) fn has_colours(&self) -> bool {
+        self.colours.are_shown()
+    }
+
     /// Shows what the compiler has written, in its own colours.
     pub(crate) fn compiler(&self, text: &str) {
         self.print(text.trim_end());
@@ -291,7 +296,8 @@ impl Lines {
 
     fn stand(&self, what: &str) {
         let mut standing = self.standing.borrow_mut();
-        let line = standing.get_or_insert_with(|| self.all.add(ProgressBar::new_spinner().with_style(plain(""))));
+        let line =
+            standing.get_or_insert_with(|| self.all.add(ProgressBar::new_spinner().with_style(plain(""))));
         line.set_message(what.to_owned());
         // Else what comes too soon after another drawing is not drawn.
         line.force_draw();

@@ -24,7 +24,7 @@ pub enum Callee {
     Kind,
     /// Ansible, and the Python that it is installed with.
     Ansible,
-    /// The user's editor: their whole environment, but for the toolchain's own variables.
+    /// The user's editor or browser: their whole environment, but for the toolchain's own variables.
     Editor,
     /// A program that says who the user is to others, as a credential helper: it may look anywhere in their environment,
     /// but for the toolchain's own variables.

@@ -1,7 +1,7 @@
 //! One call of cargo that may be ended before it is done.
 
 use std::{
-    io::{BufRead, BufReader, IsTerminal},
+    io::{BufRead, BufReader},
     os::unix::process::CommandExt,
     process::{Command, Stdio},
     thread,
@@ -32,16 +32,15 @@ pub struct Call {
 
 impl Call {
     /// Runs cargo until it ends or is stopped; `tell` hears which crate is at hand. It takes a thread of its own.
-    pub fn run(self, stopper: &Stopper, tell: &dyn Fn(&str)) -> Result<Attempt> {
+    pub fn run(mut self, colours: bool, stopper: &Stopper, tell: &dyn Fn(&str)) -> Result<Attempt> {
+        let format = if colours { "json-diagnostic-rendered-ansi" } else { "json" };
+        self.cargo.args(["--message-format", format]);
         run(self.cargo, self.doing, stopper, tell)
     }
 }
 
 fn run(mut cargo: Command, doing: &str, stopper: &Stopper, tell: &dyn Fn(&str)) -> Result<Attempt> {
-    // Without colours where nobody sees them.
-    let format = if std::io::stderr().is_terminal() { "json-diagnostic-rendered-ansi" } else { "json" };
     let mut child = cargo
-        .args(["--message-format", format])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -8,7 +8,7 @@ mod watch;
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
     time::Instant,
 };
 
@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use tokio::{sync::mpsc::unbounded_channel, task::spawn_blocking};
 use xtask_build::quick::{Attempt, Call, Compiler, Diagnosis, Quick, Stopper};
 use xtask_contract::{
-    Context, Deploy, Error, Layout, Progress, Record, ReleaseId, Repo, Result, release::Image,
+    Callee, Context, Deploy, Error, Layout, Progress, Record, ReleaseId, Repo, Result, release::Image,
 };
 use xtask_run::{Cause, DevLoop, DevPlace, Options};
 
@@ -414,10 +414,10 @@ impl Session<'_> {
     async fn call(&mut self, call: Call, place: &dyn DevPlace, changed: &mut Vec<PathBuf>) -> Result<Ended> {
         let stopper = StopOnDrop(Stopper::default());
         let (tell, mut told) = unbounded_channel();
-        let theirs = stopper.0.clone();
+        let (theirs, colours) = (stopper.0.clone(), self.screen.ui.has_colours());
         let mut work = spawn_blocking(move || {
             let tell = |what: &str| drop(tell.send(what.to_owned()));
-            call.run(&theirs, &tell)
+            call.run(colours, &theirs, &tell)
         });
         loop {
             tokio::select! {
@@ -506,7 +506,7 @@ fn served_in_words(url: &str, is_first: bool, changed: &[String], took: Took) ->
 
 /// Opens a page in the browser.
 fn open(url: &str, ui: &Ui) {
-    let mut browser = Command::new("xdg-open");
+    let mut browser = Callee::Editor.command("xdg-open");
     let silent = browser.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     if let Err(error) = silent.spawn() {
         ui.note(&format!("opening {url}: xdg-open cannot be run: {error}"));

@@ -29,7 +29,7 @@ pub async fn state(repo: &Repo, env: &EnvName) -> Result<Option<State>> {
     let doing = format!("asking how {env} is");
     match ask(repo, env, &doing, Wish::State, IfBusy::Wait, &xtask_contract::progress::Silent).await? {
         Outcome::Nobody => Ok(None),
-        Outcome::Done(Reply::State(state)) => Ok(Some(state)),
+        Outcome::Done(Reply::State(state)) => Ok(Some(*state)),
         Outcome::Done(_) => Err(misunderstood(doing)),
     }
 }

@@ -64,7 +64,7 @@ pub(crate) enum Reply {
     Line(String, String),
     Ran(Ran),
     Scaled(Formation),
-    State(State),
+    State(Box<State>),
     Failed(Error),
 }
 

@@ -60,7 +60,7 @@ impl Supervisor<'_> {
         tell: &UnboundedSender<Reply>,
     ) -> Option<Reply> {
         let release = match request.wish {
-            Wish::State => return Some(Reply::State(self.state())),
+            Wish::State => return Some(Reply::State(Box::new(self.state()))),
             Wish::Run { release, .. } => Some(release),
             Wish::Scale { .. } => None,
         };
@@ -108,7 +108,7 @@ impl Supervisor<'_> {
                 Ok(Reply::Ran(ran))
             }
             Wish::Scale { wishes } => self.scale(change_lock, wishes, &progress).await.map(Reply::Scaled),
-            Wish::State => Ok(Reply::State(self.state())),
+            Wish::State => Ok(Reply::State(Box::new(self.state()))),
         }
     }
 }

@@ -142,7 +142,9 @@ impl Watch {
             | WatchFlags::MOVE_SELF
             | WatchFlags::ONLYDIR;
         match inotify::add_watch(&self.events, folder, what) {
-            Ok(_) | Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR | rustix::io::Errno::ACCESS) => Ok(()),
+            Ok(_) | Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR | rustix::io::Errno::ACCESS) => {
+                Ok(())
+            }
             Err(rustix::io::Errno::NOSPC) => {
                 let why = "the system lets nobody watch that many folders";
                 Err(Error::failed(format!("watching {}", folder.display()), why)
