@@ -75,10 +75,10 @@ impl<'a> Quick<'a> {
         self.cargo.target_dir()
     }
 
-    /// Compiles the service's program. Cargo sees that a file has changed by its time alone, so one
-    /// of these that is no newer than the program is made so.
-    pub fn compile(&self, changed: &[PathBuf]) -> Result<Call> {
-        self.make_newer(changed)?;
+    /// Compiles the service's program. Cargo sees that a file has changed by its time alone. So if one of these, which have
+    /// changed since it was called last, looks older than that call, it is made newer than all that was left by it.
+    pub fn compile(&self, changed: &[PathBuf], last: SystemTime) -> Result<Call> {
+        self.make_newer(changed, last)?;
         let mut cargo = self.cargo.quickly("build");
         cargo.args(["--bin", &self.cargo.of_package().name]);
         Ok(Call { cargo, doing: "compiling the service" })
@@ -102,15 +102,17 @@ impl<'a> Quick<'a> {
         Ok(release::Image { digest: image.digest, revision, dirty: true })
     }
 
-    fn make_newer(&self, changed: &[PathBuf]) -> Result<()> {
-        let time_of = |path: &Path| path.metadata().and_then(|meta| meta.modified()).ok();
-        let Some(program) = time_of(&self.cargo.program()) else { return Ok(()) };
-        for path in changed {
-            if time_of(path).is_some_and(|time| time <= program) {
-                let now = SystemTime::now().max(program + Duration::from_millis(10));
-                let touch = || fs::File::options().append(true).open(path)?.set_modified(now);
-                touch().doing(|| format!("making {} newer than what was compiled of it", path.display()))?;
-            }
+    fn make_newer(&self, changed: &[PathBuf], last: SystemTime) -> Result<()> {
+        // As late as what cargo has left by a clock that was ahead.
+        let left = self.cargo.program().metadata().and_then(|meta| meta.modified());
+        let left = left.unwrap_or(SystemTime::UNIX_EPOCH);
+        let now = SystemTime::now().max(left + Duration::from_millis(10));
+        let last = if left > SystemTime::now() { left } else { last };
+        let looks_older =
+            |path: &Path| path.metadata().and_then(|meta| meta.modified()).is_ok_and(|time| time <= last);
+        for path in changed.iter().filter(|path| looks_older(path)) {
+            let touch = || fs::File::options().append(true).open(path)?.set_modified(now);
+            touch().doing(|| format!("making {} newer than what was compiled of it", path.display()))?;
         }
         Ok(())
     }

@@ -23,9 +23,9 @@ fn what_is_saved_is_served_and_what_cannot_be_is_named() {
     story.what_does_not_compile_is_named_and_comes_to_nothing();
     story.what_panics_at_its_start_is_named();
     story.a_file_that_is_older_than_the_build_is_taken_up();
+    story.it_is_alone();
     story.config_is_applied_without_a_compile();
     story.a_new_migration_runs_and_one_that_ran_already_is_not_to_be_edited();
-    story.it_is_alone();
     story.a_release_takes_over();
     story.dev.ends();
 }
@@ -135,6 +135,7 @@ impl Story {
         self.dev.comes_to("serving");
     }
 
+    /// What is refused takes nothing from the one that runs, which has the image at hand for what comes next.
     fn it_is_alone(&self) {
         self.checkout.xtask(["dev"]).run().refused("another one runs already");
         let why = "its rules allow no build of what is not committed";

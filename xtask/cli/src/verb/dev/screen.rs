@@ -108,6 +108,30 @@ impl Progress for Screen<'_> {
     }
 }
 
+/// One line: what is served, and where the time went.
+pub(super) fn served_in_words(url: &str, is_first: bool, changed: &[String], took: Took) -> String {
+    let seconds = |millis: u64| format!("{}.{:02} s", millis / 1000, millis % 1000 / 10);
+    let parts = [
+        ("compile", took.compile),
+        ("image", took.image),
+        ("config", took.config),
+        ("migrate", took.migrate),
+        ("start", took.start),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .map(|(part, millis)| format!("{part} {}", seconds(*millis).trim_end_matches(" s")))
+        .collect();
+    let what = match changed {
+        _ if is_first => String::new(),
+        [] => String::new(),
+        [one] => format!("{one}: "),
+        [one, more @ ..] => format!("{one} and {} more: ", more.len()),
+    };
+    let at = if is_first { format!(" at {url}") } else { String::new() };
+    format!("{what}served in {}{at} ({})", seconds(took.total), parts.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,5 +141,18 @@ mod tests {
         assert!(is_error(r#"{"level":"ERROR","message":"no"}"#) && is_error(r#"{"level":"warn"}"#));
         assert!(!is_error(r#"{"level":"INFO","message":"error"}"#));
         assert!(is_error("thread 'main' panicked at src/main.rs:1:1:"));
+    }
+
+    #[test]
+    fn the_line_says_what_was_saved_and_where_the_time_went() {
+        let took = Took { compile: 912, image: 71, config: 9, migrate: 30, start: 205, total: 1263 };
+        let words = |first: bool, changed: &[&str]| {
+            let changed: Vec<String> = changed.iter().map(|name| (*name).to_owned()).collect();
+            served_in_words("http://localhost:30000", first, &changed, took)
+        };
+        let parts = "(compile 0.91, image 0.07, config 0.00, migrate 0.03, start 0.20)";
+        assert_eq!(words(true, &[]), format!("served in 1.26 s at http://localhost:30000 {parts}"));
+        assert_eq!(words(false, &["a.rs"]), format!("a.rs: served in 1.26 s {parts}"));
+        assert_eq!(words(false, &["a.rs", "b.rs"]), format!("a.rs and 1 more: served in 1.26 s {parts}"));
     }
 }

@@ -20,12 +20,37 @@ pub(super) struct Stage<'a> {
     /// What the deploy has run.
     pub(super) record: Record,
     /// When the last build was made, as far as its ID says.
-    pub(super) last: Option<DateTime<Utc>>,
+    last: Option<DateTime<Utc>>,
     /// The number of the build at hand.
-    pub(super) number: u32,
+    number: u32,
+    /// Whether the deploy is this loop's, and with it the images that are left of others.
+    begun: bool,
 }
 
-impl Stage<'_> {
+impl Drop for Stage<'_> {
+    fn drop(&mut self) {
+        if self.begun {
+            self.forget_but(0);
+        }
+    }
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn new(repo: &'a Repo, env: &'a EnvName, quick: Quick<'a>, record: Record) -> Self {
+        Self { repo, env, quick, record, last: None, number: 0, begun: false }
+    }
+
+    /// The deploy is this loop's from now on.
+    pub(super) fn begin(&mut self) {
+        self.begun = true;
+        self.forget_but(0);
+    }
+
+    /// Forgets all images but the one at hand.
+    pub(super) fn forget_others(&self) {
+        self.forget_but(self.number);
+    }
+
     /// Puts the image of what was compiled last into a layout of its own, where it is as long as it is needed.
     pub(super) fn image(&mut self) -> Result<(Layout, Image)> {
         self.number += 1;
@@ -35,7 +60,7 @@ impl Stage<'_> {
     }
 
     /// Forgets the layouts of all builds but this one.
-    pub(super) fn forget_but(&self, number: u32) {
+    fn forget_but(&self, number: u32) {
         for entry in self.folders().read_dir().into_iter().flatten().flatten() {
             if entry.path() != self.folder(number) {
                 // What is left of it is left out by the next one.
