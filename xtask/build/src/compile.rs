@@ -148,8 +148,10 @@ impl<'a> Cargo<'a> {
             .args(["--offline", "--profile", Profile::Quick.name(), "--package", self.service.as_str()])
             .args(["--target", self.target])
             .args(["--config", "profile.quick.inherits='dev'"])
-            // Enough for a backtrace with file and line; the rest takes the linker longer than the compiler.
-            .args(["--config", "profile.quick.debug='line-tables-only'"]);
+            // Enough for a backtrace with the lines of what is written here; the rest takes the linker longer than the
+            // compiler, and makes an image that takes long to write.
+            .args(["--config", "profile.quick.debug='line-tables-only'"])
+            .args(["--config", "profile.quick.package.'*'.debug=false"]);
         self.place(&mut cargo);
         cargo
     }

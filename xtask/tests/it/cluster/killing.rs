@@ -3,6 +3,7 @@
 //! a real one is no different.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     sync::mpsc::{Receiver, channel},
 };
@@ -29,24 +30,34 @@ pub(crate) fn tell(story: &Story) {
     }
 }
 
-/// Before each call, one run after the other, until one gets to its end.
+/// Before each call, one run after the other, until one gets to its end. Some are made side by side, now in this order and
+/// now in that: so each is known by what it is about.
 pub(crate) fn tell_all(story: &Story) {
     let relay = story.relay();
-    let mut calls: Vec<Call> = Vec::new();
+    let mut died_before: BTreeSet<(String, usize)> = BTreeSet::new();
     loop {
-        let (mut steps, number) = (0, calls.len());
-        let is_it = move |_: &Call| {
-            steps += 1;
-            steps > number
+        let (known, mut seen) = (died_before.clone(), BTreeMap::<String, usize>::new());
+        let is_it = move |call: &Call| {
+            let count = seen.entry(subject(call)).or_default();
+            *count += 1;
+            !known.contains(&(subject(call), *count))
         };
-        match story.converges_after_death_before(&relay, is_it) {
-            Some(call) => calls.push(call),
-            None => break,
-        }
+        let Some(call) = story.converges_after_death_before(&relay, is_it) else { break };
+        let count = died_before.iter().filter(|(known, _)| *known == subject(&call)).count();
+        died_before.insert((subject(&call), count + 1));
     }
     for kind in ["leases", "configmaps", "secrets", "jobs", "deployments", "services", "statefulsets"] {
-        assert!(calls.iter().any(|call| call.path.contains(kind)), "{kind} is not in {calls:#?}");
+        let is_of_kind = |(subject, _): &(String, usize)| subject.contains(&format!("/{kind}"));
+        assert!(died_before.iter().any(is_of_kind), "{kind} is not in {died_before:#?}");
     }
+}
+
+/// What a call is about: its path without what is another one for each release.
+fn subject(call: &Call) -> String {
+    let path = call.path.split('?').next().unwrap_or_default();
+    let is_of_release = |c: char| c.is_ascii_hexdigit() || c == '-';
+    let subject = path.rfind('-').map_or(path, |_| path.trim_end_matches(is_of_release));
+    format!("{} {}", call.method, if subject.ends_with('/') { path } else { subject })
 }
 
 impl Story {
@@ -61,8 +72,12 @@ impl Story {
         let (victim, killed) = kill_at(relay, is_it);
         let run = self.xtask(["run", "--env", "dev"]).start();
         victim.is(run.pid());
-        run.ends_within(LONG_PATIENCE);
+        let ended = run.ends_within(LONG_PATIENCE);
         let call = killed.try_recv().ok();
+        if call.is_none() {
+            // It is the last one only if it got to its end.
+            ended.done();
+        }
         relay.lets_all_pass();
         self.run().done();
         assert_eq!(release_of_pods(), wanted.to_string(), "after death before {call:?}");
