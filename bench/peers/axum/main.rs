@@ -72,7 +72,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let database = Arc::new(Database(connections, AtomicUsize::new(0)));
     let routes = Router::new().route("/api/todos", get(list).post(create)).with_state(database);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", variable("PORT")?.parse()?)).await?;
-    // As whoever measures it would: an answer does not wait for the acknowledgement of the one before.
+    // As its users tune it: an answer does not wait for the acknowledgement of the one before.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     Ok(axum::serve(listener, routes).await?)
 }

@@ -14,7 +14,7 @@ const QUICK: &str = "dev-";
 /// of the service's config.
 const NOTICE: &str = "DEV_NOTICE";
 
-/// How often that file is looked at.
+/// How often that file is looked at: a file watcher would be a dependency of every release, for the developer alone.
 const PERIOD: Duration = Duration::from_millis(250);
 
 /// A quick build.

@@ -55,7 +55,7 @@ pub(super) fn of<C: Change>(
         let event = sse::Event::default().event(change.name()).id(id.to_string()).json_data(change.data());
         Some((Ok::<_, Infallible>(event.unwrap_or_default()), (watcher, lifecycle)))
     });
-    // Whoever writes the service waits for its pages.
+    // The developer waits for the page.
     let retry = if quick.is_some() { QUICK_RETRY } else { retry() };
     let first = stream::iter([Ok(sse::Event::default().retry(retry))]);
     let stopping = lifecycle.clone();

@@ -80,8 +80,8 @@ struct State {
 struct Lines {
     all: MultiProgress,
     step: ProgressBar,
-    /// What stands below all else as long as the command goes on.
-    standing: RefCell<Option<ProgressBar>>,
+    /// The status line of a command that goes on, below all else.
+    status: RefCell<Option<ProgressBar>>,
     processes: RefCell<Vec<ProgressBar>>,
 }
 
@@ -150,9 +150,9 @@ impl Ui {
     }
 
     /// Shows a line below all else, on a terminal, until there is another.
-    pub(crate) fn stand(&self, what: &str) {
+    pub(crate) fn status(&self, what: &str) {
         if let Some(lines) = &self.lines {
-            lines.stand(&escape(what));
+            lines.status(&escape(what));
         }
     }
 
@@ -291,13 +291,13 @@ impl Lines {
     fn new() -> Self {
         let all = MultiProgress::new();
         let step = all.add(spinner());
-        Self { all, step, standing: RefCell::default(), processes: RefCell::default() }
+        Self { all, step, status: RefCell::default(), processes: RefCell::default() }
     }
 
-    fn stand(&self, what: &str) {
-        let mut standing = self.standing.borrow_mut();
+    fn status(&self, what: &str) {
+        let mut status = self.status.borrow_mut();
         let line =
-            standing.get_or_insert_with(|| self.all.add(ProgressBar::new_spinner().with_style(plain(""))));
+            status.get_or_insert_with(|| self.all.add(ProgressBar::new_spinner().with_style(plain(""))));
         line.set_message(what.to_owned());
         // Else what comes too soon after another drawing is not drawn.
         line.force_draw();

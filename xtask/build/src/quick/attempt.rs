@@ -51,7 +51,7 @@ fn run(mut cargo: Command, doing: &str, stopper: &Stopper, tell: &dyn Fn(&str)) 
     stopper.took(&child);
     let streams = child.stdout.take().zip(child.stderr.take());
     let (stdout, stderr) = streams.ok_or_else(|| Error::failed(doing, "cargo has no output"))?;
-    // Cargo writes to both at once, and would wait for whoever does not read.
+    // Cargo writes to both at once: an unread pipe would block it.
     let (found, said) = thread::scope(|scope| {
         let found = scope.spawn(|| find(BufReader::new(stdout)));
         let said = listen(BufReader::new(stderr), tell);

@@ -4,7 +4,7 @@ use std::future;
 
 use async_trait::async_trait;
 use xtask_contract::{Context, EnvName, Error, Progress, ReleaseId, Repo, Result};
-use xtask_run::{DevLoop, DevPlace, Job, Ran};
+use xtask_run::{DevBackend, DevLoop, Job, Ran};
 
 use crate::{
     child, client,
@@ -33,13 +33,13 @@ pub(crate) async fn dev(
     };
     let Some(lock) = lock else { return Err(runs_already(repo, env).await) };
     supervisor::while_up((repo, env, progress), &lock, async |supervisor, control| {
-        let place = Place(supervisor);
-        place.show("")?;
+        let backend = Supervised(supervisor);
+        backend.show("")?;
         let (answers, answered) = task_set();
         tokio::select! {
             biased;
             () = stop.asked() => Ok(()),
-            result = work.go(&place) => result,
+            result = work.go(&backend) => result,
             () = supervisor.serve(control, &answers) => Ok(()),
             () = answered => Ok(()),
         }
@@ -60,10 +60,10 @@ async fn runs_already(repo: &Repo, env: &EnvName) -> Error {
 }
 
 /// A deploy of this machine that is in this process's hands.
-struct Place<'s, 'a>(&'s Supervisor<'a>);
+struct Supervised<'s, 'a>(&'s Supervisor<'a>);
 
 #[async_trait(?Send)]
-impl DevPlace for Place<'_, '_> {
+impl DevBackend for Supervised<'_, '_> {
     async fn bring(&self, job: &Job<'_>) -> Result<Ran> {
         let change_lock = self.0.change(Holder::myself(job.verified.release.id)).await;
         let ran = self.0.run(&change_lock, job).await?;
@@ -76,7 +76,11 @@ impl DevPlace for Place<'_, '_> {
         let release = taken_over.wait_for(Option::is_some).await.map(|release| *release);
         // The sender is there as long as this.
         match release {
-            Ok(Some(release)) => release,
+            Ok(Some(release)) => {
+                // It is told once: what is built after it is the loop's again.
+                self.0.taken_over.send_replace(None);
+                release
+            }
             Ok(None) | Err(_) => future::pending().await,
         }
     }

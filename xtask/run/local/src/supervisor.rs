@@ -280,7 +280,7 @@ impl<'a> Supervisor<'a> {
     }
 
     /// From here on it is the quick build that runs. Those of the build before have a moment to end; then they do so by
-    /// themselves: the next change need not wait for whoever they still serve.
+    /// themselves: the next change does not wait for clients that they still serve.
     async fn commit_quick(&self, job: &Job<'_>, formation: Formation, migration: Duration) -> Ran {
         let before = self.formation.replace(Some(Rc::new(formation)));
         let running = before.as_ref().and_then(|before| before.plan.known());

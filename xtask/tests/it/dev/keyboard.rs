@@ -9,9 +9,14 @@ fn the_last_line_says_how_it_stands_and_keys_are_heeded() {
     Xtask::at(&shop.root, &shop.home).args(["init"]).run().done();
     let port = ports::free();
     Xtask::at(&shop.root, &shop.home).args(["config", "set", &format!("PORT={port}")]).run().done();
+    // Of its own: cargo lets nobody else into a target folder while it compiles there.
+    let target = shop.root.join("target");
     let mut terminal = Terminal::new();
-    let dev =
-        Xtask::at(&shop.root, &shop.home).args(["dev", "--test"]).env("TERM", "xterm").start_at(&terminal);
+    let dev = Xtask::at(&shop.root, &shop.home)
+        .args(["dev", "--test"])
+        .env("TERM", "xterm")
+        .env("CARGO_TARGET_DIR", &target)
+        .start_at(&terminal);
     terminal.shows(&format!("at http://localhost:{port}"));
     terminal.shows("the tests pass");
     terminal.shows("[r o l c q]");

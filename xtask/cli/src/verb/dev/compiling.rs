@@ -8,7 +8,7 @@ use std::{
 use tokio::{sync::mpsc::unbounded_channel, task::spawn_blocking};
 use xtask_build::quick::{Attempt, Call, Diagnosis, Stopper};
 use xtask_contract::{Context, Result};
-use xtask_run::DevPlace;
+use xtask_run::DevBackend;
 
 use super::{
     keys::Key,
@@ -37,13 +37,13 @@ impl Session<'_> {
     /// Compiles what is there, and again whatever is saved before that is done.
     pub(super) async fn compile(
         &mut self,
-        place: &dyn DevPlace,
+        backend: &dyn DevBackend,
         changed: &mut Vec<PathBuf>,
     ) -> Result<Option<Then>> {
         loop {
             // Until it has ended well, nobody knows what cargo has left there.
             (self.compiled, self.image) = (None, None);
-            let now = self.seen.clone();
+            let now = self.current.clone();
             // Where nothing was tried yet, cargo knows best what is newer than what it has.
             let last = self.tried.replace((now.clone(), SystemTime::now()));
             let newer = last.as_ref().map(|(since, _)| now.changed_since(since)).unwrap_or_default();
@@ -52,7 +52,7 @@ impl Session<'_> {
             }
             let at = last.map_or(SystemTime::UNIX_EPOCH, |(_, at)| at);
             let call = self.stage.quick.compile(&newer, at)?;
-            let attempt = match self.call(call, place, changed).await? {
+            let attempt = match self.call(call, backend, changed).await? {
                 Ended::Attempt(attempt) => attempt,
                 Ended::Changed => continue,
                 Ended::Quit => return Ok(Some(Then::Quit)),
@@ -68,7 +68,7 @@ impl Session<'_> {
                     self.compiled = Some(now);
                     return Ok(None);
                 }
-                Attempt::Failed(found) => return self.not_compiled(place, &found, changed).await.map(Some),
+                Attempt::Failed(found) => return self.not_compiled(backend, &found, changed).await.map(Some),
                 Attempt::Stopped => {}
             }
         }
@@ -77,15 +77,15 @@ impl Session<'_> {
     /// Shows what the compiler has found, and waits for another save.
     async fn not_compiled(
         &mut self,
-        place: &dyn DevPlace,
+        backend: &dyn DevBackend,
         found: &Diagnosis,
         changed: &mut Vec<PathBuf>,
     ) -> Result<Then> {
         self.screen.ui.finish_step();
         self.screen.ui.compiler(&found.text);
         let headline = found.headline.as_deref().unwrap_or("it cannot be compiled");
-        self.tell_failure(place, headline, &found.text);
-        self.idle(place, changed).await
+        self.tell_failure(backend, headline, &found.text);
+        self.idle(backend, changed).await
     }
 
     /// Shows warnings, unless the last build had the same.
@@ -100,24 +100,24 @@ impl Session<'_> {
     /// Runs the service's tests, if that is asked for, until they end or something is saved.
     pub(super) async fn tested(
         &mut self,
-        place: &dyn DevPlace,
+        backend: &dyn DevBackend,
         changed: &mut Vec<PathBuf>,
     ) -> Result<Option<Then>> {
         if !self.test {
             return Ok(None);
         }
-        self.stand(place, "serving, testing");
-        match self.call(self.stage.quick.test(), place, changed).await? {
+        self.status(backend, "serving, testing");
+        match self.call(self.stage.quick.test(), backend, changed).await? {
             Ended::Attempt(Attempt::Done(_)) => {
                 let tested = State::Tested { passed: true, headline: None };
                 self.screen.happened("the tests pass", &tested);
-                self.stand(place, "serving, tests pass");
+                self.status(backend, "serving, tests pass");
             }
             Ended::Attempt(Attempt::Failed(found)) => {
                 self.screen.ui.compiler(&found.text);
                 let tested = State::Tested { passed: false, headline: found.headline.as_deref() };
                 self.screen.happened("the tests fail", &tested);
-                self.stand(place, "serving, TESTS FAIL");
+                self.status(backend, "serving, TESTS FAIL");
             }
             Ended::Attempt(Attempt::Stopped) => {}
             Ended::Changed => return Ok(Some(Then::Build)),
@@ -127,7 +127,12 @@ impl Session<'_> {
     }
 
     /// Calls cargo, until it ends or something is saved that makes it pointless.
-    async fn call(&mut self, call: Call, place: &dyn DevPlace, changed: &mut Vec<PathBuf>) -> Result<Ended> {
+    async fn call(
+        &mut self,
+        call: Call,
+        backend: &dyn DevBackend,
+        changed: &mut Vec<PathBuf>,
+    ) -> Result<Ended> {
         let stopper = StopOnDrop(Stopper::default());
         let (tell, mut told) = unbounded_channel();
         let (theirs, colours) = (stopper.0.clone(), self.screen.ui.has_colours());
@@ -142,7 +147,7 @@ impl Session<'_> {
                     let attempt = ended.doing(|| "calling cargo")?;
                     return attempt.map(Ended::Attempt);
                 }
-                Some(what) = told.recv() => self.stand(place, &format!("building: {what}")),
+                Some(what) = told.recv() => self.status(backend, &format!("building: {what}")),
                 key = self.keys.next() => match key {
                     Key::Quit => return Ok(Ended::Quit),
                     key => self.press(key),

@@ -15,7 +15,7 @@ const ERRORS: [&str; 2] = ["error", "warn"];
 pub(super) struct Screen<'a> {
     pub(super) ui: &'a Ui,
     only_errors: Cell<bool>,
-    standing: RefCell<String>,
+    status: RefCell<String>,
 }
 
 /// How the loop stands, for programs.
@@ -47,13 +47,13 @@ pub(super) struct Took {
 
 impl<'a> Screen<'a> {
     pub(super) fn new(ui: &'a Ui) -> Self {
-        Self { ui, only_errors: Cell::default(), standing: RefCell::default() }
+        Self { ui, only_errors: Cell::default(), status: RefCell::default() }
     }
 
     /// Shows how it stands, in the last line of a terminal.
-    pub(super) fn stand(&self, what: String) {
-        self.ui.stand(&what);
-        self.standing.replace(what);
+    pub(super) fn status(&self, what: String) {
+        self.ui.status(&what);
+        self.status.replace(what);
     }
 
     /// Shows the lines of errors alone, or all again.
@@ -70,7 +70,7 @@ impl<'a> Screen<'a> {
     /// Begins with an empty screen.
     pub(super) fn clear(&self) {
         self.ui.clear_screen();
-        self.ui.stand(&self.standing.borrow());
+        self.ui.status(&self.status.borrow());
     }
 
     /// Says what has happened.
@@ -110,7 +110,7 @@ impl Progress for Screen<'_> {
 
 /// One line: what is served, and where the time went.
 pub(super) fn served_in_words(url: &str, is_first: bool, changed: &[String], took: Took) -> String {
-    let seconds = |millis: u64| format!("{}.{:02} s", millis / 1000, millis % 1000 / 10);
+    let seconds = |millis: u64| format!("{}.{:02}", millis / 1000, millis % 1000 / 10);
     let parts = [
         ("compile", took.compile),
         ("image", took.image),
@@ -118,18 +118,15 @@ pub(super) fn served_in_words(url: &str, is_first: bool, changed: &[String], too
         ("migrate", took.migrate),
         ("start", took.start),
     ];
-    let parts: Vec<String> = parts
-        .iter()
-        .map(|(part, millis)| format!("{part} {}", seconds(*millis).trim_end_matches(" s")))
-        .collect();
+    let parts = parts.map(|(part, millis)| format!("{part} {}", seconds(millis)));
     let what = match changed {
-        _ if is_first => String::new(),
         [] => String::new(),
+        _ if is_first => String::new(),
         [one] => format!("{one}: "),
         [one, more @ ..] => format!("{one} and {} more: ", more.len()),
     };
     let at = if is_first { format!(" at {url}") } else { String::new() };
-    format!("{what}served in {}{at} ({})", seconds(took.total), parts.join(", "))
+    format!("{what}served in {} s{at} ({})", seconds(took.total), parts.join(", "))
 }
 
 #[cfg(test)]

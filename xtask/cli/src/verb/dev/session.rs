@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use xtask_contract::{Callee, Error, Layout, Progress, Record, ReleaseId, Result, release::Image};
-use xtask_run::{Cause, DevLoop, DevPlace, Options};
+use xtask_run::{Cause, DevBackend, DevLoop, Options};
 
 use super::{
     keys::{Key, Keys},
@@ -31,7 +31,7 @@ pub(super) struct Session<'a> {
     pub(super) watch: Watch,
     pub(super) keys: Keys,
     /// All that was there when it was looked at last.
-    pub(super) seen: Snapshot,
+    pub(super) current: Snapshot,
     /// What was there when cargo was called last, and when that was.
     pub(super) tried: Option<(Snapshot, SystemTime)>,
     /// What the program was compiled from that cargo has left, if that is known.
@@ -75,7 +75,7 @@ impl<'a> Session<'a> {
             stage,
             watch,
             keys,
-            seen: Snapshot::default(),
+            current: Snapshot::default(),
             tried: None,
             compiled: None,
             image: None,
@@ -88,19 +88,19 @@ impl<'a> Session<'a> {
 
 #[async_trait(?Send)]
 impl DevLoop for Session<'_> {
-    async fn go(&mut self, place: &dyn DevPlace) -> Result<()> {
+    async fn go(&mut self, backend: &dyn DevBackend) -> Result<()> {
         self.stage.begin();
         self.look_for_sources()?;
-        self.seen = self.watch.read()?;
+        self.current = self.watch.read()?;
         let mut changed = Vec::new();
         loop {
             let began = Instant::now();
-            let then = match self.round(place, &mut changed, began).await {
+            let then = match self.round(backend, &mut changed, began).await {
                 Ok(Some(then)) => then,
-                Ok(None) => self.idle(place, &mut changed).await?,
+                Ok(None) => self.idle(backend, &mut changed).await?,
                 Err(error) => {
-                    self.failed(place, error);
-                    self.idle(place, &mut changed).await?
+                    self.failed(backend, error);
+                    self.idle(backend, &mut changed).await?
                 }
             };
             if matches!(then, Then::Quit) {
@@ -114,7 +114,7 @@ impl Session<'_> {
     /// Brings what is there now to the deploy. What is saved meanwhile is taken up: nothing that is out of date is started.
     async fn round(
         &mut self,
-        place: &dyn DevPlace,
+        backend: &dyn DevBackend,
         changed: &mut Vec<PathBuf>,
         began: Instant,
     ) -> Result<Option<Then>> {
@@ -125,10 +125,10 @@ impl Session<'_> {
         if self.served.is_none() && self.must_compile() {
             self.screen.ui.step("compiling the service");
         }
-        self.stand(place, "building");
+        self.status(backend, "building");
         if self.must_compile() {
             let from = Instant::now();
-            if let Some(then) = self.compile(place, changed).await? {
+            if let Some(then) = self.compile(backend, changed).await? {
                 return Ok(Some(then));
             }
             took.compile = millis(from.elapsed());
@@ -144,22 +144,22 @@ impl Session<'_> {
         // Credentials that the deploy lacked were made: that is no change to take up.
         if self.served.is_none() {
             let secrets = self.stage.repo.secrets_file(self.stage.env);
-            self.seen.take_up(&secrets);
+            self.current.take_up(&secrets);
             changed.retain(|path| *path != secrets);
         }
         let job = wanted.job(self.stage.repo, self.stage.env, &self.options, self.screen);
         took.config = millis(from.elapsed());
         let mark = job.mark();
         if self.served.as_ref().is_some_and(|served| served.mark == mark) {
-            self.served_already(place, changed, took)?;
-            return self.tested(place, changed).await;
+            self.served_already(backend, changed, took)?;
+            return self.tested(backend, changed).await;
         }
         let from = Instant::now();
-        let ran = place.bring(&job).await?;
+        let ran = backend.bring(&job).await?;
         took.migrate = ran.migration_ms;
         took.start = millis(from.elapsed()).saturating_sub(ran.migration_ms);
         took.total = millis(began.elapsed());
-        place.show("")?;
+        backend.show("")?;
         self.stage.forget_others();
         let is_first = self.served.is_none();
         self.failing = false;
@@ -167,22 +167,27 @@ impl Session<'_> {
         let names: Vec<String> = changed.drain(..).map(|path| shown(self.stage.repo, &path)).collect();
         let words = served_in_words(&served.url, is_first, &names, took);
         let (mark, url) = (served.mark.as_str(), served.url.as_str());
-        let state = State::Serving { mark, url, processes: place.processes(), changed: &names, took };
+        let state = State::Serving { mark, url, processes: backend.processes(), changed: &names, took };
         self.screen.happened(words, &state);
-        self.stand(place, "serving");
-        self.tested(place, changed).await
+        self.status(backend, "serving");
+        self.tested(backend, changed).await
     }
 
     /// What is there is what runs: an edit was taken back, or made no difference.
-    fn served_already(&mut self, place: &dyn DevPlace, changed: &mut Vec<PathBuf>, took: Took) -> Result<()> {
-        place.show("")?;
+    fn served_already(
+        &mut self,
+        backend: &dyn DevBackend,
+        changed: &mut Vec<PathBuf>,
+        took: Took,
+    ) -> Result<()> {
+        backend.show("")?;
         changed.clear();
         if let (true, Some(Served { mark, url })) = (self.failing, &self.served) {
-            let state = State::Serving { mark, url, processes: place.processes(), changed: &[], took };
+            let state = State::Serving { mark, url, processes: backend.processes(), changed: &[], took };
             self.screen.happened("what is there is what is served, as before", &state);
         }
         self.failing = false;
-        self.stand(place, "serving");
+        self.status(backend, "serving");
         Ok(())
     }
 
@@ -190,12 +195,12 @@ impl Session<'_> {
     fn must_compile(&self) -> bool {
         let config = self.stage.config_places();
         self.compiled.as_ref().is_none_or(|compiled| {
-            self.seen.changed_since(compiled).iter().any(|path| !config.contains(path))
+            self.current.changed_since(compiled).iter().any(|path| !config.contains(path))
         })
     }
 
     /// Shows an error, and that what was served before still is.
-    fn failed(&mut self, place: &dyn DevPlace, error: Error) {
+    fn failed(&mut self, backend: &dyn DevBackend, error: Error) {
         let error = if error.cause.as_deref() == Some(Cause::MigrationFailed.name()) {
             error.next(format!(
                 "if a migration was edited that has run here already: take that back and write a new one, or begin with an \
@@ -209,32 +214,36 @@ impl Session<'_> {
         self.screen.ui.tell(text.clone());
         let headline = format!("{}: {}", error.doing, error.why.first().map_or("", String::as_str));
         let headline = headline.lines().next().unwrap_or_default().to_owned();
-        self.tell_failure(place, &headline, &text.words());
+        self.tell_failure(backend, &headline, &text.words());
     }
 
-    pub(super) fn tell_failure(&mut self, place: &dyn DevPlace, headline: &str, text: &str) {
+    pub(super) fn tell_failure(&mut self, backend: &dyn DevBackend, headline: &str, text: &str) {
         self.failing = true;
         let serving = self.served.is_some();
         let words = match &self.served {
             Some(served) => format!("the last good build serves on at {}", served.url),
             None => "nothing is served yet; the next save tries again".to_owned(),
         };
-        if let Err(error) = place.show(headline) {
+        if let Err(error) = backend.show(headline) {
             self.screen.ui.note(&error.to_string());
         }
         self.screen.happened(words, &State::Failed { headline, text, serving });
-        self.stand(place, &format!("failed: {headline}"));
+        self.status(backend, &format!("failed: {headline}"));
     }
 
     /// Waits until there is something to do, and does what the keys ask for.
-    pub(super) async fn idle(&mut self, place: &dyn DevPlace, changed: &mut Vec<PathBuf>) -> Result<Then> {
+    pub(super) async fn idle(
+        &mut self,
+        backend: &dyn DevBackend,
+        changed: &mut Vec<PathBuf>,
+    ) -> Result<Then> {
         let mut rests = false;
         loop {
             tokio::select! {
                 biased;
-                release = place.taken_over(), if !rests => {
+                release = backend.taken_over(), if !rests => {
                     rests = true;
-                    self.rest(place, release);
+                    self.rest(backend, release);
                 }
                 key = self.keys.next() => match key {
                     Key::Quit => return Ok(Then::Quit),
@@ -257,8 +266,8 @@ impl Session<'_> {
     /// Looks at what there is, and tells whether that is not what it was.
     pub(super) fn look(&mut self, changed: &mut Vec<PathBuf>) -> Result<bool> {
         let now = self.watch.read()?;
-        let since = now.changed_since(&self.seen);
-        self.seen = now;
+        let since = now.changed_since(&self.current);
+        self.current = now;
         for path in &since {
             if !changed.contains(path) {
                 changed.push(path.clone());
@@ -268,13 +277,13 @@ impl Session<'_> {
     }
 
     /// Another command has brought the deploy to a release.
-    fn rest(&mut self, place: &dyn DevPlace, release: ReleaseId) {
+    fn rest(&mut self, backend: &dyn DevBackend, release: ReleaseId) {
         self.served = None;
         let key =
             if self.keys.are_there() { "r builds again" } else { "stop this and start it again to go on" };
         let words = format!("{release} has taken over, and is kept running from here; {key}");
         self.screen.happened(words, &State::TakenOver { release: &release.to_string() });
-        self.stand(place, &format!("resting: {release} runs"));
+        self.status(backend, &format!("resting: {release} runs"));
     }
 
     pub(super) fn press(&self, key: Key) {
@@ -298,9 +307,9 @@ impl Session<'_> {
         Ok(())
     }
 
-    pub(super) fn stand(&self, place: &dyn DevPlace, state: &str) {
+    pub(super) fn status(&self, backend: &dyn DevBackend, state: &str) {
         let url = self.served.as_ref().map(|served| format!("  {}", served.url)).unwrap_or_default();
-        let processes = match place.processes() {
+        let processes = match backend.processes() {
             1 => "1 process".to_owned(),
             many => format!("{many} processes"),
         };
@@ -309,7 +318,7 @@ impl Session<'_> {
             Record::Known(Some(last)) => format!("  after {}", last.id),
             _ => String::new(),
         };
-        self.screen.stand(format!("{state}{url}  {processes}{based_on}{keys}"));
+        self.screen.status(format!("{state}{url}  {processes}{based_on}{keys}"));
     }
 }
 

@@ -125,7 +125,7 @@ impl<'a> Written<'a> {
             if run > 0 {
                 seconds.push(from.elapsed().as_secs_f64());
             }
-            // Whoever writes looks at what came of it.
+            // Developers look at the result before they save again.
             sleep(Duration::from_secs(1)).await;
         }
         Ok(seconds)
