@@ -38,13 +38,26 @@ pub struct Verified {
     /// The list of checksums, and its signature if there is one.
     pub(crate) sums: String,
     pub(crate) signature: Option<Vec<u8>>,
+    /// Whether it is a quick build, which stands in no ledger.
+    pub(crate) quick: bool,
 }
 
 impl Verified {
     /// One that stands in no ledger, and so in no chain: what a quick build runs as.
     pub fn unpublished(release: Release, objects: Option<String>) -> Result<Self> {
         let text = release.to_toml().doing(|| "writing the release down")?;
-        Ok(Self { digest: Digest::of(text), release, objects, sums: String::new(), signature: None })
+        let digest = Digest::of(text);
+        Ok(Self { digest, release, objects, sums: String::new(), signature: None, quick: true })
+    }
+
+    /// Whether it is a quick build: no ledger knows it, and no deploy remembers it.
+    pub fn is_quick(&self) -> bool {
+        self.quick
+    }
+
+    /// What the answers of the service bear, and its pods: the release's ID, or the mark of a quick build.
+    pub fn mark(&self) -> String {
+        if self.quick { self.release.quick_mark() } else { self.release.id.to_string() }
     }
 
     /// The reference by which the next release names this one.
@@ -180,7 +193,7 @@ impl Ledger {
         self.check_place(id, release.id, &release.env)?;
         let digest = files.digest();
         let Files { objects, sums, signature, .. } = files;
-        Ok(Verified { release, digest, objects, sums, signature })
+        Ok(Verified { release, digest, objects, sums, signature, quick: false })
     }
 
     /// Reads a release for people to look at, also one that is not as it was made.

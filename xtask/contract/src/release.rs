@@ -10,6 +10,14 @@ use crate::{
     settings::{Ingress, Network, Settings},
 };
 
+/// How the mark of a quick build begins.
+const QUICK: &str = "dev-";
+
+/// Whether this is the mark of a quick build, and no release's ID.
+pub fn is_quick_mark(mark: &str) -> bool {
+    mark.starts_with(QUICK)
+}
+
 /// One release: an image with one deploy's config.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -172,6 +180,12 @@ impl Release {
     /// values themselves. Sealing the same value again gives the same name.
     pub fn secret_name(&self) -> String {
         self.content_name("secrets", &self.commitments())
+    }
+
+    /// What stands for the image and the config of a quick build: its answers and its pods bear it in the place of an ID.
+    pub fn quick_mark(&self) -> String {
+        let parts = [self.image.digest.to_string(), self.config_name(), self.secret_name()];
+        format!("{QUICK}{}", Digest::of(parts.join("\n")).short())
     }
 
     /// What the sealed values are, without telling them.

@@ -12,6 +12,14 @@ pub const RELEASE_ID: &str = "RELEASE_ID";
 /// has it.
 pub const DEV_NOTICE: &str = "DEV_NOTICE";
 
+/// The name of the file that it names.
+pub const NOTICE_FILE: &str = "notice";
+
+/// The volume of a quick build's pods in this namespace that the file is in.
+pub fn notice_volume(namespace: &str) -> String {
+    format!("dev-{NOTICE_FILE}-{}", Digest::of(namespace).short())
+}
+
 /// What a service says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -70,7 +70,7 @@ impl<'a> Draft<'a> {
     ) -> Result<Verified> {
         let draft = Self::new(repo, env, (Deploy::read(repo, env)?, image, layout), &[])?;
         let release = draft.at(id, 0, None, provision::secrets(repo, env, &draft.deploy)?);
-        let objects = draft.objects(&release)?;
+        let objects = draft.rendered(&release, &release.quick_mark())?;
         Verified::unpublished(release, objects)
     }
 
@@ -166,8 +166,12 @@ impl<'a> Draft<'a> {
     }
 
     fn objects(&self, release: &Release) -> Result<Option<String>> {
+        self.rendered(release, &release.id.to_string())
+    }
+
+    fn rendered(&self, release: &Release, mark: &str) -> Result<Option<String>> {
         let further = &self.deploy.policy.kinds;
-        let source = Source { repo: self.repo, further, service: &self.service.service, release };
+        let source = Source { repo: self.repo, further, service: &self.service.service, release, mark };
         release.target.is_cluster().then(|| render::objects(source)).transpose()
     }
 

@@ -34,6 +34,8 @@ pub(crate) struct Source<'a> {
     pub(crate) repo: &'a Repo,
     pub(crate) service: &'a ServiceName,
     pub(crate) release: &'a Release,
+    /// What its pods bear, and its answers: its ID, or the mark of a quick build.
+    pub(crate) mark: &'a str,
     /// The kinds of objects that the deploy's rules allow beside the usual ones.
     pub(crate) further: &'a [ObjectKind],
 }
@@ -48,7 +50,7 @@ struct Owner<'a> {
 
 /// The objects of a release in the order of application, as YAML documents.
 pub(crate) fn objects(source: Source<'_>) -> Result<String> {
-    let Source { repo, service, release, further } = source;
+    let Source { repo, service, release, further, .. } = source;
     check(source)?;
     let mut objects = read(repo, "namespace", Part::Namespace)?;
     objects.extend(read(repo, "account", Part::Namespace)?);

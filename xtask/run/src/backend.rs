@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use xtask_contract::{
-    Deploy, EnvName, Error, Progress, Record, Repo, Result, Secret,
+    Deploy, EnvName, Progress, Record, Repo, Result, Secret,
     deploy::{Postgres, Target},
     ledger::{Found, Verified},
 };
@@ -15,6 +15,7 @@ use xtask_contract::{
 use crate::{
     Amount, Announce, Change, Console, DeployState, DevLoop, Formation, Gone, IfBusy, Job, PostgresUrl,
     Report, Status,
+    dev::no_quick_builds,
     logs::{Query, Sink},
 };
 
@@ -44,8 +45,7 @@ pub trait Backend: Services + Shipper {
 
     /// Runs quick builds one after another, in the foreground until the loop ends or is told to stop.
     async fn dev(&self, _: &mut dyn DevLoop, _: &dyn Progress) -> Result<()> {
-        Err(Error::refused("running quick builds", "that is for deploys of this machine")
-            .next("name one with `--env`; `cargo xtask up` brings a change to a cluster"))
+        Err(no_quick_builds())
     }
 
     /// What running the release would change: each object before and after. Nothing is changed.

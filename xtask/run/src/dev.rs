@@ -1,7 +1,7 @@
 //! What `cargo xtask dev` and a backend are to each other: the one makes quick builds, the other runs them.
 
 use async_trait::async_trait;
-use xtask_contract::{ReleaseId, Result};
+use xtask_contract::{Error, ReleaseId, Result};
 
 use crate::{Job, Ran};
 
@@ -10,6 +10,9 @@ use crate::{Job, Ran};
 pub trait DevLoop {
     /// Brings each to the backend, until there is to be none any more.
     async fn go(&mut self, backend: &dyn DevBackend) -> Result<()>;
+
+    /// Hears, once it has ended, that the build with this mark runs on without it.
+    async fn runs_on(&mut self, mark: &str);
 }
 
 /// A backend that runs quick builds.
@@ -25,5 +28,14 @@ pub trait DevBackend {
     fn processes(&self) -> usize;
 
     /// Has the service's pages show this, or nothing any more.
-    fn show(&self, notice: &str) -> Result<()>;
+    async fn show(&self, notice: &str) -> Result<()>;
+}
+
+/// What a backend says that runs none.
+pub fn no_quick_builds() -> Error {
+    Error::refused(
+        "running quick builds",
+        "that is for deploys on this machine, as processes or on a kind cluster",
+    )
+    .next("name one with `--env`; `cargo xtask up` brings a change to any other")
 }

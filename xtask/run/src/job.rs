@@ -6,14 +6,11 @@ use std::{
 };
 
 use xtask_contract::{
-    Digest, EnvName, Layout, Ledger, Progress, Record, ReleaseId, Repo, Result, Secret, Vouched,
+    EnvName, Layout, Ledger, Progress, Record, ReleaseId, Repo, Result, Secret, Vouched,
     last_deployed::LastDeployed, ledger::Verified,
 };
 
 use crate::{Options, Ran, Status};
-
-/// How the mark of a quick build begins.
-const QUICK: &str = "dev";
 
 /// One call of `run`: all that the targets need of it.
 pub struct Job<'a> {
@@ -33,8 +30,6 @@ pub struct Job<'a> {
     pub layout: &'a Layout,
     /// How to go about it.
     pub options: &'a Options,
-    /// Whether it is a quick build, which no ledger knows: the deploy does not remember it.
-    pub quick: bool,
     /// Of how many releases the config stays where the deploy runs.
     pub keep: usize,
     /// Hears what is being done.
@@ -44,18 +39,12 @@ pub struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// What the answers of the service bear: the release's ID, or what stands for a quick build's image and config.
-    pub fn mark(&self) -> String {
-        let release = &self.verified.release;
-        if !self.quick {
-            return release.id.to_string();
-        }
-        let parts = [release.image.digest.to_string(), release.config_name(), release.secret_name()];
-        format!("{QUICK}-{}", Digest::of(parts.join("\n")).short())
-    }
-
-    /// Refuses a release that does not continue what the deploy has run, if it has run anything.
+    /// Refuses a release that does not continue what the deploy has run, if it has run anything. A quick build continues
+    /// nothing.
     pub fn check_last_deployed(&self, last_deployed: Option<&LastDeployed>) -> Result<()> {
+        if self.verified.is_quick() {
+            return Ok(());
+        }
         self.check_history(last_deployed)?;
         last_deployed
             .map_or(Ok(()), |last_deployed| last_deployed.check_order(self.env, self.verified.release.id))

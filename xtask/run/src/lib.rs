@@ -35,7 +35,7 @@ pub use cause::Cause;
 pub use change::Change;
 pub use console::Console;
 pub use deploy_state::DeployState;
-pub use dev::{DevBackend, DevLoop};
+pub use dev::{DevBackend, DevLoop, no_quick_builds};
 pub use failure_record::FailureRecord;
 pub use formation::{Amount, Formation, Wish, in_words, resolve};
 pub use gone::{Data, Down, Gone};

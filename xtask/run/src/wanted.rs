@@ -18,8 +18,6 @@ pub struct Wanted {
     pub secrets: BTreeMap<String, Secret>,
     /// Where its image is.
     pub layout: Layout,
-    /// Whether it is a quick build, which stands in no ledger.
-    pub quick: bool,
     /// Of how many releases the config stays where the deploy runs.
     pub keep: usize,
     /// When the check began.
@@ -36,7 +34,7 @@ impl Wanted {
         let layout = Layout::at(repo.images());
         layout.check_image(&verified.release.image.digest)?;
         let secrets = open_secrets(repo, &verified)?;
-        Ok(Self { vouched, verified, secrets, layout, quick: false, keep, started })
+        Ok(Self { vouched, verified, secrets, layout, keep, started })
     }
 
     /// A quick build that may run, whose image is in this layout.
@@ -50,7 +48,7 @@ impl Wanted {
         let started = Instant::now();
         let vouched = Vouched::of(repo, env, record)?;
         let secrets = open_secrets(repo, &verified)?;
-        Ok(Self { vouched, verified, secrets, layout, quick: true, keep: usize::MAX, started })
+        Ok(Self { vouched, verified, secrets, layout, keep: usize::MAX, started })
     }
 
     /// The call of `run` for it.
@@ -61,9 +59,9 @@ impl Wanted {
         options: &'a Options,
         progress: &'a dyn Progress,
     ) -> Job<'a> {
-        let Self { vouched, verified, secrets, layout, quick, started, keep } = self;
-        let (quick, keep, started, ledger) = (*quick, *keep, *started, vouched.ledger());
-        Job { repo, env, ledger, vouched, verified, secrets, layout, options, quick, keep, progress, started }
+        let Self { vouched, verified, secrets, layout, started, keep } = self;
+        let (keep, started, ledger) = (*keep, *started, vouched.ledger());
+        Job { repo, env, ledger, vouched, verified, secrets, layout, options, keep, progress, started }
     }
 }
 

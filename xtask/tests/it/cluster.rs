@@ -11,6 +11,7 @@ mod logging;
 mod sharing;
 mod shipping;
 mod steady;
+mod writing;
 
 use std::{fs, time::Duration};
 
@@ -62,6 +63,11 @@ fn others_who_change_it() {
 #[test]
 fn what_processes_write() {
     Story::goes_on(logging::tell);
+}
+
+#[test]
+fn a_service_that_is_written() {
+    Story::goes_on(writing::tell);
 }
 
 #[test]

@@ -19,6 +19,10 @@ pub(crate) struct Dev {
     #[arg(long)]
     pub(crate) test: bool,
 
+    /// At the end, go back to the release that the deploy was on: on a kind cluster, the last quick build runs on otherwise
+    #[arg(long)]
+    pub(crate) restore: bool,
+
     /// How long each process may take to become ready (1m if not given)
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) deadline: Option<Duration>,
@@ -31,6 +35,7 @@ pub(crate) struct Dev {
 impl Dev {
     pub(crate) fn options(&self) -> Options {
         let usual = Options::default();
-        Options { start: self.deadline.unwrap_or(usual.start), ..usual }
+        let deadline = self.deadline.unwrap_or(usual.deadline);
+        Options { start: self.deadline.unwrap_or(usual.start), deadline, ..usual }
     }
 }

@@ -9,9 +9,16 @@ mod stage;
 mod watch;
 
 use xtask_build::quick::{Compiler, Quick};
-use xtask_contract::{Deploy, Error, Progress, Repo, Result};
+use xtask_contract::{Deploy, EnvName, Error, Progress, Repo, Result};
+use xtask_run::Options;
 
-use self::{keys::Keys, screen::Screen, session::Session, stage::Stage, watch::Watch};
+use self::{
+    keys::Keys,
+    screen::Screen,
+    session::{Left, Session},
+    stage::Stage,
+    watch::Watch,
+};
 use super::runtime;
 use crate::{backends::Known, cli, ui::Ui};
 
@@ -35,5 +42,27 @@ pub(crate) fn dev(repo: &Repo, args: &cli::Dev, backends: &Known<'_>, ui: &Ui) -
     let mut session = Session::new(&screen, stage, watch, Keys::listen()?, args);
     let result = runtime.block_on(xtask_run::dev(repo, env, &mut session, backends, &screen));
     ui.finish_step();
-    result
+    let left = session.left.take();
+    drop(session);
+    result.and(left.map_or(Ok(()), |left| end(repo, env, left, backends, ui)))
+}
+
+/// Goes back from what the loop has left, or says how that is done.
+fn end(repo: &Repo, env: &EnvName, left: Left, backends: &Known<'_>, ui: &Ui) -> Result<()> {
+    let Left { mark, before, goes_back } = left;
+    match before {
+        Some(before) if goes_back => {
+            super::run::start(repo, env, Some(before), &Options::default(), backends, ui)
+        }
+        Some(before) => {
+            ui.tell(format!(
+                "{mark} runs on; `cargo xtask run {before} --env {env}` goes back to that release"
+            ));
+            Ok(())
+        }
+        None => {
+            ui.tell(format!("{mark} runs on; `cargo xtask down --env {env}` stops it, `up` makes a release"));
+            Ok(())
+        }
+    }
 }

@@ -6,7 +6,8 @@ use xtask_contract::{
     deploy::Target,
     labels::{self, Part},
     quantity::Quantity,
-    release::Process,
+    release::{Process, is_quick_mark},
+    service::{DEV_NOTICE, NOTICE_FILE, notice_volume},
     settings::{Amounts, Autoscale, Disruption},
     templates,
 };
@@ -98,7 +99,7 @@ pub(super) fn contradictions(
 }
 
 fn deployment(source: Source<'_>, object: &mut Value, name: &str, process: &Process) -> Result<()> {
-    object["metadata"]["annotations"][labels::RELEASE] = json!(source.release.id);
+    object["metadata"]["annotations"][labels::RELEASE] = json!(source.mark);
     if let Some(spec) = object["spec"].as_object_mut() {
         // Whoever scales owns it.
         spec.remove("replicas");
@@ -114,6 +115,9 @@ fn deployment(source: Source<'_>, object: &mut Value, name: &str, process: &Proc
             "labelSelector": { "matchLabels": { labels::COMPONENT: name } },
         }]);
     }
+    if is_quick_mark(source.mark) {
+        look_for_notices(pod, place, source.release.target.namespace().unwrap_or_default());
+    }
     let container = &mut pod["containers"][place];
     resources(container, "requests", &process.settings.requests);
     resources(container, "limits", &process.settings.limits);
@@ -125,6 +129,25 @@ fn deployment(source: Source<'_>, object: &mut Value, name: &str, process: &Proc
     }
     probes::put(&mut object["spec"], place, process, source.service);
     Ok(())
+}
+
+/// Where the pages of a quick build look for what they are to show.
+fn look_for_notices(pod: &mut Value, place: usize, namespace: &str) {
+    const FOLDER: &str = "/run/dev";
+    let volume = notice_volume(namespace);
+    let container = &mut pod["containers"][place];
+    let file = format!("{FOLDER}/{NOTICE_FILE}");
+    push(&mut container["env"], json!({ "name": DEV_NOTICE, "value": file }));
+    push(&mut container["volumeMounts"], json!({ "name": volume, "mountPath": FOLDER, "readOnly": true }));
+    push(&mut pod["volumes"], json!({ "name": volume, "emptyDir": {} }));
+}
+
+fn push(list: &mut Value, one: Value) {
+    if let Some(all) = list.as_array_mut() {
+        all.push(one);
+    } else {
+        *list = json!([one]);
+    }
 }
 
 /// A one-off process of the service at given times, with the arguments that the file has for it. It is none of the type's

@@ -32,9 +32,14 @@ fn bare() -> Repo {
     Repo::at("/nonexistent")
 }
 
+/// What the objects of a release in this project are made of.
+fn source<'a>(repo: &'a Repo, release: &'a Release) -> Source<'a> {
+    let service = release.service.as_ref().unwrap();
+    Source { repo, service, release, mark: "2011-04-06-20:32:17", further: &[] }
+}
+
 fn text(release: &Release) -> String {
-    objects(Source { repo: &bare(), service: release.service.as_ref().unwrap(), release, further: &[] })
-        .unwrap()
+    objects(source(&bare(), release)).unwrap()
 }
 
 /// The rendered objects as `Kind/name`.
@@ -344,4 +349,24 @@ fn a_rollback_to_a_release_from_before_objects_had_parts_gives_them_parts_and_no
         assert_eq!(metadata["annotations"][labels::RELEASE], "2011-04-06-20:32:18");
     }
     assert!(back.contains_key("Job/migrate-2011-04-06-20-32-18"));
+}
+
+#[test]
+fn a_quick_build_bears_its_mark_and_looks_for_notices() {
+    let release = release(json!({ "target": kind() }));
+    let mark = release.quick_mark();
+    let quick = by_name(&objects(Source { mark: &mark, ..source(&bare(), &release) }).unwrap());
+    let deployment = &quick["Deployment/web"];
+    let template = &deployment["spec"]["template"];
+    for metadata in [&deployment["metadata"], &template["metadata"]] {
+        assert_eq!(metadata["annotations"][labels::RELEASE], mark);
+    }
+    let (pod, container) = (&template["spec"], &template["spec"]["containers"][0]);
+    let file = json!({ "name": "DEV_NOTICE", "value": "/run/dev/notice" });
+    assert_eq!(container["env"].as_array().unwrap().last(), Some(&file));
+    assert_eq!(container["volumeMounts"][0]["name"], pod["volumes"][0]["name"]);
+    assert_eq!(container["volumeMounts"][0]["readOnly"], json!(true));
+    // No one-off process shows a page, and no release has any of it.
+    assert!(!quick["Job/migrate-2011-04-06-20-32-17"].to_string().contains("DEV_NOTICE"));
+    assert!(!text(&release).contains("notice"));
 }

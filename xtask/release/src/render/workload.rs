@@ -7,9 +7,9 @@ use super::{Source, own};
 
 /// Completes the object of this file; tells where the container stands among those of its pod.
 pub(super) fn patch(source: Source<'_>, file: &str, object: &mut Value, args: &[String]) -> Result<usize> {
-    let Source { service, release, .. } = source;
+    let Source { service, release, mark, .. } = source;
     let template = &mut object["spec"]["template"];
-    template["metadata"]["annotations"][labels::RELEASE] = json!(release.id);
+    template["metadata"]["annotations"][labels::RELEASE] = json!(mark);
     for (label, value) in labels::of(&release.env, Some(service)) {
         template["metadata"]["labels"][label] = json!(value);
     }

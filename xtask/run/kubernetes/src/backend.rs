@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use kube::Client;
 use xtask_contract::{Deploy, EnvName, Error, ObjectKind, Progress, Result};
 use xtask_run::{
-    Amount, Announce, Asked, Backend, Change, Console, DeployState, Formation, Gone, IfBusy, Job, OneOff,
-    Options, OwnPostgres, Report, SILENCE, Services, Shipper, Status,
+    Amount, Announce, Asked, Backend, Change, Console, DeployState, DevLoop, Formation, Gone, IfBusy, Job,
+    OneOff, Options, OwnPostgres, Report, SILENCE, Services, Shipper, Status,
     logs::{Query, Sink},
-    nothing_runs,
+    no_quick_builds, nothing_runs,
 };
 
 use crate::{
-    admin, beforehand, changes, checks, deploy_state,
+    admin, beforehand, changes, checks, deploy_state, dev,
     down::{delete_namespace, down},
     host::{Ending, Host},
     lease::Lock,
@@ -108,13 +108,21 @@ impl<H: Host> Backend for Cluster<'_, H> {
 
     async fn run(&self, job: &Job<'_>, announce: &Announce<'_>) -> Result<()> {
         let client = self.host.ready(job.options.timing.silence, job.progress).await?;
-        match run::run(job, self.site(&client), &self.host).await {
+        match run::run(job, self.site(&client), &self.host, None).await {
             Ok(ran) => {
                 announce(&ran);
                 Ok(())
             }
             Err(error) => Err(self.host.explained(error).await),
         }
+    }
+
+    async fn dev(&self, work: &mut dyn DevLoop, progress: &dyn Progress) -> Result<()> {
+        if !self.host.is_of_this_machine() {
+            return Err(no_quick_builds());
+        }
+        let client = self.host.ready(SILENCE, progress).await?;
+        dev::dev(self.site(&client), &self.host, work, progress).await
     }
 
     async fn changes(&self, job: &Job<'_>) -> Result<Vec<Change>> {

@@ -27,7 +27,7 @@ impl Beforehand {
         if problems.is_empty() {
             return Ok(Self { objects, kinds, left_out, has_namespace });
         }
-        Err(Error::refused_for(format!("checking {} for {}", site.env, job.verified.release.id), problems))
+        Err(Error::refused_for(format!("checking {} for {}", site.env, job.verified.mark()), problems))
     }
 }
 
@@ -43,5 +43,5 @@ pub(crate) async fn could_run(job: &Job<'_>, site: &Site<'_>) -> Result<()> {
     let take_over = &job.options.take_over;
     let before = before.as_ref();
     let applier = Applier { client: site.client, kinds: &kinds, take_over, before, release: None };
-    checks::look(site, &applier, &objects, job.verified.release.id).await.map(drop)
+    checks::look(site, &applier, &objects, &job.verified.mark()).await.map(drop)
 }

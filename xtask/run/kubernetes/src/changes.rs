@@ -41,10 +41,10 @@ pub(crate) async fn changes(job: &Job<'_>, site: Option<&Site<'_>>) -> Result<Ve
         release: None,
     };
     let (release, names) = (&job.verified.release, objects.deployments());
-    let looks = checks::look(site, &applier, &objects, release.id).await?;
-    let is_unchanged = is_unchanged(&scale::present(site, &names).await?, &names, release.id);
+    let looks = checks::look(site, &applier, &objects, &job.verified.mark()).await?;
+    let is_unchanged = is_unchanged(&scale::present(site, &names).await?, &names, &job.verified.mark());
     if is_unchanged && checks::are_in_step(&looks) {
-        status::check_pods(site, release).await?;
+        status::check_pods(site, job.verified).await?;
     }
     let mut changes = Vec::new();
     for (object, look) in &looks {

@@ -12,7 +12,7 @@ use kube::{
     api::{DynamicObject, ObjectMeta, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
-use xtask_contract::{Error, ReleaseId, Result};
+use xtask_contract::{Error, Result};
 
 use crate::{
     api_error::{ApiContext, code},
@@ -123,7 +123,7 @@ pub(crate) async fn look<'o>(
     site: &Site<'_>,
     applier: &Applier<'_>,
     objects: &'o Objects,
-    id: ReleaseId,
+    mark: &str,
 ) -> Result<Vec<(&'o DynamicObject, Look)>> {
     // A Job cannot be changed once it is there; whether its pods are let in is asked for below.
     let changeable: Vec<_> = objects.all().filter(|object| kind(object) != "Job").collect();
@@ -138,7 +138,7 @@ pub(crate) async fn look<'o>(
         }
     }
     refusals.extend(pods.into_iter().flatten());
-    let doing = format!("checking {} for {id}", site.env);
+    let doing = format!("checking {} for {mark}", site.env);
     if let Some(error) = together(doing.clone(), refusals) {
         return Err(error);
     }

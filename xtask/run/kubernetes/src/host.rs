@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kube::Client;
-use xtask_contract::{EnvName, Error, Progress, ReleaseId, Result};
+use xtask_contract::{Digest, EnvName, Error, Progress, Result};
 use xtask_run::{Gone, Job};
 
 use crate::site::Site;
@@ -53,21 +53,20 @@ pub(crate) trait Host {
     /// Brings the images of a release to where its pods get them from.
     async fn bring_images(&self, site: &Site<'_>, job: &Job<'_>) -> Result<()>;
 
+    /// Has the pages of the deploy's quick build show this, or nothing any more.
+    async fn show_notice(&self, notice: &str) -> Result<()>;
+
+    /// Deletes an image that was brought from where it was brought to. It is not sure to be gone.
+    async fn forget_image(&self, image: &Digest);
+
     /// Brings the image of a backing service, if it has one, to where its pods get it from.
     async fn bring_service(&self, image: Option<&str>, progress: &dyn Progress) -> Result<()>;
 
     /// Makes the volume of a backing service ready for it.
     async fn prepare_volume(&self, site: &Site<'_>, service: &str) -> Result<()>;
 
-    /// Waits until the service of this process type answers 200 at this path, and says that it is of this release.
-    async fn answers(
-        &self,
-        site: &Site<'_>,
-        process: &str,
-        path: &str,
-        release: ReleaseId,
-        progress: &dyn Progress,
-    );
+    /// Waits until the service of this process type answers 200 at this path, and bears this mark.
+    async fn answers(&self, site: &Site<'_>, process: &str, path: &str, mark: &str, progress: &dyn Progress);
 
     /// The error of a release that could not be run, with what the cluster's own state adds to it.
     async fn explained(&self, error: Error) -> Error;

@@ -5,6 +5,7 @@ mod creation;
 mod ending;
 pub(crate) mod images;
 pub(crate) mod nodes;
+mod notice;
 mod settle;
 mod verification;
 mod volumes;
@@ -12,7 +13,7 @@ mod volumes;
 use std::{cell::RefCell, net::Ipv4Addr, time::Duration};
 
 use kube::Client;
-use xtask_contract::{EnvName, Error, Progress, ReleaseId, Repo, Result, deploy::KindTarget};
+use xtask_contract::{Digest, EnvName, Error, Progress, Repo, Result, deploy::KindTarget};
 use xtask_run::{Gone, Job, http, ports};
 
 use crate::{
@@ -117,6 +118,14 @@ impl<N: Nodes> Host for Kind<'_, N> {
         tokio::try_join!(images::bring(job, &nodes, self.engine), names).map(drop)
     }
 
+    async fn show_notice(&self, notice: &str) -> Result<()> {
+        notice::show(notice, &self.target.namespace, &self.names(), self.engine).await
+    }
+
+    async fn forget_image(&self, image: &Digest) {
+        images::forget(image, &self.names(), self.engine).await;
+    }
+
     async fn bring_service(&self, image: Option<&str>, progress: &dyn Progress) -> Result<()> {
         images::bring_service(image, &self.names(), self.engine, progress).await
     }
@@ -125,8 +134,8 @@ impl<N: Nodes> Host for Kind<'_, N> {
         volumes::own(site, service, &self.names(), self.engine).await
     }
 
-    async fn answers(&self, _: &Site<'_>, _: &str, path: &str, release: ReleaseId, _: &dyn Progress) {
-        http::ready_as(self.target.port, path, &release.to_string()).await;
+    async fn answers(&self, _: &Site<'_>, _: &str, path: &str, mark: &str, _: &dyn Progress) {
+        http::ready_as(self.target.port, path, mark).await;
     }
 
     async fn explained(&self, error: Error) -> Error {

@@ -17,7 +17,7 @@ use kube::{
     runtime::{WatchStreamExt, watcher::watch_object},
 };
 use tokio::time;
-use xtask_contract::{EnvName, Error, Progress, ReleaseId, Result, labels};
+use xtask_contract::{EnvName, Error, Progress, Result, labels};
 
 use xtask_run::{IfBusy, Options, ProcessMark, Timing};
 
@@ -42,10 +42,10 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock, after its holder: to run a release, or to stop the deploy.
+    /// Takes the lock, after its holder: to run what bears this mark, or to stop the deploy.
     pub(crate) async fn take(
         site: &Site<'_>,
-        release: Option<ReleaseId>,
+        release: Option<&str>,
         options: &Options,
         progress: &dyn Progress,
     ) -> Result<Self> {
@@ -157,7 +157,7 @@ pub(crate) async fn who(site: &Site<'_>) -> Result<Option<String>> {
     Ok(lease.filter(is_held).map(|lease| holder(&lease)))
 }
 
-fn lease(release: Option<ReleaseId>, version: Option<String>, lasts: Duration) -> Lease {
+fn lease(release: Option<&str>, version: Option<String>, lasts: Duration) -> Lease {
     let now = Some(MicroTime(Timestamp::now()));
     let mark = ProcessMark::of_this_process();
     Lease {
@@ -166,7 +166,7 @@ fn lease(release: Option<ReleaseId>, version: Option<String>, lasts: Duration) -
             resource_version: version,
             annotations: Some(
                 release
-                    .map(|release| (RELEASE.into(), release.to_string()))
+                    .map(|release| (RELEASE.into(), release.to_owned()))
                     .into_iter()
                     .chain([(PROCESS.into(), mark.to_string())])
                     .collect(),

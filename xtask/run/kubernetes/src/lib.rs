@@ -19,6 +19,7 @@ mod containers;
 mod content;
 mod delete;
 mod deploy_state;
+mod dev;
 mod down;
 mod drift;
 mod failure;
@@ -50,6 +51,7 @@ mod service;
 mod site;
 mod stateful;
 mod status;
+mod was_on;
 mod watch;
 
 pub use backend::Cluster;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::{Request, StatusCode};
 use kube::{Client, client::Body};
 use tokio::time;
-use xtask_contract::{EnvName, Error, Progress, ReleaseId, Result, deploy::KubernetesTarget};
+use xtask_contract::{Digest, EnvName, Error, Progress, Result, deploy::KubernetesTarget};
 use xtask_run::{Gone, Job, SILENCE, http};
 
 use crate::{
@@ -98,6 +98,14 @@ impl Host for Remote<'_> {
         registry::push(job.layout, image, &registry, job.progress).await.map(drop)
     }
 
+    /// No quick build runs there.
+    async fn show_notice(&self, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    /// What a registry has others may need, too.
+    async fn forget_image(&self, _: &Digest) {}
+
     /// The cluster pulls it by itself.
     async fn bring_service(&self, _: Option<&str>, _: &dyn Progress) -> Result<()> {
         Ok(())
@@ -110,27 +118,16 @@ impl Host for Remote<'_> {
 
     /// Asks by way of the cluster's API. Where that may not, or cannot, reach the service, as its network may not
     /// let it, the pods' own readiness has to do, which is known by then.
-    async fn answers(
-        &self,
-        site: &Site<'_>,
-        process: &str,
-        path: &str,
-        release: ReleaseId,
-        progress: &dyn Progress,
-    ) {
+    async fn answers(&self, site: &Site<'_>, process: &str, path: &str, mark: &str, progress: &dyn Progress) {
         let since = time::Instant::now();
         loop {
             match ask(site, process, path).await {
-                Some((StatusCode::OK, said))
-                    if said.as_deref().is_none_or(|said| said == release.to_string()) =>
-                {
-                    return;
-                }
+                Some((StatusCode::OK, said)) if said.as_deref().is_none_or(|said| said == mark) => return,
                 Some((StatusCode::OK, _)) => {}
                 Some(_) | None if since.elapsed() < UNREACHED => {}
                 _ => {
                     progress.note(&format!(
-                        "the service could not be asked by way of the cluster's API; its pods are ready, and are of {release}"
+                        "the service could not be asked by way of the cluster's API; its pods are ready, and are of {mark}"
                     ));
                     return;
                 }

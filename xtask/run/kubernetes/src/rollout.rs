@@ -7,7 +7,9 @@ use std::{
 
 use xtask_run::Job;
 
-use crate::{apply::Applier, host::Host, kinds::Kinds, lease::Lock, objects::Objects, site::Site};
+use crate::{
+    apply::Applier, host::Host, kinds::Kinds, lease::Lock, objects::Objects, site::Site, was_on::QuickBuild,
+};
 
 /// A release on its way to a cluster.
 pub(crate) struct Rollout<'a, H> {
@@ -17,6 +19,10 @@ pub(crate) struct Rollout<'a, H> {
     pub(crate) kinds: &'a Kinds,
     pub(crate) objects: &'a Objects,
     pub(crate) lock: &'a Lock,
+    /// What its pods bear, and its answers.
+    pub(crate) mark: String,
+    /// The quick build that ran before, if one did.
+    pub(crate) quick_before: Option<&'a QuickBuild>,
     pub(crate) deadline: Instant,
     /// The objects of the release that the deploy was brought to last, once they are looked for and if there are any.
     pub(crate) before: OnceCell<Option<Objects>>,

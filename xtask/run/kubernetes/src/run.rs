@@ -36,14 +36,21 @@ use crate::{
     secrets::{self, Stand},
     service,
     site::Site,
-    stateful, status, watch,
+    stateful, status,
+    was_on::{QuickBuild, WasOn},
+    watch,
 };
 use xtask_run::{Cause, Job, Outcome, PostgresUrl, Ran, Status};
 
-/// Brings a deploy to a release.
-pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, host: &impl Host) -> Result<Ran> {
+/// Brings a deploy to a release, or to a quick build after this one.
+pub(crate) async fn run(
+    job: &Job<'_>,
+    site: Site<'_>,
+    host: &impl Host,
+    quick_before: Option<&QuickBuild>,
+) -> Result<Ran> {
     let deadline = Instant::now() + job.options.deadline;
-    let id = job.verified.release.id;
+    let mark = job.verified.mark();
     let Beforehand { objects, kinds, left_out, has_namespace } = Beforehand::look(job, &site).await?;
     for line in left_out {
         job.progress.note(&line);
@@ -65,7 +72,7 @@ pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, host: &impl Host) -> Resu
         }
         _ => error,
     };
-    let lock = Lock::take(&site, Some(id), job.options, job.progress).await?;
+    let lock = Lock::take(&site, Some(&mark), job.options, job.progress).await?;
     let run = Rollout {
         job,
         site,
@@ -73,6 +80,8 @@ pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, host: &impl Host) -> Resu
         kinds: &kinds,
         objects: &objects,
         lock: &lock,
+        mark,
+        quick_before,
         deadline,
         before: OnceCell::new(),
         remade: Cell::new(false),
@@ -89,8 +98,8 @@ pub(crate) async fn run(job: &Job<'_>, site: Site<'_>, host: &impl Host) -> Resu
 }
 
 fn stopped(run: &Rollout<'_, impl Host>, signal: &str) -> Error {
-    let id = run.job.verified.release.id;
-    Error::failed(format!("running {id}"), format!("it was stopped by {signal} on its way")).next(format!(
+    let mark = &run.mark;
+    Error::failed(format!("running {mark}"), format!("it was stopped by {signal} on its way")).next(format!(
         "the same command goes on from there; `cargo xtask status --env {}` shows where the deploy stands",
         run.site.env
     ))
@@ -105,10 +114,11 @@ impl<H: Host> Rollout<'_, H> {
         let _ = self.before.set(Objects::last_applied(job, last_deployed.as_ref()));
         let names = objects.deployments();
         let before = scale::present(site, &names).await?;
-        let was_on = release_before(&before, last_deployed.as_ref());
+        let release_before = release_before(&before, last_deployed.as_ref());
+        let was_on = self.quick_before.map(WasOn::Quick).or(release_before.map(WasOn::Release));
         let mended = self.in_time(self.check(last_deployed.as_ref(), &before)).await?;
         self.in_time(self.make_ready()).await.map_err(begun)?;
-        let unchanged = is_unchanged(&before, &names, job.verified.release.id) && !self.remade.get();
+        let unchanged = is_unchanged(&before, &names, &self.mark) && !self.remade.get();
         let migrating = Instant::now();
         if !unchanged && let Err(failure) = self.in_time(self.migrate()).await {
             return Err(fall_back::before_the_change(self, begun(failure), was_on).await);
@@ -123,12 +133,14 @@ impl<H: Host> Rollout<'_, H> {
             }
             return Err(fall_back::after_the_change(self, begun(error), was_on).await);
         }
-        // In this order: the history of a deploy that has kept none begins with the last-deployed record of before.
-        notes::add_to_record(site, job.verified.release.id, Outcome::Ran).await?;
-        notes::write_last_deployed(site, &job.last_deployed(last_deployed.as_ref())).await?;
+        if !job.verified.is_quick() {
+            // In this order: the history of a deploy that has kept none begins with the last-deployed record of before.
+            notes::add_to_record(site, job.verified.release.id, Outcome::Ran).await?;
+            notes::write_last_deployed(site, &job.last_deployed(last_deployed.as_ref())).await?;
+        }
         self.prune().await?;
         let status = if unchanged && mended.is_empty() { Status::Unchanged } else { Status::Started };
-        Ok(job.ran(status, was_on, migration))
+        Ok(job.ran(status, release_before, migration))
     }
 
     /// Makes what can be made before anything changes.
@@ -147,7 +159,7 @@ impl<H: Host> Rollout<'_, H> {
     async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let late = |_| {
             let why = format!("it is not done after {} s", self.job.options.deadline.as_secs());
-            let doing = format!("preparing {}", self.job.verified.release.id);
+            let doing = format!("preparing {}", self.mark);
             Err(Failure::new(Cause::DeadlineExceeded, "", None, why).error(doing))
         };
         time::timeout_at(self.deadline.into(), work).await.unwrap_or_else(late)
@@ -161,7 +173,7 @@ impl<H: Host> Rollout<'_, H> {
     ) -> Result<Vec<String>> {
         self.job.progress.step("checking");
         let release = &self.job.verified.release;
-        let looks = checks::look(&self.site, &self.applier(), self.objects, release.id).await?;
+        let looks = checks::look(&self.site, &self.applier(), self.objects, &self.mark).await?;
         let secret = secrets::look(&self.site, release, Some(self.job.secrets)).await?;
         let mut mended = checks::remade(&looks);
         mended.extend(match &secret {
@@ -169,13 +181,15 @@ impl<H: Host> Rollout<'_, H> {
             _ => None,
         });
         self.remade.set(!mended.is_empty());
-        if last_deployed.is_some_and(|last_deployed| last_deployed.id == release.id) {
+        if last_deployed.is_some_and(|last_deployed| last_deployed.id == release.id)
+            && !self.job.verified.is_quick()
+        {
             mended.extend(checks::mended(&looks));
             let gone = secret == Stand::Missing;
             mended.extend(gone.then(|| format!("secret/{} was not there", release.secret_name())));
         }
-        if is_unchanged(present, &self.objects.deployments(), release.id) && checks::are_in_step(&looks) {
-            status::check_pods(&self.site, release).await?;
+        if is_unchanged(present, &self.objects.deployments(), &self.mark) && checks::are_in_step(&looks) {
+            status::check_pods(&self.site, self.job.verified).await?;
         }
         for line in &mended {
             self.job.progress.note(&format!("{line}; it is brought back"));
@@ -253,11 +267,11 @@ impl<H: Host> Rollout<'_, H> {
     async fn change(&self, before: &[Deployment]) -> Result<()> {
         let release = &self.job.verified.release;
         self.applier().apply_all(&self.objects.processes).await?;
-        if self.remade.get() && before.iter().any(|one| on(one) == Some(release.id)) {
+        if self.remade.get() && before.iter().any(|one| on(one) == Some(&self.mark)) {
             restart(&self.site, &self.objects.deployments()).await?;
         }
-        let (names, id) = (self.objects.deployments(), release.id.to_string());
-        watch::rollout(&self.site, &names, &id, self.deadline, self.job.progress)
+        let (names, mark) = (self.objects.deployments(), self.mark.as_str());
+        watch::rollout(&self.site, &names, mark, self.deadline, self.job.progress)
             .await
             .map_err(|failure| failure.error(format!("rolling out {}", failure.process)))?;
         let Some((name, path)) = readiness(release) else { return Ok(()) };
@@ -267,12 +281,12 @@ impl<H: Host> Rollout<'_, H> {
             return Ok(());
         }
         self.job.progress.step("waiting for the service to answer");
-        let answers = self.host.answers(&self.site, name, path, release.id, self.job.progress);
+        let answers = self.host.answers(&self.site, name, path, mark, self.job.progress);
         time::timeout_at(self.deadline.into(), answers).await.map_err(|_| {
             let place = release.url().unwrap_or_else(|| format!("the service {name}"));
-            let why = format!("{place}{path} does not answer 200 as {id}, though all pods are ready");
+            let why = format!("{place}{path} does not answer 200 as {mark}, though all pods are ready");
             let env = self.site.env;
-            Failure::new(Cause::NotAnswering, name, None, why).error(format!("running {id}")).next(format!(
+            Failure::new(Cause::NotAnswering, name, None, why).error(format!("running {mark}")).next(format!(
                 "see where the address leads: was the cluster made for another port? `cargo xtask down --env {env} \
                  --data` deletes it, with its data"
             ))
@@ -301,13 +315,13 @@ fn readiness(release: &xtask_contract::Release) -> Option<(&str, &str)> {
     release.processes.iter().find_map(|(name, process)| Some((name.as_str(), process.readiness.as_deref()?)))
 }
 
-/// Whether these Deployments, of those that there are to be, have all arrived at a release.
-pub(crate) fn is_unchanged(present: &[Deployment], names: &[String], id: ReleaseId) -> bool {
-    present.len() == names.len() && present.iter().all(|one| on(one) == Some(id) && health::is_settled(one))
+/// Whether these Deployments, of those that there are to be, have all arrived at what bears this mark.
+pub(crate) fn is_unchanged(present: &[Deployment], names: &[String], mark: &str) -> bool {
+    present.len() == names.len() && present.iter().all(|one| on(one) == Some(mark) && health::is_settled(one))
 }
 
-fn on(deployment: &Deployment) -> Option<ReleaseId> {
-    deployment.annotations().get(labels::RELEASE)?.parse().ok()
+fn on(deployment: &Deployment) -> Option<&str> {
+    deployment.annotations().get(labels::RELEASE).map(String::as_str)
 }
 
 /// The release that a deploy was last known to run, if any of its processes are there. What the Deployments

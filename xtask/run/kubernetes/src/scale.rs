@@ -100,9 +100,9 @@ pub(crate) async fn scale(
     }
     let mut of_release: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, release) in
-        deploy_state::releases(site).await?.into_iter().filter(|(name, _)| then.contains_key(name))
+        deploy_state::marks(site).await?.into_iter().filter(|(name, _)| then.contains_key(name))
     {
-        of_release.entry(release.to_string()).or_default().push(name);
+        of_release.entry(release).or_default().push(name);
     }
     for (release, names) in &of_release {
         watch::rollout(site, names, release, deadline, progress).await.map_err(|failure| {

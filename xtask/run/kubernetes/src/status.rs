@@ -11,7 +11,11 @@ use kube::{
     Api, ResourceExt,
     api::{DynamicObject, ListParams},
 };
-use xtask_contract::{Error, Release, Result, Secret, ledger::Found};
+use xtask_contract::{
+    Error, Release, Result, Secret, labels,
+    ledger::{Found, Verified},
+    release::is_quick_mark,
+};
 
 use crate::{
     api_error::ApiContext,
@@ -43,22 +47,38 @@ pub(crate) async fn report(site: &Site<'_>, asked: &Asked<'_>) -> Result<Report>
         probes::events(site),
     )?;
     let now = Timestamp::now();
+    let quick = quick_mark(&deployments);
     let mut report = Report {
         failing: pods.iter().flat_map(|pod| probes::failing(pod, &events, now)).collect(),
         release: last_deployed
             .as_ref()
             .map(|last_deployed| last_deployed.id)
-            .filter(|_| !deployments.is_empty()),
+            .filter(|_| !deployments.is_empty() && quick.is_none()),
+        quick: quick.map(|mark| format!("a quick build of the work tree ({mark})")),
         changing,
         failed: failure_records.into_iter().next_back(),
         ..Report::default()
     };
     report.processes = deployments.iter().map(|one| process(one, &pods)).collect();
     report.since = deployments.iter().filter_map(made).min();
-    if let Some(found) = found.filter(|_| !deployments.is_empty()) {
+    if quick.is_some() {
+        report.since = staying(&report.processes).filter_map(|pod| pod.since.clone()).min();
+    } else if let Some(found) = found.filter(|_| !deployments.is_empty()) {
         (report.drift, report.next) = drift_of(site, found, values, &report.processes, run).await?;
     }
     Ok(report)
+}
+
+/// The mark of the quick build that all of the deploy's process types are to be of, if they are.
+fn quick_mark(deployments: &[Deployment]) -> Option<&str> {
+    let mut marks = deployments.iter().map(|one| one.annotations().get(labels::RELEASE));
+    let first = marks.next().flatten().filter(|mark| is_quick_mark(mark))?;
+    marks.all(|other| other == Some(first)).then_some(first)
+}
+
+/// The processes that are not on their way out.
+fn staying(processes: &[ProcessStatus]) -> impl Iterator<Item = &PodStatus> {
+    processes.iter().flat_map(|process| &process.pods).filter(|pod| !pod.ending)
 }
 
 fn made(deployment: &Deployment) -> Option<String> {
@@ -145,7 +165,7 @@ async fn drift_of(
     } else if !drift.is_empty() {
         steps.push(format!("`{run}` brings it back"));
     }
-    let (pods, step) = unlike(site, release, processes);
+    let (pods, step) = unlike(site, (release, &release.id.to_string()), processes);
     drift.extend(pods);
     steps.extend(step);
     Ok((drift, (!steps.is_empty()).then(|| steps.join("; "))))
@@ -174,24 +194,28 @@ async fn object_drift(
 }
 
 /// Refuses if a process of the release that runs is not as that says: no apply changes a pod.
-pub(crate) async fn check_pods(site: &Site<'_>, release: &Release) -> Result<()> {
+pub(crate) async fn check_pods(site: &Site<'_>, verified: &Verified) -> Result<()> {
     let (deployments, pods) =
         tokio::try_join!(list::<Deployment>(site, "Deployments"), list::<Pod>(site, "pods"))?;
     let processes: Vec<_> = deployments.iter().map(|one| process(one, &pods)).collect();
-    match unlike(site, release, &processes) {
+    let mark = verified.mark();
+    match unlike(site, (&verified.release, &mark), &processes) {
         (_, None) => Ok(()),
         (lines, Some(step)) => {
-            Err(Error::refused_for(format!("checking {} for {}", site.env, release.id), lines).next(step))
+            Err(Error::refused_for(format!("checking {} for {mark}", site.env), lines).next(step))
         }
     }
 }
 
 /// The pods that are not as the release says, a line for each thing, and what to do about them.
-fn unlike(site: &Site<'_>, release: &Release, processes: &[ProcessStatus]) -> (Vec<String>, Option<String>) {
-    let staying = processes.iter().flat_map(|process| &process.pods).filter(|pod| !pod.ending);
+fn unlike(
+    site: &Site<'_>,
+    (release, mark): (&Release, &str),
+    processes: &[ProcessStatus],
+) -> (Vec<String>, Option<String>) {
     let (mut lines, mut names) = (Vec::new(), Vec::new());
-    for pod in staying {
-        let unlike = pod_drift(pod, release);
+    for pod in staying(processes) {
+        let unlike = pod_drift(pod, release, mark);
         if !unlike.is_empty() {
             names.push(pod.name.as_str());
         }
@@ -205,17 +229,17 @@ fn unlike(site: &Site<'_>, release: &Release, processes: &[ProcessStatus]) -> (V
     (lines, step)
 }
 
-fn pod_drift(pod: &PodStatus, release: &Release) -> Vec<String> {
+fn pod_drift(pod: &PodStatus, release: &Release, mark: &str) -> Vec<String> {
     let mut drift = Vec::new();
     let name = &pod.name;
-    if pod.release != release.id.to_string() {
+    if pod.release != mark {
         let other = if pod.release.is_empty() { "no release" } else { &pod.release };
         drift.push(format!("pod {name} is of {other}"));
     } else if !pod.image.is_empty() && pod.image != release.image.digest.to_string() {
         drift.push(format!("pod {name} runs the image {}", pod.image));
     }
     let wanted = [release.config_name(), release.secret_name()];
-    if pod.release == release.id.to_string() && wanted.iter().any(|wanted| !pod.config.contains(wanted)) {
+    if pod.release == mark && wanted.iter().any(|wanted| !pod.config.contains(wanted)) {
         drift.push(format!("pod {name} has the config {}", pod.config.join(", ")));
     }
     drift

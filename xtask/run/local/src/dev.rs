@@ -34,7 +34,7 @@ pub(crate) async fn dev(
     let Some(lock) = lock else { return Err(runs_already(repo, env).await) };
     supervisor::while_up((repo, env, progress), &lock, async |supervisor, control| {
         let backend = Supervised(supervisor);
-        backend.show("")?;
+        notice::show(&lock::folder(repo, env), "")?;
         let (answers, answered) = task_set();
         tokio::select! {
             biased;
@@ -89,7 +89,7 @@ impl DevBackend for Supervised<'_, '_> {
         self.0.state().processes.iter().filter(|process| process.ready).count()
     }
 
-    fn show(&self, notice: &str) -> Result<()> {
+    async fn show(&self, notice: &str) -> Result<()> {
         notice::show(&lock::folder(self.0.repo, self.0.env), notice)
     }
 }

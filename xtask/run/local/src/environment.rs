@@ -15,9 +15,9 @@ use crate::{lock, notice};
 pub(crate) fn environment(job: &Job<'_>) -> BTreeMap<String, String> {
     let release = &job.verified.release;
     let secrets = job.secrets.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
-    let id = (RELEASE_ID.to_owned(), job.mark());
+    let id = (RELEASE_ID.to_owned(), job.verified.mark());
     let notice = notice::path(&lock::folder(job.repo, job.env)).display().to_string();
-    let notice = job.quick.then(|| (DEV_NOTICE.to_owned(), notice));
+    let notice = job.verified.is_quick().then(|| (DEV_NOTICE.to_owned(), notice));
     release.config.clone().into_iter().chain(secrets).chain([id]).chain(notice).collect()
 }
 

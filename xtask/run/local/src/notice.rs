@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use xtask_contract::{Context, Result, durable};
+use xtask_contract::{Context, Result, durable, service::NOTICE_FILE};
 
 /// Where it is, of a deploy with this folder.
 pub(crate) fn path(folder: &Path) -> PathBuf {
-    folder.join("notice")
+    folder.join(NOTICE_FILE)
 }
 
 /// Puts it there; an empty one is none.

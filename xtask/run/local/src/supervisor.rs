@@ -150,9 +150,7 @@ impl<'a> Supervisor<'a> {
         if before.as_ref().is_some_and(|before| before.plan.release == release.id && before.is_ready()) {
             return Ok(job.ran(Status::Unchanged, None, Duration::ZERO));
         }
-        if !job.quick {
-            job.check_last_deployed(self.lock.last_deployed()?.as_ref())?;
-        }
+        job.check_last_deployed(self.lock.last_deployed()?.as_ref())?;
         let plan = self.plan(job)?;
         let counts = scale_file::read(&self.state_folder())?;
         let alone = before.and_then(|before| Some((plan.port_for_one(&before.plan)?, before)));
@@ -184,7 +182,14 @@ impl<'a> Supervisor<'a> {
         let program = Program::of_image(executable, &self.state_folder(), environment(job), &held);
         let service = job.layout.description(&release.image.digest)?;
         let (gate, journal) = (self.gate.clone(), self.journal.clone());
-        Ok(Plan::new((release, job.quick, job.mark()), &service, program, job.options.start, gate, journal))
+        Ok(Plan::new(
+            (release, job.verified.is_quick(), job.verified.mark()),
+            &service,
+            program,
+            job.options.start,
+            gate,
+            journal,
+        ))
     }
 
     /// Sees to it that the deploy's own server runs, if the release has one.
@@ -264,7 +269,7 @@ impl<'a> Supervisor<'a> {
     /// From here on it is the new release that runs.
     async fn commit(&self, job: &Job<'_>, formation: Formation, migration: Duration) -> Result<Ran> {
         let last_deployed = self.lock.last_deployed()?;
-        if job.quick {
+        if job.verified.is_quick() {
             return Ok(self.commit_quick(job, formation, migration).await);
         }
         self.lock.remember(&job.last_deployed(last_deployed.as_ref()))?;
@@ -296,7 +301,7 @@ impl<'a> Supervisor<'a> {
     }
 
     fn fall_back(&self, job: &Job<'_>, mut error: Error) -> Error {
-        if job.quick {
+        if job.verified.is_quick() {
             return error;
         }
         if let Err(unkept) = self.lock.note(job.verified.release.id, Outcome::Failed) {

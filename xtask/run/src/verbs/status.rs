@@ -31,8 +31,10 @@ pub async fn status(repo: &Repo, env: &EnvName, backends: &dyn Backends) -> Resu
     let values = found.as_ref().and_then(|found| opened(repo, found));
     let asked = Asked { found: found.as_ref(), values: values.as_ref(), run: &run };
     let mut report = backends.of(repo, env, &target)?.status(&asked).await?;
-    if let Some(release) = report.release {
+    if report.url.is_none() && (report.release.is_some() || report.quick.is_some()) {
         report.url = found.as_ref().and_then(|found| found.release.url());
+    }
+    if let Some(release) = report.release {
         // What runs may have been stopped and started since it ran first.
         let ran = deploy_state.history.ran(release).map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
         report.since = report.since.max(ran);

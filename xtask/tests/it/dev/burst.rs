@@ -10,8 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Dev, page};
-use crate::support::{checkout::Checkout, http::Connection};
+use crate::support::{
+    checkout::Checkout,
+    dev::{Dev, page},
+    http::Connection,
+};
 
 const PAGE: &str = "todo-api/src/page/index.html";
 const CODE: &str = "todo-api/src/page.rs";

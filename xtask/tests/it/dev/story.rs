@@ -4,8 +4,12 @@ use std::fs;
 
 use serde_json::json;
 
-use super::{Dev, edit, page};
-use crate::support::{checkout::Checkout, http, postgres::ask};
+use crate::support::{
+    checkout::Checkout,
+    dev::{Dev, edit, page},
+    http,
+    postgres::ask,
+};
 
 const PAGE: &str = "todo-api/src/page/index.html";
 const CODE: &str = "todo-api/src/page.rs";

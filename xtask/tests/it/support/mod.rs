@@ -7,6 +7,7 @@ pub(crate) mod checkout;
 pub(crate) mod clock;
 pub(crate) mod command;
 pub(crate) mod database;
+pub(crate) mod dev;
 pub(crate) mod faults;
 pub(crate) mod foreground;
 pub(crate) mod forge;

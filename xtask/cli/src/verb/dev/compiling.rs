@@ -84,7 +84,7 @@ impl Session<'_> {
         self.screen.ui.finish_step();
         self.screen.ui.compiler(&found.text);
         let headline = found.headline.as_deref().unwrap_or("it cannot be compiled");
-        self.tell_failure(backend, headline, &found.text);
+        self.tell_failure(backend, headline, &found.text).await;
         self.idle(backend, changed).await
     }
 

@@ -19,18 +19,23 @@ pub(super) enum Key {
     OnlyErrors,
     Clear,
     Quit,
+    /// Agrees to what was asked.
+    Yes,
+    /// Any other.
+    None,
 }
 
 impl Key {
-    fn of(byte: u8) -> Option<Self> {
-        Some(match byte {
+    fn of(byte: u8) -> Self {
+        match byte {
             b'r' => Self::Rebuild,
             b'o' => Self::Open,
             b'l' => Self::OnlyErrors,
             b'c' => Self::Clear,
             b'q' => Self::Quit,
-            _ => return None,
-        })
+            b'y' => Self::Yes,
+            _ => Self::None,
+        }
     }
 }
 
@@ -45,9 +50,7 @@ impl Keys {
         thread::spawn(move || {
             let mut byte = [0];
             while let Ok(1) = io::stdin().read(&mut byte) {
-                if let Some(key) = Key::of(byte[0])
-                    && send.send(key).is_err()
-                {
+                if send.send(Key::of(byte[0])).is_err() {
                     return;
                 }
             }

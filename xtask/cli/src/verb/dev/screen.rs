@@ -15,6 +15,8 @@ const ERRORS: [&str; 2] = ["error", "warn"];
 pub(super) struct Screen<'a> {
     pub(super) ui: &'a Ui,
     only_errors: Cell<bool>,
+    /// Whether anything was served yet.
+    serves: Cell<bool>,
     status: RefCell<String>,
 }
 
@@ -47,7 +49,7 @@ pub(super) struct Took {
 
 impl<'a> Screen<'a> {
     pub(super) fn new(ui: &'a Ui) -> Self {
-        Self { ui, only_errors: Cell::default(), status: RefCell::default() }
+        Self { ui, only_errors: Cell::default(), serves: Cell::default(), status: RefCell::default() }
     }
 
     /// Shows how it stands, in the last line of a terminal.
@@ -75,6 +77,9 @@ impl<'a> Screen<'a> {
 
     /// Says what has happened.
     pub(super) fn happened(&self, words: impl Into<Text>, state: &State<'_>) {
+        if matches!(state, State::Serving { .. }) && !self.serves.replace(true) {
+            self.ui.finish_step();
+        }
         self.ui.happened(words, state);
     }
 }
@@ -88,8 +93,12 @@ fn is_error(line: &str) -> bool {
 }
 
 impl Progress for Screen<'_> {
-    // A step of the loop is short, and many of them would push aside what the service writes.
-    fn step(&self, _: &str) {}
+    // Later steps are short, and many of them would push aside what the service writes.
+    fn step(&self, what: &str) {
+        if !self.serves.get() {
+            self.ui.step(what);
+        }
+    }
 
     fn detail(&self, _: &str) {}
 
@@ -104,7 +113,9 @@ impl Progress for Screen<'_> {
     }
 
     fn rollout(&self, processes: &[Rollout]) {
-        self.ui.rollout(processes);
+        if !self.serves.get() {
+            self.ui.rollout(processes);
+        }
     }
 }
 

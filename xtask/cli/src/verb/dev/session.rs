@@ -27,6 +27,10 @@ pub(super) struct Session<'a> {
     pub(super) options: Options,
     /// Whether the service's tests are run after each change.
     pub(super) test: bool,
+    /// Whether what the loop leaves is to give way to the release before.
+    restore: bool,
+    /// What the loop has left, and what becomes of it.
+    pub(super) left: Option<Left>,
     pub(super) stage: Stage<'a>,
     pub(super) watch: Watch,
     pub(super) keys: Keys,
@@ -52,6 +56,15 @@ pub(super) struct Served {
     url: String,
 }
 
+/// A quick build that runs on without the loop.
+pub(super) struct Left {
+    pub(super) mark: String,
+    /// The release that the deploy was on before.
+    pub(super) before: Option<ReleaseId>,
+    /// Whether it is to go back there.
+    pub(super) goes_back: bool,
+}
+
 /// What ends a wait.
 pub(super) enum Then {
     /// There is something to build.
@@ -72,6 +85,8 @@ impl<'a> Session<'a> {
             screen,
             options: args.options(),
             test: args.test,
+            restore: args.restore,
+            left: None,
             stage,
             watch,
             keys,
@@ -89,7 +104,7 @@ impl<'a> Session<'a> {
 #[async_trait(?Send)]
 impl DevLoop for Session<'_> {
     async fn go(&mut self, backend: &dyn DevBackend) -> Result<()> {
-        self.stage.begin();
+        self.stage.begin()?;
         self.look_for_sources()?;
         self.current = self.watch.read()?;
         let mut changed = Vec::new();
@@ -99,7 +114,7 @@ impl DevLoop for Session<'_> {
                 Ok(Some(then)) => then,
                 Ok(None) => self.idle(backend, &mut changed).await?,
                 Err(error) => {
-                    self.failed(backend, error);
+                    self.failed(backend, error).await;
                     self.idle(backend, &mut changed).await?
                 }
             };
@@ -108,9 +123,33 @@ impl DevLoop for Session<'_> {
             }
         }
     }
+
+    async fn runs_on(&mut self, mark: &str) {
+        let before = match &self.stage.record {
+            Record::Known(last) => last.as_ref().map(|last| last.id),
+            _ => None,
+        };
+        let goes_back = match before {
+            Some(before) if !self.restore => self.agrees(before).await,
+            before => before.is_some(),
+        };
+        self.left = Some(Left { mark: mark.to_owned(), before, goes_back });
+    }
 }
 
 impl Session<'_> {
+    /// Whether somebody at the keys wants the deploy to go back to a release.
+    async fn agrees(&mut self, before: ReleaseId) -> bool {
+        if !self.keys.are_there() {
+            return false;
+        }
+        self.screen.status(format!("go back to {before}? [y/N]"));
+        tokio::select! {
+            key = self.keys.next() => key == Key::Yes,
+            _ = xtask_run::interrupted() => false,
+        }
+    }
+
     /// Brings what is there now to the deploy. What is saved meanwhile is taken up: nothing that is out of date is started.
     async fn round(
         &mut self,
@@ -149,9 +188,9 @@ impl Session<'_> {
         }
         let job = wanted.job(self.stage.repo, self.stage.env, &self.options, self.screen);
         took.config = millis(from.elapsed());
-        let mark = job.mark();
+        let mark = wanted.verified.mark();
         if self.served.as_ref().is_some_and(|served| served.mark == mark) {
-            self.served_already(backend, changed, took)?;
+            self.served_already(backend, changed, took).await?;
             return self.tested(backend, changed).await;
         }
         let from = Instant::now();
@@ -159,7 +198,7 @@ impl Session<'_> {
         took.migrate = ran.migration_ms;
         took.start = millis(from.elapsed()).saturating_sub(ran.migration_ms);
         took.total = millis(began.elapsed());
-        backend.show("")?;
+        backend.show("").await?;
         self.stage.forget_others();
         let is_first = self.served.is_none();
         self.failing = false;
@@ -174,13 +213,13 @@ impl Session<'_> {
     }
 
     /// What is there is what runs: an edit was taken back, or made no difference.
-    fn served_already(
+    async fn served_already(
         &mut self,
         backend: &dyn DevBackend,
         changed: &mut Vec<PathBuf>,
         took: Took,
     ) -> Result<()> {
-        backend.show("")?;
+        backend.show("").await?;
         changed.clear();
         if let (true, Some(Served { mark, url })) = (self.failing, &self.served) {
             let state = State::Serving { mark, url, processes: backend.processes(), changed: &[], took };
@@ -200,7 +239,7 @@ impl Session<'_> {
     }
 
     /// Shows an error, and that what was served before still is.
-    fn failed(&mut self, backend: &dyn DevBackend, error: Error) {
+    async fn failed(&mut self, backend: &dyn DevBackend, error: Error) {
         let error = if error.cause.as_deref() == Some(Cause::MigrationFailed.name()) {
             error.next(format!(
                 "if a migration was edited that has run here already: take that back and write a new one, or begin with an \
@@ -214,17 +253,17 @@ impl Session<'_> {
         self.screen.ui.tell(text.clone());
         let headline = format!("{}: {}", error.doing, error.why.first().map_or("", String::as_str));
         let headline = headline.lines().next().unwrap_or_default().to_owned();
-        self.tell_failure(backend, &headline, &text.words());
+        self.tell_failure(backend, &headline, &text.words()).await;
     }
 
-    pub(super) fn tell_failure(&mut self, backend: &dyn DevBackend, headline: &str, text: &str) {
+    pub(super) async fn tell_failure(&mut self, backend: &dyn DevBackend, headline: &str, text: &str) {
         self.failing = true;
         let serving = self.served.is_some();
         let words = match &self.served {
             Some(served) => format!("the last good build serves on at {}", served.url),
             None => "nothing is served yet; the next save tries again".to_owned(),
         };
-        if let Err(error) = backend.show(headline) {
+        if let Err(error) = backend.show(headline).await {
             self.screen.ui.note(&error.to_string());
         }
         self.screen.happened(words, &State::Failed { headline, text, serving });
@@ -295,7 +334,7 @@ impl Session<'_> {
             }
             Key::OnlyErrors => self.screen.toggle_errors(),
             Key::Clear => self.screen.clear(),
-            Key::Rebuild | Key::Quit => {}
+            Key::Rebuild | Key::Quit | Key::Yes | Key::None => {}
         }
     }
 

@@ -1,14 +1,14 @@
 //! From the work tree to a quick build that could run: the parts of one round.
 
 use std::{
-    fs,
+    fs::{self, File, TryLockError},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
 use xtask_build::quick::Quick;
-use xtask_contract::{EnvName, Layout, Record, ReleaseId, Repo, Result, release::Image};
+use xtask_contract::{Context, EnvName, Error, Layout, Record, ReleaseId, Repo, Result, release::Image};
 use xtask_release::Draft;
 use xtask_run::Wanted;
 
@@ -23,13 +23,13 @@ pub(super) struct Stage<'a> {
     last: Option<DateTime<Utc>>,
     /// The number of the build at hand.
     number: u32,
-    /// Whether the deploy is this loop's, and with it the images that are left of others.
-    begun: bool,
+    /// Held while the deploy is this loop's, and with it the images that are left of others.
+    lock: Option<File>,
 }
 
 impl Drop for Stage<'_> {
     fn drop(&mut self) {
-        if self.begun {
+        if self.lock.is_some() {
             self.forget_but(0);
         }
     }
@@ -37,13 +37,25 @@ impl Drop for Stage<'_> {
 
 impl<'a> Stage<'a> {
     pub(super) fn new(repo: &'a Repo, env: &'a EnvName, quick: Quick<'a>, record: Record) -> Self {
-        Self { repo, env, quick, record, last: None, number: 0, begun: false }
+        Self { repo, env, quick, record, last: None, number: 0, lock: None }
     }
 
-    /// The deploy is this loop's from now on.
-    pub(super) fn begin(&mut self) {
-        self.begun = true;
+    /// The deploy is this loop's from now on. Another one in this checkout would take its images away.
+    pub(super) fn begin(&mut self) -> Result<()> {
+        let doing = || format!("running quick builds of {}", self.env);
+        fs::create_dir_all(self.folders()).doing(doing)?;
+        let lock = File::create(self.folders().join("lock")).doing(doing)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let why = "another one runs already in this checkout";
+                return Err(Error::refused(doing(), why).next("stop that with Ctrl-C where it runs"));
+            }
+            Err(TryLockError::Error(error)) => return Err(error).doing(doing),
+        }
+        self.lock = Some(lock);
         self.forget_but(0);
+        Ok(())
     }
 
     /// Forgets all images but the one at hand.

@@ -12,8 +12,7 @@ fn a_process_at_given_times_has_the_releases_image_and_config_and_its_own_argume
                containers: [{name: nightly, args: [purge, --older-than, 30d]}]}\n";
     std::fs::write(repo.k8s().join("objects/web.yaml"), job).unwrap();
     let release = release(json!({}));
-    let source =
-        Source { repo: &repo, service: release.service.as_ref().unwrap(), release: &release, further: &[] };
+    let source = source(&repo, &release);
     let objects = by_name(&objects(source).unwrap());
     let job = &objects["CronJob/nightly"];
     assert_eq!(job["metadata"]["labels"][labels::PART], "process");
@@ -36,7 +35,7 @@ fn a_further_kind_is_released_where_the_deploys_rules_name_it() {
     std::fs::write(repo.k8s().join("objects/web.yaml"), monitor).unwrap();
     let release = release(json!({}));
     let service = release.service.as_ref().unwrap();
-    let made = |further: &[ObjectKind]| objects(Source { repo: &repo, service, release: &release, further });
+    let made = |further: &[ObjectKind]| objects(Source { further, ..source(&repo, &release) });
     let refused = made(&[]).unwrap_err();
     assert!(refused.next.unwrap().contains("`policy.kinds`"));
     let kind = "monitoring.coreos.com/v1/ServiceMonitor".parse().unwrap();
@@ -49,15 +48,7 @@ fn an_empty_file_of_the_project_leaves_an_object_out() {
     let repo = Repo::at(own.path());
     std::fs::create_dir_all(repo.k8s().join("objects")).unwrap();
     let release = release(json!({ "ingress": { "host": "shop.example.com" } }));
-    let names = || {
-        let source = Source {
-            repo: &repo,
-            service: release.service.as_ref().unwrap(),
-            release: &release,
-            further: &[],
-        };
-        by_name(&objects(source).unwrap()).into_keys().collect::<Vec<_>>()
-    };
+    let names = || by_name(&objects(source(&repo, &release)).unwrap()).into_keys().collect::<Vec<_>>();
     assert!(names().contains(&"Ingress/web".to_owned()));
     for text in ["", "# none here\n\n"] {
         std::fs::write(repo.k8s().join("objects/ingress.yaml"), text).unwrap();

@@ -16,7 +16,7 @@ fn of_task(process: Value, file: &str) -> Result<BTreeMap<String, Value>> {
 }
 
 fn made(repo: &Repo, release: &Release) -> Result<String> {
-    objects(Source { repo, service: release.service.as_ref().unwrap(), release, further: &[] })
+    objects(source(repo, release))
 }
 
 fn container(objects: &BTreeMap<String, Value>) -> Value {

@@ -1,6 +1,6 @@
 //! Brings images to the nodes of a kind cluster, without a registry.
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use xtask_contract::{
     Digest, Error, Layout, Progress, Release, Result,
     release::{image_name, image_reference},
@@ -65,6 +65,15 @@ pub async fn load(
             .next(format!("`docker exec {node} crictl images` shows what is there")));
     }
     Ok(())
+}
+
+/// Deletes an image that was brought, with all the names that the node has for it.
+pub(super) async fn forget(image: &Digest, nodes: &[String], engine: &impl Nodes) {
+    let ctr = CTR.join(" ");
+    // The kubelet has given it a name of its own.
+    let all = format!("{ctr} remove $({ctr} list --quiet target.digest=={image})");
+    let remove = ["sh", "-c", &all];
+    join_all(nodes.iter().map(|node| engine.exec(node, &remove, Vec::new()))).await;
 }
 
 async fn has(engine: &impl Nodes, node: &str, name: &str) -> Result<bool> {
