@@ -1,10 +1,14 @@
 //! The log: one JSON object per line on standard output, which whoever runs the process collects.
 
+mod json;
+mod line;
+
 use std::panic;
 
 use tracing::Level;
 use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
+use self::line::Line;
 use crate::Identity;
 
 /// Starts logging what the service and the chassis say at this level; panics are logged like everything else.
@@ -17,12 +21,7 @@ pub fn init(service: Identity, level: Level) {
         .with_target(env!("CARGO_CRATE_NAME"), level)
         .with_target(service.identifier(), level)
         .with_default(for_dependencies(level));
-    let lines = fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_ansi(false);
+    let lines = fmt::layer().fmt_fields(Line).event_format(Line);
     tracing_subscriber::registry().with(filter).with(lines).init();
     panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
 }
