@@ -52,6 +52,7 @@ pub mod openapi;
 pub mod outbox;
 pub mod problem;
 mod process;
+mod random;
 mod server;
 mod service;
 #[cfg(feature = "shell")]

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use axum::http::{HeaderMap, HeaderName};
-use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::random;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -65,9 +66,7 @@ impl<const BYTES: usize> Id<BYTES> {
     }
 
     fn random() -> Self {
-        let mut bytes = [0; BYTES];
-        // Cannot fail where the system has a source of randomness; TLS would fail first.
-        let _ = SystemRandom::new().fill(&mut bytes);
+        let mut bytes = random::bytes();
         // Zero means that there is none.
         bytes[BYTES - 1] |= u8::from(bytes == [0; BYTES]);
         Self(bytes)
@@ -89,7 +88,11 @@ fn digits<const BYTES: usize>(text: &str) -> Option<[u8; BYTES]> {
 
 impl<const BYTES: usize> fmt::Display for Id<BYTES> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        // Eight bytes at a time: one by one, writing takes longer than everything else about an identifier.
+        self.0.chunks(8).try_for_each(|chunk| {
+            let number = chunk.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+            write!(formatter, "{number:0width$x}", width = 2 * chunk.len())
+        })
     }
 }
 
@@ -133,6 +136,13 @@ mod tests {
         ] {
             assert_eq!(trace(&text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn an_id_is_written_with_all_its_digits() {
+        assert_eq!(Id([0, 1, 0x2a, 0, 0, 0, 0, 0xff, 0, 3]).to_string(), "00012a00000000ff0003");
+        let id = Id::<16>::random();
+        assert_eq!(Id::parse(&id.to_string()), Some(id));
     }
 
     proptest! {
