@@ -4,6 +4,7 @@
 //! A request holds its place until its answer is sent or given up: as long as the answer is in memory.
 
 use std::{
+    convert::Infallible,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
     pin::Pin,
@@ -16,15 +17,19 @@ use std::{
 
 use axum::{
     body::{Body, Bytes, HttpBody},
-    extract::{Request, State},
-    middleware::Next,
+    extract::Request,
     response::{IntoResponse, Response},
+    routing::Route,
 };
 use governor::{DefaultKeyedRateLimiter, Quota};
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::{Layer, Service};
 
-use crate::problem::{Kind, Problem};
+use crate::{
+    layer,
+    problem::{Kind, Problem},
+};
 
 /// After how many requests those clients are forgotten who did not come again.
 const FORGET_EVERY: u32 = 4096;
@@ -64,6 +69,47 @@ impl Admission {
         });
         Self { at_once: Arc::new(Semaphore::new(at_once)), rate }
     }
+
+    /// Around routes that only so many may use at once: lets each request in, or says when to come again.
+    pub fn layer(
+        &self,
+    ) -> impl Layer<
+        Route,
+        Service: Service<Request, Response = Response, Error = Infallible, Future: Send>
+                     + Clone
+                     + Send
+                     + Sync,
+    > + Clone
+    + Send
+    + Sync
+    + use<> {
+        let admission = self.clone();
+        layer::of(move |route, request| {
+            let admitted = admission.admit(&request).map(|place| (route.call(request), place));
+            async move {
+                match admitted {
+                    Ok((answer, place)) => {
+                        let Ok(response) = answer.await;
+                        response.map(|body| Body::new(Held { body, place }))
+                    }
+                    Err(problem) => problem.into_response(),
+                }
+            }
+        })
+    }
+
+    fn admit(&self, request: &Request) -> Result<Place, Problem> {
+        let peer = request.extensions().get::<Peer>();
+        if let (Some(rate), Some(peer)) = (&self.rate, peer)
+            && !rate.allows(*peer)
+        {
+            return Err(Problem::new(Kind::TOO_MANY_REQUESTS, "you ask too often; try again soon"));
+        }
+        match self.at_once.clone().try_acquire_owned() {
+            Ok(place) => Ok(Place(Arc::new(place))),
+            Err(_) => Err(Problem::new(Kind::OVERLOADED, "too many requests at once; try again soon")),
+        }
+    }
 }
 
 impl Rate {
@@ -73,21 +119,6 @@ impl Rate {
         }
         self.limiter.check_key(&peer.0).is_ok()
     }
-}
-
-/// Lets a request in, or says when to come again.
-pub async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().copied();
-    if let (Some(rate), Some(peer)) = (&admission.rate, peer)
-        && !rate.allows(peer)
-    {
-        return Problem::new(Kind::TOO_MANY_REQUESTS, "you ask too often; try again soon").into_response();
-    }
-    let Ok(place) = admission.at_once.try_acquire_owned() else {
-        return Problem::new(Kind::OVERLOADED, "too many requests at once; try again soon").into_response();
-    };
-    let place = Place(Arc::new(place));
-    next.run(request).await.map(|body| Body::new(Held { body, place }))
 }
 
 /// A place among the requests, free again when the last clone is dropped.

@@ -18,7 +18,7 @@ pub(crate) mod session;
 mod tls;
 mod url;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 
@@ -53,7 +53,9 @@ const ANEW: (&str, &str) = ("plan_cache_mode", "force_custom_plan");
 
 /// A pool of connections, opened when they are needed; every clone is the same.
 #[derive(Clone)]
-pub struct Database {
+pub struct Database(Arc<Shared>);
+
+struct Shared {
     connections: Connections,
     limit: Duration,
     /// The longest that the server lets a statement take.
@@ -113,7 +115,7 @@ impl Database {
             .with_settings(settings)
             .with_settings(own.iter().map(|(name, value)| (&**name, &**value)));
         let connections = Connections::new(options, mark, max_connections, acquire_timeout);
-        Self { connections, limit: statement_timeout + GRACE, statement_timeout }
+        Self(Arc::new(Shared { connections, limit: statement_timeout + GRACE, statement_timeout }))
     }
 
     /// Runs one statement, or one transaction. Its connection is closed, not reused, if there is no answer in time.
@@ -121,14 +123,14 @@ impl Database {
         &self,
         statement: impl AsyncFnOnce(&Connection) -> Result<T, StatementError>,
     ) -> Result<T, DatabaseError> {
-        let held = self.connections.acquire().await.map_err(DatabaseError::Unavailable)?;
-        let result = timeout(self.limit, statement(held.item()))
+        let held = self.0.connections.acquire().await.map_err(DatabaseError::Unavailable)?;
+        let result = timeout(self.0.limit, statement(held.item()))
             .await
             .map_err(|_| DatabaseError::Unavailable("no answer in time".into()))?;
         // The server has said its last word, or refuses to.
         match &result {
             Ok(_) => held.give_back(),
-            Err(error) if error.refusal().is_some() => connections::clear_up(held, self.limit),
+            Err(error) if error.refusal().is_some() => connections::clear_up(held, self.0.limit),
             Err(_) => drop(held),
         }
         result.map_err(DatabaseError::from)
@@ -136,29 +138,29 @@ impl Database {
 
     /// How its connections are made.
     pub(crate) fn options(&self) -> ConnectOptions {
-        self.connections.options().clone()
+        self.0.connections.options().clone()
     }
 
     /// The longest that the server lets a statement take.
     pub(crate) fn statement_timeout(&self) -> Duration {
-        self.statement_timeout
+        self.0.statement_timeout
     }
 
     /// How many connections there are, and how many of them are idle.
     fn connections(&self) -> (i64, i64) {
-        let (all, idle) = self.connections.count();
+        let (all, idle) = self.0.connections.count();
         let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
         (number(all), number(idle))
     }
 
     /// How many there may be.
     fn max_connections(&self) -> i64 {
-        i64::try_from(self.connections.most()).unwrap_or(i64::MAX)
+        i64::try_from(self.0.connections.most()).unwrap_or(i64::MAX)
     }
 
     /// Closes the connections that are idle; the others close when they are returned. Politeness to the database, no more:
     /// they end with the process anyway.
     pub async fn close(&self) {
-        self.connections.close().await;
+        self.0.connections.close().await;
     }
 }

@@ -34,10 +34,26 @@ impl Hosts {
         Self { named: named.into(), loopback: address.ip().to_canonical().is_loopback() }
     }
 
+    /// Whether a request says whom it is for (RFC 9112, 3.2), and means this service.
+    pub(crate) fn admit(&self, request: &Request) -> Result<(), Problem> {
+        let named = authority(request.headers(), request.version())
+            .map_err(|detail| Problem::new(Kind::MALFORMED_REQUEST, detail))?;
+        // What the address says counts for more.
+        let name = request.uri().authority().or(named.as_ref()).map_or("", Authority::host);
+        // Whoever probes asks for an address, and learns and changes nothing.
+        if self.allow(name) || health::is_probe(request.uri().path()) {
+            return Ok(());
+        }
+        let detail = format!("this service goes by other names than {name:?}; ALLOWED_HOSTS may have more");
+        Err(Problem::new(Kind::OTHER_HOST, detail))
+    }
+
     fn allow(&self, name: &str) -> bool {
+        if self.named.is_empty() && !self.loopback {
+            return true;
+        }
         let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-        let any = self.named.is_empty() && !self.loopback;
-        any || self.named.contains(&name) || (self.loopback && is_loopback(&name))
+        self.named.contains(&name) || (self.loopback && is_loopback(&name))
     }
 }
 
@@ -47,21 +63,12 @@ fn is_loopback(name: &str) -> bool {
     address.map_or(name == "localhost" || name.ends_with(".localhost"), |it| it.to_canonical().is_loopback())
 }
 
-/// Lets a request pass that says whom it is for (RFC 9112, 3.2), and means this service.
+/// Lets a request pass that means this service.
 pub(crate) async fn check(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
-    let named = match authority(request.headers(), request.version()) {
-        Ok(named) => named,
-        Err(detail) => return Problem::new(Kind::MALFORMED_REQUEST, detail).into_response(),
-    };
-    // What the address says counts for more.
-    let named = request.uri().authority().cloned().or(named);
-    let name = named.as_ref().map_or("", Authority::host);
-    // Whoever probes asks for an address, and learns and changes nothing.
-    if !hosts.allow(name) && !health::is_probe(request.uri().path()) {
-        let detail = format!("this service goes by other names than {name:?}; ALLOWED_HOSTS may have more");
-        return Problem::new(Kind::OTHER_HOST, detail).into_response();
+    match hosts.admit(&request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
     }
-    next.run(request).await
 }
 
 /// The host in the header, which may be empty.

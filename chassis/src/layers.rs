@@ -1,119 +1,124 @@
 //! What happens around every request: its id, its trace, its log line, its time limit, and what all answers have in common.
 
-use std::{
-    panic::AssertUnwindSafe,
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
-    extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
-    middleware::Next,
+    body::HttpBody,
+    extract::{DefaultBodyLimit, Request},
+    http::{HeaderValue, header},
     response::{IntoResponse, Response},
+    routing::Route,
 };
 use futures_util::FutureExt;
 use tokio::time::timeout;
-use tracing::Instrument;
-use uuid::Uuid;
+use tower::Service;
 
 use crate::{
-    health,
+    common::CommonHeaders,
+    extract, health,
+    hosts::Hosts,
     lifecycle::Lifecycle,
     metrics::Requests,
+    observation::Observation,
     problem::{Kind, Problem},
-    trace::Step,
 };
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Browsers may load nothing from elsewhere, show nothing elsewhere, use no device, and guess nothing; pages for people
-/// say themselves what they need. That they come by TLS alone (Strict-Transport-Security) is for whoever ends TLS in
-/// front of this to say.
-const SECURITY_HEADERS: [(HeaderName, &str); 8] = [
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-    (HeaderName::from_static("cross-origin-embedder-policy"), "require-corp"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (
-        HeaderName::from_static("permissions-policy"),
-        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
-    ),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-];
-
-/// Gives the request an id and writes its line in the log.
-pub(crate) async fn observe(State(requests): State<Requests>, request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = request_id(request.headers());
-    let method = request.method().clone();
-    let path = request.extensions().get::<MatchedPath>().cloned();
-    let path = path.as_ref().map_or("unmatched", MatchedPath::as_str);
-
-    let Step { trace, span } = Step::after(request.headers());
-    let (trace_id, span_id) = (trace.to_string(), span.to_string());
-    let id_text = id.to_str().unwrap_or_default();
-    let span = tracing::error_span!("request", request_id = id_text, trace_id, span_id);
-    let mut response = next.run(request).instrument(span).await;
-
-    let status = response.status().as_u16();
-    let took = started.elapsed();
-    requests.answered(&method, path, status, took);
-    // To the microsecond; more digits would be noise.
-    let duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3;
-    macro_rules! log {
-        ($level:ident) => {
-            tracing::$level!(
-                %method, path, status, duration_ms, request_id = id_text, trace_id, span_id, "request"
-            )
-        };
-    }
-    match status {
-        // Probes come every few seconds, and who probes knows the answer.
-        _ if health::is_probe(path) => log!(debug),
-        500.. => log!(error),
-        _ => log!(info),
-    }
-    response.headers_mut().insert(REQUEST_ID, id);
-    response
+/// What is around all routes. It is one layer (see [`layer`](crate::layer)): each one more is a copy of all that is within.
+pub(crate) struct Layers {
+    pub(crate) hosts: Hosts,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) requests: Requests,
+    pub(crate) request_timeout: Duration,
+    pub(crate) common: CommonHeaders,
 }
 
-/// The client's own id for the request if it can be written in a log, else a new one.
-fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let given = headers.get(REQUEST_ID).filter(|id| {
-        let bytes = id.as_bytes();
-        (1..=128).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
-    });
-    given.cloned().unwrap_or_else(|| {
-        HeaderValue::try_from(Uuid::now_v7().to_string()).unwrap_or(HeaderValue::from_static("unknown"))
-    })
-}
+impl Layers {
+    /// Answers a request by its route, if it is for this service.
+    pub(crate) fn answer(
+        self: Arc<Self>,
+        route: &mut Route,
+        mut request: Request,
+    ) -> impl Future<Output = Response> + Send + use<> {
+        let observation = Observation::of(&request);
+        if !health::is_probe(request.uri().path()) && !self.lifecycle.is_serving() {
+            self.lifecycle.heard_late();
+        }
+        if !request.body().is_end_stream() {
+            DefaultBodyLimit::max(extract::BODY_LIMIT).apply(&mut request);
+        }
+        let answer = self.hosts.admit(&request).map(|()| route.call(request));
+        async move {
+            let answer = async {
+                match answer {
+                    Ok(answer) => guard(self.request_timeout, answer).await,
+                    Err(problem) => problem.into_response(),
+                }
+            };
+            let mut response = observation.follow(answer).await;
+            self.finish(&mut response);
+            observation.log(&mut response, &self.requests);
+            response
+        }
+    }
 
-/// Sets the headers that all answers have in common.
-pub(crate) async fn finish(State(lifecycle): State<Lifecycle>, request: Request, next: Next) -> Response {
-    if !health::is_probe(request.uri().path()) && !lifecycle.is_serving() {
-        lifecycle.heard_late();
+    /// Sets the headers that all answers have in common.
+    fn finish(&self, response: &mut Response) {
+        let headers = response.headers_mut();
+        self.common.add_to(headers);
+        if !self.lifecycle.is_serving() {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
     }
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    for (name, value) in SECURITY_HEADERS {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
-    }
-    // Kept, but never shown without asking whether it is still so.
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
-    if !lifecycle.is_serving() {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
 }
 
 /// Answers in time, and also when the handler panics.
-pub(crate) async fn guard(State(limit): State<Duration>, request: Request, next: Next) -> Response {
-    match timeout(limit, AssertUnwindSafe(next.run(request)).catch_unwind()).await {
-        Ok(Ok(response)) => response,
+async fn guard(limit: Duration, answer: impl Future<Output = Result<Response, Infallible>>) -> Response {
+    match timeout(limit, AssertUnwindSafe(answer).catch_unwind()).await {
+        Ok(Ok(Ok(response))) => response,
         // The panic hook has logged it.
         Ok(Err(_)) => Problem::internal().into_response(),
         Err(_) => Problem::new(Kind::TIMED_OUT, "the request took too long; try again soon").into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+
+    use axum::{Router, body::Body, http::StatusCode, routing::get};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::{Identity, layer, metrics::Metrics};
+
+    async fn answer(path: &str) -> Response {
+        let layers = Arc::new(Layers {
+            hosts: Hosts::at(([0, 0, 0, 0], 80).into(), &[]),
+            lifecycle: Lifecycle::new(),
+            requests: Metrics::new(Identity::new("pets", "1"), "none").requests(),
+            request_timeout: Duration::from_millis(20),
+            common: CommonHeaders::new(),
+        });
+        let router = Router::new()
+            .route("/panic", get(async || -> () { panic!("on purpose") }))
+            .route("/stuck", get(future::pending::<()>))
+            .layer(layer::of(move |route, request| layers.clone().answer(route, request)));
+        router.oneshot(Request::get(path).header("host", "pets").body(Body::empty()).unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_panic_and_a_stuck_request_are_answered_like_any_other() {
+        for (path, status) in
+            [("/panic", StatusCode::INTERNAL_SERVER_ERROR), ("/stuck", StatusCode::SERVICE_UNAVAILABLE)]
+        {
+            let response = answer(path).await;
+            let headers = response.headers();
+            assert_eq!(response.status(), status);
+            assert_eq!(headers["content-type"], "application/problem+json");
+            assert!(
+                headers.contains_key("x-request-id") && headers["x-frame-options"] == "DENY",
+                "{headers:?}"
+            );
+        }
     }
 }

@@ -21,6 +21,7 @@
 
 pub mod admission;
 pub mod check;
+mod common;
 pub mod config;
 mod cors;
 #[cfg(feature = "postgres")]
@@ -37,6 +38,7 @@ mod health;
 mod hosts;
 pub mod idempotency;
 mod identity;
+mod layer;
 mod layers;
 pub mod lifecycle;
 mod listener;
@@ -45,6 +47,7 @@ pub mod metrics;
 #[cfg(feature = "postgres")]
 pub mod migrate;
 mod object;
+mod observation;
 mod one_off;
 #[cfg(feature = "openapi")]
 pub mod openapi;
@@ -57,6 +60,7 @@ mod server;
 mod service;
 #[cfg(feature = "shell")]
 pub mod shell;
+
 mod start;
 mod supervisor;
 pub mod trace;

@@ -10,11 +10,16 @@
 //! }
 //! ```
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
-    extract::State,
+    extract::{MatchedPath, State},
     http::{Method, header},
     response::IntoResponse,
     routing::get,
@@ -22,7 +27,7 @@ use axum::{
 use futures_util::future::BoxFuture;
 pub use prometheus_client;
 use prometheus_client::{
-    encoding::{EncodeLabelSet, prometheus_text},
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, prometheus_text},
     metrics::{family::Family, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
@@ -51,14 +56,44 @@ pub(crate) struct Requests(Family<Request, Histogram>);
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 struct Request {
     method: &'static str,
-    route: String,
+    route: Route,
     status: u16,
 }
+
+/// A route as it was declared, or none.
+#[derive(Clone, Debug)]
+struct Route(Option<MatchedPath>);
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 struct Build {
     version: &'static str,
     release: String,
+}
+
+impl Route {
+    fn as_str(&self) -> &str {
+        self.0.as_ref().map_or("unmatched", MatchedPath::as_str)
+    }
+}
+
+impl PartialEq for Route {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Route {}
+
+impl Hash for Route {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl EncodeLabelValue for Route {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.as_str().encode(encoder)
+    }
 }
 
 impl Metrics {
@@ -101,8 +136,8 @@ impl Metrics {
 
 impl Requests {
     /// Counts an answer.
-    pub(crate) fn answered(&self, method: &Method, route: &str, status: u16, took: Duration) {
-        let request = Request { method: known(method), route: route.to_owned(), status };
+    pub(crate) fn answered(&self, method: &Method, route: Option<MatchedPath>, status: u16, took: Duration) {
+        let request = Request { method: known(method), route: Route(route), status };
         self.0.get_or_create(&request).observe(took.as_secs_f64());
     }
 }

@@ -58,7 +58,7 @@ impl IntoResponses for Anywhere {
     }
 }
 
-/// What a route may answer that [`admit`](crate::admission::admit)s so many requests and no more.
+/// What a route may answer that is in an [`Admission::layer`](crate::admission::Admission::layer).
 pub struct Limited;
 
 impl IntoResponses for Limited {

@@ -55,8 +55,7 @@ impl Web {
         &mut self.metrics
     }
 
-    /// Who is let in at present, for [`admit`](crate::admission::admit) around those routes that only so many may use
-    /// at once.
+    /// Who is let in at present: its [`layer`](Admission::layer) is for those routes that only so many may use at once.
     pub fn admission(&self) -> Admission {
         self.config.admission.clone()
     }

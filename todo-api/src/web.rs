@@ -1,7 +1,6 @@
 //! The web process: what is served, and what that depends on.
 
-use axum::middleware::from_fn_with_state;
-use chassis::{Outcome, admission, database::Database, events::Live, web::Web};
+use chassis::{Outcome, database::Database, events::Live, web::Web};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -16,7 +15,7 @@ pub(crate) fn build(web: &mut Web, config: WebConfig) -> Outcome<OpenApiRouter> 
     OUTBOX.observe(web, &database);
     let app = App { database, events, body_timeout: web.body_timeout() };
     // Whoever watches holds no place among the requests, but one of its own.
-    let limited = todos::routes().layer(from_fn_with_state(web.admission(), admission::admit));
+    let limited = todos::routes().layer(web.admission().layer());
     Ok(OpenApiRouter::with_openapi(Api::openapi())
         .merge(limited)
         .merge(todos::event_routes())

@@ -12,7 +12,7 @@ const MISSING: &str = "SELECT count(*) FROM unnest($1::bigint[]) AS needed WHERE
 pub(super) async fn ask(database: &Database, migrations: &'static [Migration]) -> Result<(), &'static str> {
     let needed: Vec<i64> = migrations.iter().map(Migration::version).collect();
     let missing = database.run(async |connection| {
-        if !database.connections.mark().is_on(connection).await? {
+        if !database.0.connections.mark().is_on(connection).await? {
             return Ok(None);
         }
         let row = connection.query_one(MISSING, &[&needed]).await?;

@@ -1,5 +1,7 @@
 //! Changes as one process hears and tells them.
 
+use std::sync::Arc;
+
 use axum::{http::HeaderMap, response::Response};
 use prometheus_client::metrics::gauge::Gauge;
 
@@ -39,7 +41,10 @@ impl LiveConfig {
 }
 
 /// Where changes are watched, and where they are announced; every clone is the same.
-pub struct Live<C: Change> {
+pub struct Live<C: Change>(Arc<Shared<C>>);
+
+/// In one piece, for a clone goes with each request.
+struct Shared<C: Change> {
     hub: Hub<C>,
     announcer: Announcer<C>,
     lifecycle: Lifecycle,
@@ -48,9 +53,7 @@ pub struct Live<C: Change> {
 
 impl<C: Change> Clone for Live<C> {
     fn clone(&self) -> Self {
-        let Self { hub, announcer, lifecycle, quick } = self;
-        let (hub, announcer) = (hub.clone(), announcer.clone());
-        Self { hub, announcer, lifecycle: lifecycle.clone(), quick: quick.clone() }
+        Self(self.0.clone())
     }
 }
 
@@ -76,16 +79,17 @@ impl<C: Change> Live<C> {
         let last = announcer.clone();
         web.at_end(async move { drop(last.flush().await) });
         let quick = Quick::of(web.release());
-        Self { hub, announcer, lifecycle: web.lifecycle().clone(), quick }
+        Self(Arc::new(Shared { hub, announcer, lifecycle: web.lifecycle().clone(), quick }))
     }
 
     /// To be called before a write: what it did is announced, also when nobody waits for its outcome any more.
     pub fn unknown(&self) -> Unknown<'_, C> {
-        self.announcer.unknown()
+        self.0.announcer.unknown()
     }
 
     /// The stream of changes for one who watches, after the event in `Last-Event-ID` if all that came since is known.
     pub fn stream(&self, headers: &HeaderMap) -> Result<Response, Problem> {
-        stream::of(&self.hub, &self.lifecycle, self.quick.clone(), headers)
+        let Shared { hub, lifecycle, quick, .. } = &*self.0;
+        stream::of(hub, lifecycle, quick.clone(), headers)
     }
 }

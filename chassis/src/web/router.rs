@@ -1,16 +1,14 @@
 //! All routes of a web process, with what happens around each of them.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
+use axum::{Router, http::HeaderValue};
 
 use crate::{
-    cors, extract,
+    cors,
     health::{self, Health},
-    hosts::{self, Hosts},
-    layers,
-    lifecycle::Lifecycle,
-    metrics::Requests,
+    layer,
+    layers::Layers,
     problem::{Kind, Problem},
 };
 
@@ -62,18 +60,8 @@ impl Routes {
     }
 }
 
-/// What is around the routes.
-pub(super) struct Around {
-    pub(super) hosts: Hosts,
-    pub(super) origins: Vec<axum::http::HeaderValue>,
-    pub(super) requests: Requests,
-    pub(super) request_timeout: Duration,
-}
-
-/// Puts all of it around all routes.
-pub(super) fn around(routes: Routes, health: Health, around: Around) -> Router {
-    let Around { hosts, origins, requests, request_timeout } = around;
-    let lifecycle = health.lifecycle.clone();
+/// Puts all that is around a service's routes around them.
+pub(super) fn around(routes: Routes, health: Health, origins: Vec<HeaderValue>, layers: Layers) -> Router {
     let all = routes
         .with(health)
         .fallback(async || Problem::new(Kind::NOT_FOUND, "there is nothing at this address"))
@@ -81,44 +69,6 @@ pub(super) fn around(routes: Routes, health: Health, around: Around) -> Router {
             Problem::new(Kind::METHOD_NOT_ALLOWED, "this address takes the methods in Allow")
         });
     let all = if origins.is_empty() { all } else { all.layer(cors::layer(origins)) };
-    let all = all.layer(from_fn_with_state(hosts, hosts::check));
-    surround(all, lifecycle, request_timeout).layer(from_fn_with_state(requests, layers::observe))
-}
-
-/// Puts the layers around the routes; the last one is the outermost.
-fn surround(router: Router, lifecycle: Lifecycle, request_timeout: Duration) -> Router {
-    router
-        .layer(DefaultBodyLimit::max(extract::BODY_LIMIT))
-        .layer(from_fn_with_state(request_timeout, layers::guard))
-        .layer(from_fn_with_state(lifecycle, layers::finish))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future;
-
-    use axum::{body::Body, extract::Request, http::StatusCode, routing::get};
-    use tower::ServiceExt;
-
-    use super::*;
-
-    async fn status(path: &str) -> StatusCode {
-        let router = Router::new()
-            .route("/panic", get(async || -> () { panic!("on purpose") }))
-            .route("/stuck", get(future::pending::<()>));
-        let router = surround(router, Lifecycle::new(), Duration::from_millis(20));
-        let response = router.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
-        assert_eq!(response.headers()["content-type"], "application/problem+json");
-        response.status()
-    }
-
-    #[tokio::test]
-    async fn a_panic_is_answered() {
-        assert_eq!(status("/panic").await, StatusCode::INTERNAL_SERVER_ERROR);
-    }
-
-    #[tokio::test]
-    async fn a_stuck_request_is_answered() {
-        assert_eq!(status("/stuck").await, StatusCode::SERVICE_UNAVAILABLE);
-    }
+    let layers = Arc::new(layers);
+    all.layer(layer::of(move |route, request| layers.clone().answer(route, request)))
 }

@@ -7,9 +7,12 @@ use tokio::task::JoinSet;
 
 use super::{Routes, Web, WebConfig, router};
 use crate::{
-    Identity, Outcome, files,
+    Identity, Outcome,
+    common::CommonHeaders,
+    files,
     health::{Health, Readiness},
     hosts::{self, Hosts},
+    layers::Layers,
     lifecycle::{Lifecycle, Signals},
     listener::Listener,
     metrics::Metrics,
@@ -41,13 +44,14 @@ pub(crate) async fn run(
         readiness: Readiness::of(checks),
         release: HeaderValue::try_from(config.release)?,
     };
-    let around = router::Around {
+    let layers = Layers {
         hosts: Hosts::at(listener.address()?, &config.allowed_hosts),
-        origins: config.cors_origins,
+        lifecycle: lifecycle.clone(),
         requests: metrics.requests(),
         request_timeout: config.request_timeout,
+        common: CommonHeaders::new(),
     };
-    let served = router::around(routes, health.clone(), around);
+    let served = router::around(routes, health.clone(), config.cors_origins, layers);
 
     let watched = watch(metrics_listener, metrics, &config.allowed_hosts, lifecycle, limits);
     let serving = serve(service, listener, health, served, limits);
