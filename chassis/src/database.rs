@@ -14,6 +14,7 @@ mod figures;
 mod options;
 mod pool;
 mod ready;
+pub(crate) mod schema;
 pub(crate) mod session;
 mod tls;
 mod url;
@@ -33,7 +34,7 @@ pub(crate) use self::{
     connect::{Connected, connect},
     options::ConnectOptions,
 };
-use crate::{Identity, migrate::Migration, web::Web, worker::Worker};
+use crate::{Identity, migration::Migration, web::Web, worker::Worker};
 
 /// How much longer than the server the client waits for a statement: the server's own answer says more.
 const GRACE: Duration = Duration::from_millis(200);

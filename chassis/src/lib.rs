@@ -46,6 +46,8 @@ pub mod log;
 pub mod metrics;
 #[cfg(feature = "postgres")]
 pub mod migrate;
+#[cfg(feature = "postgres")]
+mod migration;
 mod object;
 mod observation;
 mod one_off;
@@ -53,6 +55,7 @@ mod one_off;
 pub mod openapi;
 #[cfg(feature = "outbox")]
 pub mod outbox;
+mod outcome;
 pub mod problem;
 mod process;
 mod random;
@@ -64,12 +67,8 @@ pub mod shell;
 mod start;
 mod supervisor;
 pub mod trace;
+mod variables;
 pub mod web;
 pub mod worker;
 
-pub use self::{
-    identity::Identity,
-    one_off::OneOff,
-    process::{Outcome, Process},
-    service::Service,
-};
+pub use self::{identity::Identity, one_off::OneOff, outcome::Outcome, process::Process, service::Service};

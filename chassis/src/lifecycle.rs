@@ -9,10 +9,11 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout_at},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -122,6 +123,13 @@ impl Signals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
+    }
+}
+
+/// Does what is left to do, the last that was added first, until the deadline.
+pub(crate) async fn end(ends: Vec<BoxFuture<'static, ()>>, deadline: Instant) {
+    for end in ends.into_iter().rev() {
+        let _ = timeout_at(deadline, end).await;
     }
 }
 

@@ -12,10 +12,7 @@
 //! ```
 
 mod failed;
-mod ledger;
-mod migration;
 mod place;
-mod standing;
 
 use std::{pin::pin, time::Instant};
 
@@ -24,11 +21,15 @@ use futures_util::TryStreamExt;
 use tokio_postgres::SimpleQueryMessage;
 
 use self::failed::Failed;
-pub use self::migration::Migration;
-pub(crate) use self::standing::{Place, Standing, standing};
+pub use crate::migration::Migration;
 use crate::{
     Identity, OneOff, Outcome,
-    database::{self, Connected, Connection, DatabaseConfig, StatementError, session},
+    database::{
+        self, Connected, Connection, DatabaseConfig, StatementError,
+        schema::{Place, Standing, ledger, standing},
+        session,
+    },
+    migration,
 };
 
 /// How far to go.

@@ -10,8 +10,8 @@ use crate::{
     config::Reader,
     lifecycle::Signals,
     log,
-    process::LOG_LEVEL,
     start::{complain, configured, run},
+    variables::LOG_LEVEL,
 };
 
 /// A one-off process. It can be run twice, and twice at once.

@@ -3,38 +3,15 @@
 use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, value_parser};
-use futures_util::future::BoxFuture;
-use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    Identity,
-    config::{Integer, LogLevel, Need, Reader, Span, Variable},
+    Identity, Outcome,
+    config::Reader,
     health, listener, log,
     start::{complain, configured, run},
     web::{self, Routes, Web, WebConfig},
     worker::{self, Worker, WorkerConfig},
 };
-
-/// What a process came to; the error says why it failed.
-pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
-
-pub(crate) const LOG_LEVEL: Variable<LogLevel> =
-    Variable::new("LOG_LEVEL", LogLevel, Need::Default("info"), "the least severe events to log");
-
-pub(crate) const SHUTDOWN_TIMEOUT: Variable<Span> = Variable::new(
-    "SHUTDOWN_TIMEOUT",
-    Span,
-    Need::Default("10s"),
-    "how long stopping may take, DRAIN_DELAY included",
-);
-
-/// The variable with the port, which whoever runs the process must know.
-pub(crate) const PORT: Variable<Integer<u16>> = Variable::new(
-    "PORT",
-    Integer::new(0, 65535),
-    Need::Required,
-    "the TCP port to listen on; 0 takes any free port, see the first log line",
-);
 
 /// The argument that asks whether a worker is alive.
 const ALIVE: &str = "alive";
@@ -155,12 +132,5 @@ impl Process {
     /// The paths that tell whether one with a port is ready and alive.
     pub(crate) fn probes(&self) -> Option<[&'static str; 2]> {
         (self.manner == Manner::Web).then_some([health::READINESS, health::LIVENESS])
-    }
-}
-
-/// Does what is left to do, the last that was added first, until the deadline.
-pub(crate) async fn end(ends: Vec<BoxFuture<'static, ()>>, deadline: Instant) {
-    for end in ends.into_iter().rev() {
-        let _ = timeout_at(deadline, end).await;
     }
 }

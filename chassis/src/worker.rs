@@ -12,9 +12,9 @@ pub(crate) use self::alive::ask;
 use crate::{
     Identity, Outcome,
     config::Reader,
-    lifecycle::{Lifecycle, Signals},
-    process::{LOG_LEVEL, SHUTDOWN_TIMEOUT},
+    lifecycle::{self, Lifecycle, Signals},
     supervisor,
+    variables::{LOG_LEVEL, SHUTDOWN_TIMEOUT},
 };
 
 /// How long to wait when there is nothing to do.
@@ -103,7 +103,7 @@ pub(crate) async fn run(
     if timeout_at(deadline, work).await.is_err() {
         tracing::warn!("cut off what was not finished in time; it is taken up again");
     }
-    crate::process::end(worker.ends, deadline).await;
+    lifecycle::end(worker.ends, deadline).await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::{
     Identity,
     check::{Finding, Trouble},
     config::Reader,
-    migrate::Migration,
+    migration::Migration,
 };
 
 /// What is looked at by way of the database.

@@ -1,7 +1,7 @@
 //! Whether the database is as this binary needs it.
 
 use super::{Database, DatabaseError, session};
-use crate::migrate::Migration;
+use crate::migration::Migration;
 
 const NOT_MIGRATED: &str = "the database schema is not up to date: run `migrate`";
 

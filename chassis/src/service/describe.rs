@@ -5,12 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Service;
-use crate::{
-    OneOff, Process,
-    config::Description,
-    process::{Manner, PORT},
-    web::BIND_ADDRESS,
-};
+use crate::{OneOff, Process, config::Description, process::Manner, variables::PORT, web::BIND_ADDRESS};
 
 /// The variable that bounds the connections to the database, if the service has one.
 const CONNECTIONS: &str = "DATABASE_MAX_CONNECTIONS";

@@ -12,8 +12,8 @@ use tracing::Level;
 use crate::{
     admission::Admission,
     config::{Address, HostNames, Integer, Need, Origins, Reader, Span, Variable, Word},
-    process::{LOG_LEVEL, PORT, SHUTDOWN_TIMEOUT},
     server::{Limits, Times},
+    variables::{LOG_LEVEL, PORT, SHUTDOWN_TIMEOUT},
 };
 
 pub(crate) const BIND_ADDRESS: Variable<Address> =

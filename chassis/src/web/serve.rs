@@ -13,10 +13,9 @@ use crate::{
     health::{Health, Readiness},
     hosts::{self, Hosts},
     layers::Layers,
-    lifecycle::{Lifecycle, Signals},
+    lifecycle::{self, Lifecycle, Signals},
     listener::Listener,
     metrics::Metrics,
-    process::end,
     server::{self, Limits},
     supervisor,
 };
@@ -63,7 +62,7 @@ pub(crate) async fn run(
     if cut > 0 {
         tracing::warn!(connections = cut, "cut off what was not finished in time");
     }
-    end(ends, deadline).await;
+    lifecycle::end(ends, deadline).await;
     tracing::info!("stopped");
     Ok(())
 }

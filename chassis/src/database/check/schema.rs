@@ -2,8 +2,11 @@
 
 use crate::{
     check::Trouble,
-    database::Connection,
-    migrate::{Migration, Place, Standing, standing},
+    database::{
+        Connection,
+        schema::{Place, Standing, standing},
+    },
+    migration::Migration,
 };
 
 /// The migrations that are in, that lack, and that are not what they should be.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::Migration;
-use crate::database::{Connection, StatementError};
+use super::super::{Connection, StatementError};
+use crate::migration::Migration;
 
 /// The table has sqlx's name, columns and checksums, and the lock below its number: sqlx's migrator made the table in the
 /// databases that are in use today, and a release that still has it can be run again.
@@ -26,16 +26,16 @@ const NOTE: &str = "INSERT INTO _sqlx_migrations (version, description, success,
 const LOCK: i64 = 0x3d32_ad9e;
 
 /// One applied migration.
-pub(super) struct Applied {
-    pub(super) description: String,
-    pub(super) at: DateTime<Utc>,
+pub(crate) struct Applied {
+    pub(crate) description: String,
+    pub(crate) at: DateTime<Utc>,
     /// Whether it was completed.
-    pub(super) success: bool,
-    pub(super) checksum: Vec<u8>,
+    pub(crate) success: bool,
+    pub(crate) checksum: Vec<u8>,
 }
 
 /// Waits for other processes that migrate. The lock is released with the connection.
-pub(super) async fn lock(connection: &Connection) -> Result<(), StatementError> {
+pub(crate) async fn lock(connection: &Connection) -> Result<(), StatementError> {
     let row = connection.query_one("SELECT current_database()", &[]).await?;
     let number = number_of_lock(row.try_get(0)?);
     connection.query_one("SELECT pg_advisory_lock($1)", &[&number]).await.map(drop)
@@ -45,16 +45,16 @@ fn number_of_lock(database: &str) -> i64 {
     LOCK * i64::from(crc32(database))
 }
 
-pub(super) async fn make(connection: &Connection) -> Result<(), StatementError> {
+pub(crate) async fn make(connection: &Connection) -> Result<(), StatementError> {
     Ok(connection.client().batch_execute(MAKE).await?)
 }
 
-pub(super) async fn exists(connection: &Connection) -> Result<bool, StatementError> {
+pub(crate) async fn exists(connection: &Connection) -> Result<bool, StatementError> {
     Ok(connection.query_one(EXISTS, &[]).await?.try_get(0)?)
 }
 
 /// All applied migrations, by version.
-pub(super) async fn applied(connection: &Connection) -> Result<BTreeMap<i64, Applied>, StatementError> {
+pub(crate) async fn applied(connection: &Connection) -> Result<BTreeMap<i64, Applied>, StatementError> {
     let mut applied = BTreeMap::new();
     for row in connection.query(APPLIED, &[]).await? {
         let entry = Applied {
@@ -69,7 +69,7 @@ pub(super) async fn applied(connection: &Connection) -> Result<BTreeMap<i64, App
 }
 
 /// Adds a completed migration.
-pub(super) async fn note(connection: &Connection, migration: &Migration) -> Result<(), StatementError> {
+pub(crate) async fn note(connection: &Connection, migration: &Migration) -> Result<(), StatementError> {
     let (version, checksum) = (migration.version(), migration.checksum());
     connection.execute(NOTE, &[&version, &migration.name(), &checksum]).await.map(drop)
 }

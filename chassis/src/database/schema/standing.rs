@@ -4,8 +4,11 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use chrono::{DateTime, Utc};
 
-use super::{Migration, ledger};
-use crate::database::{Connection, StatementError};
+use super::{
+    super::{Connection, StatementError},
+    ledger,
+};
+use crate::migration::Migration;
 
 /// One migration, of this binary or of the database.
 pub(crate) struct Standing {

@@ -1,4 +1,4 @@
-//! What a migration is.
+//! What a migration is. The database is held against it, and `migrate` applies it.
 
 use std::fmt::Write;
 
@@ -28,22 +28,22 @@ impl Migration {
         format!("migrations/{:04}_{}.sql", self.version, self.name)
     }
 
-    pub(super) const fn name(&self) -> &'static str {
+    pub(crate) const fn name(&self) -> &'static str {
         self.name
     }
 
-    pub(super) const fn sql(&self) -> &'static str {
+    pub(crate) const fn sql(&self) -> &'static str {
         self.sql
     }
 
     /// SHA-384 of the text.
-    pub(super) fn checksum(&self) -> Vec<u8> {
+    pub(crate) fn checksum(&self) -> Vec<u8> {
         digest(&SHA384, self.sql.as_bytes()).as_ref().into()
     }
 }
 
 /// A digest that no other list of migrations has: a database that was brought to it has nothing to apply.
-pub(super) fn digest_of(migrations: &[Migration]) -> String {
+pub(crate) fn digest_of(migrations: &[Migration]) -> String {
     let mut text = String::new();
     for migration in migrations {
         let _ = writeln!(text, "{} {}", migration.version, hexadecimal(&migration.checksum()));
@@ -59,7 +59,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 /// Reads one of these versions.
-pub(super) fn known(migrations: &[Migration], text: &str) -> Result<i64, String> {
+pub(crate) fn known(migrations: &[Migration], text: &str) -> Result<i64, String> {
     let found = migrations.iter().map(Migration::version).find(|version| version.to_string() == text);
     found.ok_or_else(|| {
         let names: Vec<_> = migrations.iter().map(|it| format!("{} ({})", it.version, it.name)).collect();
