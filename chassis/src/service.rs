@@ -92,6 +92,11 @@ impl Service {
         self
     }
 
+    /// Adds several of them.
+    pub fn one_offs(self, processes: impl IntoIterator<Item = OneOff>) -> Self {
+        processes.into_iter().fold(self, Self::one_off)
+    }
+
     /// Does what this process's command line asks for.
     pub fn run(self) -> ExitCode {
         self.run_with(env::args_os())

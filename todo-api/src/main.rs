@@ -13,14 +13,9 @@ mod worker;
 
 use std::process::ExitCode;
 
-use chassis::{
-    Identity, OneOff, Process, Service,
-    database::{self, DatabaseConfig},
-    migrate, shell,
-};
+use chassis::{Identity, Process, Service, database, migrate};
 
 use crate::{
-    admin::ShellTodos,
     config::{WebConfig, WorkerConfig},
     migrations::MIGRATIONS,
 };
@@ -38,18 +33,6 @@ fn main() -> ExitCode {
         ))
         .migration(migrate::process(MIGRATIONS))
         .check(database::check::of(MIGRATIONS))
-        .one_off(OneOff::new(
-            "seed",
-            "Add a handful of todos to look at; those that are there already are left as they are",
-            DatabaseConfig::read_for_one_off,
-            admin::seed,
-        ))
-        .one_off(OneOff::new(
-            "purge",
-            "Remove todos that were completed long ago; each can be brought back for a day",
-            DatabaseConfig::read_for_one_off,
-            admin::purge,
-        ))
-        .one_off(shell::process::<ShellTodos>())
+        .one_offs(admin::all())
         .run()
 }
