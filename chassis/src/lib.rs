@@ -31,6 +31,7 @@ mod docs;
 pub mod etag;
 #[cfg(feature = "postgres")]
 pub mod events;
+mod example;
 pub mod extract;
 pub mod fields;
 mod files;
@@ -71,4 +72,7 @@ mod variables;
 pub mod web;
 pub mod worker;
 
-pub use self::{identity::Identity, one_off::OneOff, outcome::Outcome, process::Process, service::Service};
+pub use self::{
+    example::Example, identity::Identity, one_off::OneOff, outcome::Outcome, process::Process,
+    service::Service,
+};

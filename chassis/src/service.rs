@@ -8,7 +8,7 @@ use clap::{ArgMatches, error::Error as UsageError};
 use tracing::Level;
 
 use crate::{
-    Identity, OneOff, Process,
+    Example, Identity, OneOff, Process,
     check::{self, Finding},
     config::{Description, Reader},
     log,
@@ -55,13 +55,14 @@ pub struct Service {
     migration: Option<OneOff>,
     checks: Vec<check::Look>,
     one_offs: Vec<OneOff>,
+    example: Option<Example>,
 }
 
 impl Service {
     /// A service without any process yet.
     pub fn new(identity: Identity, about: &'static str) -> Self {
         let (processes, checks, one_offs) = (Vec::new(), Vec::new(), Vec::new());
-        Self { identity, about, processes, migration: None, checks, one_offs }
+        Self { identity, about, processes, migration: None, checks, one_offs, example: None }
     }
 
     /// Adds a process type.
@@ -89,6 +90,12 @@ impl Service {
     /// Adds a one-off process.
     pub fn one_off(mut self, process: OneOff) -> Self {
         self.one_offs.push(process);
+        self
+    }
+
+    /// Says how something is written and read again, which `describe` passes on.
+    pub fn example(mut self, example: Example) -> Self {
+        self.example = Some(example);
         self
     }
 

@@ -13,7 +13,8 @@ mod worker;
 
 use std::process::ExitCode;
 
-use chassis::{Identity, Process, Service, database, migrate};
+use chassis::{Example, Identity, Process, Service, database, migrate};
+use serde_json::json;
 
 use crate::{
     config::{WebConfig, WorkerConfig},
@@ -34,5 +35,6 @@ fn main() -> ExitCode {
         .migration(migrate::process(MIGRATIONS))
         .check(database::check::of(MIGRATIONS))
         .one_offs(admin::all())
+        .example(Example::new("/api/todos", json!({ "title": "{text}" }), "/id", "/api/todos/{id}"))
         .run()
 }

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Service;
-use crate::{OneOff, Process, config::Description, process::Manner, variables::PORT, web::BIND_ADDRESS};
+use crate::{
+    Example, OneOff, Process, config::Description, process::Manner, variables::PORT, web::BIND_ADDRESS,
+};
 
 /// The variable that bounds the connections to the database, if the service has one.
 const CONNECTIONS: &str = "DATABASE_MAX_CONNECTIONS";
@@ -21,6 +23,9 @@ struct Contract<'a> {
     migrations: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<&'static str>,
+    /// How something is written and read again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    example: Option<&'a Example>,
     variables: Vec<Description>,
 }
 
@@ -77,6 +82,7 @@ pub(super) fn print(service: &Service) -> io::Result<()> {
         migrate: service.migration.iter().map(OneOff::name).collect(),
         migrations: service.migration.as_ref().and_then(|migration| migration.migrations.as_deref()),
         connections: variables.iter().map(Description::name).find(|name| *name == CONNECTIONS),
+        example: service.example.as_ref(),
         variables,
     };
     let mut out = io::stdout().lock();

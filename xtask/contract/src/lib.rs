@@ -17,6 +17,7 @@ pub mod digest;
 pub mod durable;
 pub mod env_name;
 pub mod error;
+pub mod example;
 pub mod git;
 mod identity;
 pub mod image;

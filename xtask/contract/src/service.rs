@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, ServiceName, value::Value};
+use crate::{Digest, ServiceName, example::Example, value::Value};
 
 /// The variable in which `run` tells each process which release it is of. No deploy's config has it.
 pub const RELEASE_ID: &str = "RELEASE_ID";
@@ -38,6 +38,9 @@ pub struct Service {
     /// The variable that says how many connections to its database one process may hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<String>,
+    /// How something is written and read again, if the service says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<Example>,
     /// The configuration variables.
     pub variables: Vec<Variable>,
 }
