@@ -32,8 +32,9 @@ impl Story {
     }
 
     fn all_of_it_says_that_it_is_a_quick_build(&self, served: &Value) {
-        let (_, mark) = page(cluster_port(), "/readyz");
-        assert!(mark.starts_with("dev-") && served["mark"] == json!(mark), "{mark}: {served}");
+        let mark = served["mark"].as_str().unwrap();
+        wait_until_all_are_of(mark);
+        assert!(mark.starts_with("dev-") && page(cluster_port(), "/readyz").1 == mark, "{served}");
         assert_eq!(release_of_pods(), mark);
         let status = self.xtask(["status", "--env", "dev"]).run().done();
         let quick = format!("dev runs a quick build of the work tree ({mark}) since ");
@@ -48,7 +49,6 @@ impl Story {
             edit(&self.checkout, PAGE, "<title>", "<title>First ");
             dev.comes_to("serving")
         });
-        println!("from a save to its being served: {}", served["took"]);
         wait_until_all_are_of(served["mark"].as_str().unwrap());
         let (body, _) = page(cluster_port(), "/");
         let (_, mark) = page(cluster_port(), "/readyz");
@@ -75,6 +75,7 @@ impl Story {
         edit(&self.checkout, CODE, bad, good);
         let served = dev.comes_to("serving");
         assert_eq!(served["mark"], json!(before), "the same again is the same");
+        wait_until_all_are_of(&before);
         assert!(events().contains(&format!("event: build\ndata: {}", json!(before))), "{}", events());
         assert!(!events().contains("event: notice"), "{}", events());
     }
@@ -84,9 +85,11 @@ impl Story {
         let release = self.newest().to_string();
         assert!(outcome.stdout.contains(&format!(r#""release":"{release}""#)), "{outcome:?}");
         assert_eq!(release_of_pods(), release);
-        self.xtask(["status", "--env", "dev"]).run().done().prints(&format!("dev runs release {release}"));
+        let status = self.xtask(["status", "--env", "dev"]).run().done();
+        assert!(status.stdout.starts_with(&format!("dev runs release {release} since ")), "{status:?}");
         let config = kubectl(&["get", "configmaps,secrets", "--output=name"]);
-        self.xtask(["run", "--env", "dev"]).run().done().prints("as before");
+        let again = self.xtask(["run", "--env", "dev"]).run().done();
+        assert!(again.stdout.contains("as before"), "{again:?}");
         assert_eq!(kubectl(&["get", "configmaps,secrets", "--output=name"]), config);
         // The last one stays until the kubelet needs room.
         let images = on_node("crictl images --quiet --digests xtask.local/todo-api");

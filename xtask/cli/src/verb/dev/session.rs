@@ -127,7 +127,7 @@ impl DevLoop for Session<'_> {
     async fn runs_on(&mut self, mark: &str) {
         let before = match &self.stage.record {
             Record::Known(last) => last.as_ref().map(|last| last.id),
-            _ => None,
+            Record::Unknown => None,
         };
         let goes_back = match before {
             Some(before) if !self.restore => self.agrees(before).await,

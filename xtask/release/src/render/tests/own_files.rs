@@ -34,7 +34,6 @@ fn a_further_kind_is_released_where_the_deploys_rules_name_it() {
         "apiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {name: web}\nspec: {}\n";
     std::fs::write(repo.k8s().join("objects/web.yaml"), monitor).unwrap();
     let release = release(json!({}));
-    let service = release.service.as_ref().unwrap();
     let made = |further: &[ObjectKind]| objects(Source { further, ..source(&repo, &release) });
     let refused = made(&[]).unwrap_err();
     assert!(refused.next.unwrap().contains("`policy.kinds`"));
