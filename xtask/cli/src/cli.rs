@@ -13,6 +13,7 @@ mod how;
 mod init;
 mod logs;
 mod machine;
+mod prove;
 pub(crate) mod releases;
 mod services;
 mod shell;
@@ -28,6 +29,7 @@ pub(crate) use how::How;
 pub(crate) use init::Init;
 pub(crate) use logs::Logs;
 pub(crate) use machine::{Doctor, Setup};
+pub(crate) use prove::Prove;
 pub(crate) use services::{ServiceAction, Services};
 pub(crate) use shell::{Complete, Completions, Manual, Shell};
 pub(crate) use stages::{Build, Push, Release};
@@ -134,6 +136,14 @@ pub(crate) enum Verb {
     /// Keys: r build again, o open the page, l errors alone, c clear the screen, q quit.
     #[command(after_help = "Example: cargo xtask dev\n         cargo xtask dev --test")]
     Dev(Dev),
+    /// Show by an experiment for each of the twelve factors that the service keeps it
+    ///
+    /// They are made on a deploy of their own on this machine, with the image that was built last and the config of the
+    /// deploy that is named; no other deploy is touched. The page with all that was seen is target/xtask/proof/ENV.html.
+    ///
+    /// Exit code 3 if a factor is broken.
+    #[command(after_help = "Example: cargo xtask prove\n         cargo xtask prove IX config --json")]
+    Prove(Prove),
     /// Stop what `run` started; data are kept
     #[command(after_help = "Example: cargo xtask down --env dev --data")]
     Down(Down),

@@ -46,6 +46,8 @@ enum End {
     Drifted,
     /// Running the release would change something.
     WouldChange,
+    /// An experiment has found that a factor is broken.
+    Broken,
     /// As the process did that was asked for.
     Code(u8),
 }
@@ -55,7 +57,7 @@ impl End {
     fn code(self) -> u8 {
         match self {
             Self::Done => 0,
-            Self::Drifted => 3,
+            Self::Drifted | Self::Broken => 3,
             Self::WouldChange => 5,
             Self::Code(code) => code,
         }
@@ -80,6 +82,7 @@ fn dispatch(cli: &Cli, backends: &Known<'_>, ui: &Ui) -> Result<End> {
         Verb::Config(args) => verb::config::config(&repo()?, args, ui),
         Verb::Up(args) => verb::up::up(&repo()?, args, backends, ui),
         Verb::Dev(args) => verb::dev::dev(&repo()?, args, backends, ui),
+        Verb::Prove(args) => return verb::prove::prove(&repo()?, args, ui),
         Verb::Down(args) => verb::down::down(&repo()?, args, backends, ui),
         Verb::Services(args) => verb::services::services(&repo()?, args, backends, ui),
         Verb::Init(args) => return verb::init::init(&here, args, ui),

@@ -14,6 +14,7 @@ pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod manual;
 pub(crate) mod promote;
+pub(crate) mod prove;
 pub(crate) mod push;
 pub(crate) mod release;
 pub(crate) mod releases;

@@ -53,6 +53,9 @@ pub struct ProcessStatus {
 pub struct PodStatus {
     /// Its name.
     pub name: String,
+    /// Its number on this machine, of one that runs here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
     /// The release that it is of.
     pub release: String,
     /// The digest of the image that it was made from.

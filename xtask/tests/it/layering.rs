@@ -10,7 +10,7 @@ use std::{
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 
 /// Every crate of the workspace, and the other ones of the workspace that it depends on.
-const EDGES: [(&str, &[&str]); 13] = [
+const EDGES: [(&str, &[&str]); 14] = [
     ("chassis", &[]),
     ("todo-api", &["chassis"]),
     ("todo-bench", &[]),
@@ -30,13 +30,22 @@ const EDGES: [(&str, &[&str]); 13] = [
     ("xtask-build", &["xtask-contract"]),
     (
         "xtask-cli",
-        &["xtask-build", "xtask-contract", "xtask-lines", "xtask-local", "xtask-release", "xtask-run"],
+        &[
+            "xtask-build",
+            "xtask-contract",
+            "xtask-lines",
+            "xtask-local",
+            "xtask-prove",
+            "xtask-release",
+            "xtask-run",
+        ],
     ),
     ("xtask-cluster", &["xtask-cli", "xtask-contract", "xtask-kubernetes", "xtask-run"]),
     ("xtask-contract", &[]),
     ("xtask-kubernetes", &["xtask-contract", "xtask-run"]),
     ("xtask-lines", &[]),
     ("xtask-local", &["xtask-contract", "xtask-run"]),
+    ("xtask-prove", &["xtask-contract"]),
     ("xtask-release", &["xtask-contract"]),
     ("xtask-run", &["xtask-contract", "xtask-lines"]),
 ];
@@ -67,6 +76,7 @@ fn only_the_backend_for_clusters_knows_kubernetes_and_registries() {
         "xtask-contract",
         "xtask-lines",
         "xtask-local",
+        "xtask-prove",
         "xtask-release",
         "xtask-run",
     ];
@@ -153,8 +163,18 @@ fn a_call_of_a_compiler_would_be_found() {
 }
 
 /// The folders of the toolchain's crates.
-const CRATES: [&str; 9] =
-    ["contract", "build", "release", "run", "run/kubernetes", "run/local", "lines", "cli", "cluster"];
+const CRATES: [&str; 10] = [
+    "contract",
+    "build",
+    "release",
+    "run",
+    "run/kubernetes",
+    "run/local",
+    "lines",
+    "prove",
+    "cli",
+    "cluster",
+];
 
 /// Where a program is started otherwise, with an environment of its own that holds nothing of the caller's.
 const STARTS: [&str; 3] = [

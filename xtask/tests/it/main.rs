@@ -16,6 +16,7 @@ mod layering;
 mod ledger;
 mod local;
 mod playbook;
+mod prove;
 mod provenance;
 mod registry;
 mod scripted;

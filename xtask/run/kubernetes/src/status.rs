@@ -123,6 +123,7 @@ fn pod(pod: &Pod) -> PodStatus {
     });
     PodStatus {
         name: pod.name_any(),
+        pid: None,
         release: release_of(pod).to_owned(),
         image: image.unwrap_or_default().to_owned(),
         config: names.collect(),

@@ -25,6 +25,7 @@ pub(crate) async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
         of_type.ready += u32::from(process.ready);
         of_type.restarts += process.restarts;
         of_type.pods.push(PodStatus {
+            pid: process.pid,
             name: process
                 .pid
                 .map_or_else(|| process.name.clone(), |pid| format!("{} (process {pid})", process.name)),

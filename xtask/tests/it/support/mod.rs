@@ -31,6 +31,7 @@ pub(crate) mod syslog;
 pub(crate) mod template;
 pub(crate) mod terminal;
 pub(crate) mod tiny;
+pub(crate) mod violator;
 
 use std::time::Duration;
 

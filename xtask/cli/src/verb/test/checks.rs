@@ -37,7 +37,7 @@ use Suite::{Service, Toolchain};
 use Tier::{Everyday, Long};
 
 #[rustfmt::skip] // a table
-pub(super) const CHECKS: [Check; 31] = [
+pub(super) const CHECKS: [Check; 33] = [
     Check::new("format", Everyday, Cargo(&["fmt", "--all", "--check"])),
     Check::new("lints", Everyday, Cargo(&["clippy", "--workspace", "--all-targets", "--features", "xtask/clusters", "--locked", "--", "-D", "warnings"])),
     Check::new("chassis alone", Everyday, Cargo(&["check", "--package", "chassis", "--locked"])), // with none of its features
@@ -50,6 +50,7 @@ pub(super) const CHECKS: [Check; 31] = [
     Check::new("ledger", Everyday, Tests(Toolchain, "ledger::")),
     Check::new("local", Everyday, Tests(Toolchain, "local::")),
     Check::new("dev", Everyday, Tests(Toolchain, "dev::")),
+    Check::new("prove", Everyday, Tests(Toolchain, "prove::")),
     Check::new("services", Everyday, Tests(Toolchain, "services::")),
     Check::new("adoption", Everyday, Tests(Toolchain, "adoption::")),
     Check::new("backend", Everyday, Tests(Toolchain, "backend::")),
@@ -62,6 +63,7 @@ pub(super) const CHECKS: [Check; 31] = [
     Check::new("page", Everyday, Tests(Service, "page::")),
     Check::new("fuzz", Everyday, Tests(Service, "fuzz::")),
     Check::new("endurance", Everyday, Tests(Service, "endurance::")),
+    Check::new("contributing", Everyday, Tests(Service, "contributing::")),
     Check::new("examples in docs", Everyday, Examples(Toolchain)),
     Check::new("examples of the chassis", Everyday, Examples(Service)),
     Check::new("cluster at length", Long("a rollout for each way to fail, and for each call at which to die"), Tests(Toolchain, "cluster::long::")),

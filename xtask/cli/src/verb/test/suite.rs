@@ -17,7 +17,7 @@ pub(super) enum Suite {
 }
 
 /// The toolchain's packages. The service's are all others of the workspace, whatever they are called.
-const TOOLCHAIN: [&str; 10] = [
+const TOOLCHAIN: [&str; 11] = [
     "xtask",
     "xtask-build",
     "xtask-cli",
@@ -26,6 +26,7 @@ const TOOLCHAIN: [&str; 10] = [
     "xtask-kubernetes",
     "xtask-lines",
     "xtask-local",
+    "xtask-prove",
     "xtask-release",
     "xtask-run",
 ];

@@ -1,0 +1,101 @@
+//! `cargo xtask prove`: each factor shown by an experiment that can fail.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use xtask_contract::{Context, EnvName, Repo, Result, durable};
+use xtask_prove::{Panel, Proof, Verdict, Wanted, badge, page, prove as shown};
+
+use crate::{
+    End, cli,
+    ui::{Text, Ui},
+};
+
+pub(crate) fn prove(repo: &Repo, args: &cli::Prove, ui: &Ui) -> Result<End> {
+    let program = std::env::current_exe().doing(|| "looking for this program")?;
+    let (env, factors, stop) = (&args.env, args.wanted(), told_to_stop()?);
+    let proof = shown(Wanted { repo, env, factors: &factors, program, stop }, ui)?;
+    let page = kept(repo, env, &proof)?;
+    ui.result(words(&proof, repo.relative(&page)), &proof);
+    Ok(if proof.holds() { End::Done } else { End::Broken })
+}
+
+/// Becomes true when somebody wants it to end: what was started for the experiments is then stopped in good order.
+fn told_to_stop() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (tell, runtime) = (stop.clone(), super::runtime()?);
+    thread::spawn(move || {
+        if runtime.block_on(xtask_run::interrupted()).is_ok() {
+            tell.store(true, Ordering::Relaxed);
+        }
+    });
+    Ok(stop)
+}
+
+/// Keeps the page, the badge and the document, and tells where the page is.
+fn kept(repo: &Repo, env: &EnvName, proof: &Proof) -> Result<PathBuf> {
+    let folder = repo.rebuildable().join("proof");
+    let doing = || format!("writing to {}", folder.display());
+    fs::create_dir_all(&folder).doing(doing)?;
+    let document = serde_json::to_string_pretty(proof).doing(doing)?;
+    let write = |ending: &str, text: &str| {
+        let path = folder.join(format!("{env}.{ending}"));
+        durable::replace(&path, text.as_bytes(), 0o644).doing(doing).map(|()| path)
+    };
+    write("json", &document)?;
+    write("svg", &badge(proof))?;
+    write("html", &page(proof))
+}
+
+fn words(proof: &Proof, page: &Path) -> Text {
+    let mut text = Text::lines(proof.panels.iter().map(line));
+    for panel in &proof.panels {
+        for problem in &panel.problems {
+            text.push(Text::paragraph(&format!("{}: {}", panel.factor.title(), problem.text)));
+        }
+    }
+    text.push(format!("all that was seen: {}", page.display()));
+    text
+}
+
+fn line(panel: &Panel) -> String {
+    let verdict = match panel.verdict {
+        Verdict::Holds => "holds".to_owned(),
+        Verdict::Broken => "BROKEN".to_owned(),
+        Verdict::NotShown => format!("not shown: {}", panel.not_shown.join(" ")),
+    };
+    format!("{:>4}  {:<19}  {verdict}", panel.factor.numeral(), panel.factor.title())
+}
+
+#[cfg(test)]
+mod tests {
+    use xtask_prove::Factor;
+
+    use super::*;
+
+    #[test]
+    fn a_line_says_of_a_factor_what_came_of_it() {
+        let panel = |factor, verdict, not_shown: &[&str]| Panel {
+            factor,
+            verdict,
+            seen: Vec::new(),
+            problems: Vec::new(),
+            not_shown: not_shown.iter().map(|one| (*one).to_owned()).collect(),
+            pictures: Vec::new(),
+            commands: Vec::new(),
+            took_ms: 1,
+        };
+        assert_eq!(line(&panel(Factor::Config, Verdict::Holds, &[])), " III  Config               holds");
+        assert_eq!(
+            line(&panel(Factor::BackingServices, Verdict::NotShown, &["No database."])),
+            "  IV  Backing services     not shown: No database."
+        );
+    }
+}

@@ -1,0 +1,159 @@
+//! One process of the image in a root folder that holds the image's files and nothing else, by itself: no supervisor, no
+//! shell, no library, nothing on its PATH.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, BufRead, BufReader},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use xtask_contract::{Callee, Context, Digest, Error, Layout, Result, service::ProcessType};
+
+use crate::{http, stage::free_port, system::Process};
+
+/// The variable that makes one have a port of its own, whoever started it before.
+const INHERITED: [&str; 4] = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET"];
+
+/// The image's files.
+#[derive(Debug, Clone)]
+pub(crate) struct EmptyRoot {
+    folder: PathBuf,
+    program: String,
+}
+
+impl EmptyRoot {
+    /// Unpacks them.
+    pub(crate) fn make(folder: &Path, layout: &Layout, image: &Digest) -> Result<Self> {
+        let doing = || format!("unpacking the image {image}");
+        std::fs::create_dir_all(folder).doing(doing)?;
+        for layer in &layout.manifest(image)?.layers {
+            layout.read_layer(layer, |content| tar::Archive::new(content).unpack(folder))?;
+        }
+        Ok(Self { folder: folder.to_owned(), program: layout.service_name(image)?.program() })
+    }
+
+    /// Where they are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Starts a process of this type with this environment, at a port of its own.
+    pub(crate) fn start(&self, kind: &ProcessType, environment: &BTreeMap<String, String>) -> Result<Alone> {
+        let port = free_port()?;
+        let mut environment = environment.clone();
+        environment.retain(|name, _| !INHERITED.contains(&name.as_str()));
+        if let Some(variable) = &kind.port {
+            environment.insert(variable.clone(), port.to_string());
+        }
+        self.spawn(&kind.args, &environment, port)
+    }
+
+    fn spawn(&self, args: &[String], environment: &BTreeMap<String, String>, port: u16) -> Result<Alone> {
+        let doing = || "starting a process in an empty root";
+        let mut command = Callee::Bare.command("/usr/bin/unshare");
+        if !rustix::process::geteuid().is_root() {
+            command.args(["--user", "--map-root-user"]);
+        }
+        command.arg(format!("--root={}", self.folder.display())).arg("--wd=/").arg("--").arg(&self.program);
+        command.args(args).env_clear().envs(environment).current_dir("/").process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let started = Instant::now();
+        let mut child = command.spawn().doing(doing)?;
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let streams: [Option<Box<dyn io::Read + Send>>; 2] = [
+            child.stdout.take().map(|stream| Box::new(stream) as Box<dyn io::Read + Send>),
+            child.stderr.take().map(|stream| Box::new(stream) as Box<dyn io::Read + Send>),
+        ];
+        let readers = streams.into_iter().flatten().map(|stream| read(stream, lines.clone())).collect();
+        Ok(Alone { child, port, started, lines, readers })
+    }
+}
+
+fn read(stream: Box<dyn io::Read + Send>, lines: Arc<Mutex<Vec<String>>>) -> JoinHandle<()> {
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(std::result::Result::ok) {
+            if let Ok(mut lines) = lines.lock() {
+                lines.push(line);
+            }
+        }
+    })
+}
+
+/// A process by itself. Dropped, it is killed.
+#[derive(Debug)]
+pub(crate) struct Alone {
+    child: Child,
+    pub(crate) port: u16,
+    started: Instant,
+    lines: Arc<Mutex<Vec<String>>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Alone {
+    /// It. What started it has become it.
+    pub(crate) fn process(&self) -> Process {
+        Process(self.child.id())
+    }
+
+    /// Waits until it takes requests, and tells how long that took from its start.
+    pub(crate) fn ready(&mut self, readiness: &str, patience: Duration) -> Result<Duration> {
+        loop {
+            if http::get(self.port, readiness).is_ok_and(|answer| answer.status == 200) {
+                return Ok(self.started.elapsed());
+            }
+            let ended = self.child.try_wait().doing(|| "looking at a process")?;
+            if ended.is_some() || self.started.elapsed() > patience {
+                let how =
+                    ended.map_or_else(|| "it is not ready in time".to_owned(), |status| status.to_string());
+                let said = self.lines().join("\n");
+                return Err(Error::failed("starting a process in an empty root", format!("{how}\n{said}")));
+            }
+            #[expect(clippy::disallowed_methods, reason = "how soon it is ready is what is measured")]
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// What it has written so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.lines.lock().map(|lines| lines.clone()).unwrap_or_default()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        // One that has ended hears none.
+        let _ = kill_process(Pid::from_child(&self.child), signal);
+    }
+
+    /// Waits for its end, for so long at most, and tells how long that took, how it ended, and all that it has written;
+    /// nothing, if it goes on.
+    pub(crate) fn ends(mut self, patience: Duration) -> Result<Option<(Duration, ExitStatus, Vec<String>)>> {
+        let from = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().doing(|| "waiting for a process")? {
+                let took = from.elapsed();
+                for reader in self.readers.drain(..) {
+                    let _ = reader.join();
+                }
+                return Ok(Some((took, status, self.lines())));
+            }
+            if from.elapsed() > patience {
+                return Ok(None);
+            }
+            #[expect(clippy::disallowed_methods, reason = "how soon it ends is what is measured")]
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

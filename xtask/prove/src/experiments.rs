@@ -1,0 +1,84 @@
+//! An experiment for each factor.
+
+mod admin;
+mod backing_services;
+mod codebase;
+mod concurrency;
+mod config;
+mod dependencies;
+mod disposability;
+mod logs;
+mod parity;
+mod port_binding;
+mod processes;
+mod stages;
+mod telemetry;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use xtask_contract::{Context, Result};
+
+use crate::{
+    Factor,
+    empty_root::Alone,
+    notes::Notes,
+    stage::Stage,
+    traffic::{Traffic, Use},
+};
+
+/// How long a process may take to be ready.
+const READY: Duration = Duration::from_secs(20);
+/// What keeps an experiment from being made that writes something.
+const NO_EXAMPLE: &str =
+    "the service does not say how something is written and read (`example` in what it describes)";
+
+/// What keeps there from being more than one process that serves on this machine.
+const ALONE: &str =
+    "the service takes no socket from its supervisor (`inherits`), so that one process alone can listen here";
+
+/// Makes the experiment of a factor.
+pub(crate) fn of(factor: Factor, stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
+    match factor {
+        Factor::Codebase => codebase::show(stage, notes),
+        Factor::Dependencies => dependencies::show(stage, notes),
+        Factor::Config => config::show(stage, notes),
+        Factor::BackingServices => backing_services::show(stage, notes),
+        Factor::Stages => stages::show(stage, notes),
+        Factor::Processes => processes::show(stage, notes),
+        Factor::PortBinding => port_binding::show(stage, notes),
+        Factor::Concurrency => concurrency::show(stage, notes),
+        Factor::Disposability => disposability::show(stage, notes),
+        Factor::Parity => parity::show(stage, notes),
+        Factor::Logs => logs::show(stage, notes),
+        Factor::Admin => admin::show(stage, notes),
+        Factor::Telemetry => telemetry::show(stage, notes),
+    }
+}
+
+/// What clients do: they write, where the service says how, and else read whether it is ready.
+fn usual(stage: &Stage<'_>) -> Use {
+    match &stage.service.example {
+        Some(example) => Use::Write(example.clone()),
+        None => Use::Read(stage.readiness().to_owned()),
+    }
+}
+
+/// Clients of the deploy that are not in a hurry.
+fn traffic(stage: &Stage<'_>) -> Traffic {
+    Traffic::start(stage.port, &usual(stage), 4, Duration::from_millis(10))
+}
+
+/// The environment of the deploy's processes, as the first one that serves has it.
+fn environment(stage: &Stage<'_>) -> Result<BTreeMap<String, String>> {
+    let serving = stage.serving()?;
+    let process = serving.first().map(|one| one.process);
+    process
+        .map_or_else(|| Ok(BTreeMap::new()), |process| process.environment().doing(|| "looking at a process"))
+}
+
+/// One process by itself, ready.
+fn alone(stage: &Stage<'_>) -> Result<Alone> {
+    let mut alone = stage.root.start(stage.web()?, &environment(stage)?)?;
+    alone.ready(stage.readiness(), READY)?;
+    Ok(alone)
+}

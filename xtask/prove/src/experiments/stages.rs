@@ -1,0 +1,71 @@
+//! V: a release never changes; running one compiles nothing and needs no source.
+
+use std::fs;
+
+use xtask_contract::{Context, Result};
+
+use crate::{notes::Notes, stage::Stage, system};
+
+pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
+    let is_source = |path: &std::path::Path| path.extension().is_some_and(|ending| ending == "rs");
+    let there = system::listing(stage.project.root()).doing(|| "looking for source")?;
+    notes.check(
+        !there.keys().any(|path| is_source(path)),
+        "The deploy was started in a folder without source, with no compiler on its PATH.",
+        ("source_at_hand", "There was source where the deploy was started."),
+    );
+    an_edited_release_is_refused(stage, notes)?;
+    two_releases_differ_in_config_alone(stage, notes)
+}
+
+fn an_edited_release_is_refused(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
+    let id = stage.runs()?;
+    let manifest = stage.project.releases(stage.env).join(id.to_string()).join("release.toml");
+    let doing = || "editing a release";
+    let text = crate::stage::read(&manifest)?;
+    let before = fs::metadata(&manifest).doing(doing)?.permissions();
+    let put = |text: &str| {
+        // It is not meant to be written to.
+        let _ = fs::remove_file(&manifest);
+        fs::write(&manifest, text).and_then(|()| fs::set_permissions(&manifest, before.clone())).doing(doing)
+    };
+    put(&format!("{text}\n# edited\n"))?;
+    let env = stage.env.as_str();
+    let refused = stage.toolchain.call(&["run", &id.to_string(), "--env", env], "")?;
+    put(&text)?;
+    let verified = stage.toolchain.call(&["releases", "verify", "--env", env], "")?;
+    notes.check(
+        refused.code == 3 && verified.code == 0,
+        format!("The release {id} was edited, and `run` refused it; with the edit taken back, it verifies."),
+        (
+            "edited_release_runs",
+            format!(
+                "An edited release was not refused (exit code {}): {}",
+                refused.code,
+                refused.stderr.trim()
+            ),
+        ),
+    );
+    notes.command(format!("cargo xtask releases verify --env {env}"));
+    Ok(())
+}
+
+fn two_releases_differ_in_config_alone(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
+    let env = stage.env.as_str();
+    let ids = stage.toolchain.document(&["releases", "--env", env])?;
+    let digests: Vec<&str> =
+        ids.as_array().into_iter().flatten().filter_map(|one| one["image"].as_str()).collect();
+    let all = digests.len();
+    let same = digests.iter().all(|digest| *digest == stage.record.digest.to_string());
+    if all < 2 {
+        notes.not_shown("There is one release so far: with `backing-services` there are more.");
+    } else {
+        notes.check(
+            same,
+            format!("The {all} releases made meanwhile have one image; they differ in config alone."),
+            ("other_image", "The releases made meanwhile have different images."),
+        );
+    }
+    notes.command(format!("cargo xtask releases diff --env {env}"));
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! Calls `cargo xtask` as a person does: what is shown is what everybody can do.
+
+use std::{
+    ffi::OsString,
+    io::{BufRead, BufReader, Write},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use xtask_contract::{Callee, Context, Error, Result};
+
+/// How long a command may take that starts something.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// The program that this process is, called in a folder of its own, by a user with a home of their own.
+#[derive(Debug, Clone)]
+pub(crate) struct Toolchain {
+    pub(crate) program: PathBuf,
+    pub(crate) folder: PathBuf,
+    pub(crate) home: PathBuf,
+}
+
+/// What a call ended with.
+#[derive(Debug)]
+pub(crate) struct Called {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Toolchain {
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Callee::Itself.command(&self.program);
+        command.args(args).current_dir(&self.folder).env("HOME", &self.home);
+        for name in ["CARGO_TARGET_DIR", "XTASK_AGE_KEY", "XTASK_SIGNING_KEY"] {
+            command.env_remove(name);
+        }
+        // Ctrl-C at the terminal is for whoever called this one, which then stops what it has started.
+        command.process_group(0);
+        command
+    }
+
+    /// Calls it, with this on its standard input, and waits for its end.
+    pub(crate) fn call(&self, args: &[&str], input: &str) -> Result<Called> {
+        let doing = || format!("calling `cargo xtask {}`", args.join(" "));
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().doing(doing)?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that does not read it says why.
+            let _ = stdin.write_all(input.as_bytes());
+        }
+        let output = child.wait_with_output().doing(doing)?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(Called {
+            code: output.status.code().unwrap_or(-1),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        })
+    }
+
+    /// Calls it; it must do what it is asked for. Gives back its standard output.
+    pub(crate) fn done(&self, args: &[&str], input: &str) -> Result<String> {
+        let called = self.call(args, input)?;
+        if called.code == 0 {
+            return Ok(called.stdout);
+        }
+        let why = called.stderr.trim().lines().map(str::to_owned).collect::<Vec<_>>().join("\n");
+        Err(Error::failed(format!("calling `cargo xtask {}`", args.join(" ")), why))
+    }
+
+    /// The document that it answers with.
+    pub(crate) fn document(&self, args: &[&str]) -> Result<Value> {
+        let args = [args, &["--json"]].concat();
+        let text = self.done(&args, "")?;
+        serde_json::from_str(&text).doing(|| format!("reading what `cargo xtask {}` says", args.join(" ")))
+    }
+
+    /// Starts it, for whoever wants to look at it meanwhile.
+    pub(crate) fn starts(&self, args: &[String]) -> Result<Started> {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let mut command = self.command(&args);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map(Started).doing(|| format!("calling `cargo xtask {}`", args.join(" ")))
+    }
+
+    /// Starts one that stays, and waits for its result. Nothing is on its PATH but what is in this folder.
+    pub(crate) fn stays(&self, args: &[&str], path: &Path) -> Result<Staying> {
+        let doing = || format!("calling `cargo xtask {}`", args.join(" "));
+        let mut command = self.command(args);
+        command.env("PATH", OsString::from(path)).stdin(Stdio::null());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().doing(doing)?;
+        let (tell, results) = channel();
+        if let Some(stdout) = child.stdout.take() {
+            thread::spawn(move || {
+                for line in BufReader::new(stdout).lines().map_while(std::result::Result::ok) {
+                    let _ = tell.send(line);
+                }
+            });
+        }
+        let said = Said::hear(&mut child);
+        let staying = Staying { child, results, said };
+        match staying.results.recv_timeout(PATIENCE) {
+            Ok(_) => Ok(staying),
+            Err(_) => Err(Error::failed(doing(), staying.said.all())),
+        }
+    }
+}
+
+/// A command that was started.
+#[derive(Debug)]
+pub(crate) struct Started(Child);
+
+impl Started {
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn ends(mut self) -> Result<()> {
+        self.0.wait().map(drop).doing(|| "waiting for a command")
+    }
+}
+
+/// A command that goes on; dropped, it is stopped in good order.
+#[derive(Debug)]
+pub(crate) struct Staying {
+    child: Child,
+    results: Receiver<String>,
+    said: Said,
+}
+
+impl Staying {
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has said so far: the lines of its processes among it.
+    pub(crate) fn said(&self) -> String {
+        self.said.all()
+    }
+}
+
+impl Drop for Staying {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// What a process writes to its standard error.
+#[derive(Debug, Default)]
+struct Said(std::sync::Arc<std::sync::Mutex<String>>);
+
+impl Said {
+    fn hear(child: &mut Child) -> Self {
+        let said = Self::default();
+        if let Some(stderr) = child.stderr.take() {
+            let all = said.0.clone();
+            thread::spawn(move || {
+                for line in BufReader::new(stderr).lines().map_while(std::result::Result::ok) {
+                    if let Ok(mut all) = all.lock() {
+                        all.push_str(&line);
+                        all.push('\n');
+                    }
+                }
+            });
+        }
+        said
+    }
+
+    fn all(&self) -> String {
+        self.0.lock().map(|all| all.clone()).unwrap_or_default()
+    }
+}
