@@ -94,6 +94,11 @@ impl<'a> Quick<'a> {
         Call { cargo, doing: "testing the service" }
     }
 
+    /// The program that was compiled last.
+    pub fn program(&self) -> PathBuf {
+        self.cargo.program()
+    }
+
     /// Puts the image of the program that was compiled last into a layout.
     pub fn image(&self, layout: &Layout) -> Result<release::Image> {
         let revision = Git::at(self.repo.root()).line(["rev-parse", "--verify", "HEAD"]).unwrap_or_default();

@@ -58,7 +58,7 @@ fn entry(panel: &Panel) -> String {
     let (word, class) = verdict(panel.verdict);
     let Panel { factor, .. } = panel;
     format!(
-        "<li class=\"{class}\"><a href=\"#{factor}\"><span>{}</span> {}</a> <em>{word}</em></li>\n",
+        "<li class=\"{class}\"><span>{}</span><a href=\"#{factor}\">{}</a> <em>{word}</em></li>\n",
         factor.numeral(),
         factor.title()
     )

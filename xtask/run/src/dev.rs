@@ -27,6 +27,11 @@ pub trait DevBackend {
     /// How many processes run.
     fn processes(&self) -> usize;
 
+    /// Those of this machine by name, with their numbers.
+    fn process_ids(&self) -> Vec<(String, u32)> {
+        Vec::new()
+    }
+
     /// Has the service's pages show this, or nothing any more.
     async fn show(&self, notice: &str) -> Result<()>;
 }

@@ -10,6 +10,7 @@ use super::how::duration;
 
 /// The options of `dev`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Dev {
     /// The deploy; its rules must allow what is not committed (`policy.dirty`)
     #[arg(long, default_value = "local")]
@@ -18,6 +19,10 @@ pub(crate) struct Dev {
     /// Run the tests inside the service's package after each change
     #[arg(long)]
     pub(crate) test: bool,
+
+    /// Say of each process of this machine how a debugger is attached to it: for a terminal, and for an editor
+    #[arg(long)]
+    pub(crate) debugger: bool,
 
     /// At the end, go back to the release that the deploy was on: on a kind cluster, the last quick build runs on otherwise
     #[arg(long)]

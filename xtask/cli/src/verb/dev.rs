@@ -2,6 +2,7 @@
 //! brought to the deploy; what cannot be leaves the last good build serving.
 
 mod compiling;
+mod debugger;
 mod keys;
 mod screen;
 mod session;

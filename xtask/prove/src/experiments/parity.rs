@@ -94,10 +94,14 @@ fn arrives(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
         return Ok(());
     };
     let built = stage.record.built_at - committed;
+    let later = match (built.num_days(), built.num_hours(), built.num_minutes()) {
+        (0, 0, minutes) => format!("{minutes} minutes"),
+        (0, hours, _) => format!("{hours} hours"),
+        (days, ..) => format!("{days} days"),
+    };
     notes.saw(format!(
-        "The commit of the image was made at {}, and the image {} minutes later.",
-        committed.format("%Y-%m-%d %H:%M"),
-        built.num_minutes()
+        "The commit of the image was made at {}, and the image {later} later.",
+        committed.format("%Y-%m-%d %H:%M")
     ));
     Ok(())
 }

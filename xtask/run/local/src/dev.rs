@@ -89,6 +89,15 @@ impl DevBackend for Supervised<'_, '_> {
         self.0.state().processes.iter().filter(|process| process.ready).count()
     }
 
+    fn process_ids(&self) -> Vec<(String, u32)> {
+        self.0
+            .state()
+            .processes
+            .into_iter()
+            .filter_map(|process| Some((process.name, process.pid?)))
+            .collect()
+    }
+
     async fn show(&self, notice: &str) -> Result<()> {
         notice::show(&lock::folder(self.0.repo, self.0.env), notice)
     }

@@ -1,13 +1,16 @@
 //! A day of writing: what is good is served, and what is not leaves the last good build serving and is named.
 
-use std::fs;
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     checkout::Checkout,
     dev::{Dev, edit, page},
-    http,
+    http, needs,
     postgres::ask,
 };
 
@@ -19,9 +22,11 @@ const CONFIG: &str = "k8s/envs/local.toml";
 fn what_is_saved_is_served_and_what_cannot_be_is_named() {
     let checkout = Checkout::released().and_database();
     let released = checkout.ids("local");
-    let (dev, _) = Dev::start(&checkout);
+    let (mut dev, _) = Dev::called(checkout.xtask(["dev", "--json-events", "--debugger"]));
+    let debuggable = dev.comes_to("debuggable");
     let mut story = Story { port: checkout.port(), checkout, dev };
     story.everything_says_what_it_is();
+    story.a_breakpoint_in_a_handler_is_hit(&debuggable["configurations"][0]);
     assert_eq!(story.checkout.ids("local"), released, "nothing is released");
     story.a_change_of_the_page_is_served();
     story.what_does_not_compile_is_named_and_comes_to_nothing();
@@ -50,6 +55,31 @@ impl Story {
         let logs = self.checkout.xtask(["logs", "--json", "--process", "web"]).run().done();
         assert!(logs.stdout.contains(&format!(r#""release":"{release}""#)), "{logs:?}");
         http::add(self.port, "Kept over all builds");
+    }
+
+    /// By its file and line, as the editor shows them.
+    fn a_breakpoint_in_a_handler_is_hit(&self, configuration: &Value) {
+        if !needs::gdb() {
+            return;
+        }
+        let text = fs::read_to_string(self.checkout.path(CODE)).unwrap();
+        // The first line of what is in it.
+        let line = 2 + text.lines().position(|line| line.starts_with("fn answer(")).unwrap();
+        let root = configuration["sourceMap"]["/source"].as_str().unwrap();
+        let mut gdb = Command::new("gdb")
+            .args(["--batch", "--nx", "-ex", &format!("set substitute-path /source \"{root}\"")])
+            .args(["-ex", &format!("break {CODE}:{line}"), "-ex", "continue", "-ex", "list"])
+            .args(["-p", &configuration["pid"].to_string(), configuration["program"].as_str().unwrap()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        while gdb.try_wait().unwrap().is_none() {
+            page(self.port, "/");
+        }
+        let said = String::from_utf8_lossy(&gdb.wait_with_output().unwrap().stdout).into_owned();
+        assert!(said.contains("hit Breakpoint 1") && said.contains(&format!("{CODE}:{line}")), "{said}");
+        assert!(said.contains("fn answer("), "the source is found: {said}");
     }
 
     fn a_change_of_the_page_is_served(&mut self) {

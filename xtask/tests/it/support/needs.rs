@@ -35,6 +35,11 @@ pub(crate) fn root_and_setpriv() -> bool {
     root() && has("the `setpriv` command", &["setpriv", "--version"])
 }
 
+/// The `gdb` command.
+pub(crate) fn gdb() -> bool {
+    has("the `gdb` command", &["gdb", "--version"])
+}
+
 /// The `openssl` command.
 pub(crate) fn openssl() -> bool {
     has("the `openssl` command", &["openssl", "version"])

@@ -32,6 +32,8 @@ pub(super) enum State<'a> {
     Failed { headline: &'a str, text: &'a str, serving: bool },
     /// Another command has brought the deploy to a release.
     TakenOver { release: &'a str },
+    /// A debugger can be attached to these processes.
+    Debuggable { configurations: &'a [serde_json::Value] },
     /// The service's tests have ended.
     Tested { passed: bool, headline: Option<&'a str> },
 }

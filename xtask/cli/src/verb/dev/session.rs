@@ -11,6 +11,7 @@ use xtask_contract::{Callee, Error, Layout, Progress, Record, ReleaseId, Result,
 use xtask_run::{Cause, DevBackend, DevLoop, Options};
 
 use super::{
+    debugger,
     keys::{Key, Keys},
     screen::{Screen, State, Took, served_in_words},
     stage::{Stage, millis, shown},
@@ -25,10 +26,7 @@ use crate::{
 pub(super) struct Session<'a> {
     pub(super) screen: &'a Screen<'a>,
     pub(super) options: Options,
-    /// Whether the service's tests are run after each change.
-    pub(super) test: bool,
-    /// Whether what the loop leaves is to give way to the release before.
-    restore: bool,
+    pub(super) wishes: Wishes,
     /// What the loop has left, and what becomes of it.
     pub(super) left: Option<Left>,
     pub(super) stage: Stage<'a>,
@@ -48,6 +46,16 @@ pub(super) struct Session<'a> {
     pub(super) failing: bool,
     /// What the compiler warned of last.
     pub(super) warnings: String,
+}
+
+/// What is wanted of a loop beside the loop itself.
+pub(super) struct Wishes {
+    /// Whether the service's tests are run after each change.
+    pub(super) test: bool,
+    /// Whether it is told how a debugger is attached.
+    debugger: bool,
+    /// Whether what the loop leaves is to give way to the release before.
+    restore: bool,
 }
 
 /// What runs.
@@ -84,8 +92,7 @@ impl<'a> Session<'a> {
         Self {
             screen,
             options: args.options(),
-            test: args.test,
-            restore: args.restore,
+            wishes: Wishes { test: args.test, debugger: args.debugger, restore: args.restore },
             left: None,
             stage,
             watch,
@@ -130,7 +137,7 @@ impl DevLoop for Session<'_> {
             Record::Unknown => None,
         };
         let goes_back = match before {
-            Some(before) if !self.restore => self.agrees(before).await,
+            Some(before) if !self.wishes.restore => self.agrees(before).await,
             before => before.is_some(),
         };
         self.left = Some(Left { mark: mark.to_owned(), before, goes_back });
@@ -208,8 +215,22 @@ impl Session<'_> {
         let (mark, url) = (served.mark.as_str(), served.url.as_str());
         let state = State::Serving { mark, url, processes: backend.processes(), changed: &names, took };
         self.screen.happened(words, &state);
+        self.tell_debuggers(backend);
         self.status(backend, "serving");
         self.tested(backend, changed).await
+    }
+
+    /// Says how a debugger is attached to what runs, if that is asked for.
+    fn tell_debuggers(&self, backend: &dyn DevBackend) {
+        if !self.wishes.debugger {
+            return;
+        }
+        let (program, root) = (self.stage.quick.program(), self.stage.repo.root());
+        let configuration =
+            |(name, process): &(String, u32)| debugger::configuration(name, *process, &program, root);
+        let configurations: Vec<_> = backend.process_ids().iter().map(configuration).collect();
+        let words = configurations.iter().map(debugger::words).collect::<Vec<_>>().join("\n");
+        self.screen.happened(Text::block(&words), &State::Debuggable { configurations: &configurations });
     }
 
     /// What is there is what runs: an edit was taken back, or made no difference.

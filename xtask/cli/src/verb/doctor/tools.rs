@@ -79,7 +79,7 @@ const fn check(name: &'static str, package: &'static str, ask: Ask) -> Tool {
 const ENGINE: [&str; 4] = ["docker", "version", "--format", "{{.Server.Version}}"];
 
 /// All tools, in the order in which they are told.
-pub(super) const TOOLS: [Tool; 27] = [
+pub(super) const TOOLS: [Tool; 28] = [
     tool("git", Need::Build, Source::Role("base"), Ask::Command(&["git", "--version"])),
     tool("C compiler", Need::Build, Source::Role("base"), Ask::Command(&["cc", "-dumpfullversion"])),
     tool("C library, static", Need::Build, Source::Role("base"), Ask::StaticLibrary),
@@ -91,6 +91,7 @@ pub(super) const TOOLS: [Tool; 27] = [
     tool("clippy", Need::Checks, Source::Role("rust"), Ask::Command(&["cargo", "clippy", "--version"])),
     check("chromium", "chromium", Ask::Command(&["chromium", "--version"])),
     check("chromedriver", "chromium-driver", Ask::Command(&["chromedriver", "--version"])),
+    check("gdb", "gdb", Ask::Command(&["gdb", "--version"])),
     check("strace", "strace", Ask::Command(&["strace", "--version"])),
     check("openssl", "openssl", Ask::Command(&["openssl", "version"])),
     check("skopeo", "skopeo", Ask::Command(&["skopeo", "--version"])),
