@@ -21,8 +21,6 @@ pub(crate) fn tell(story: &Story) {
     story.what_does_not_come_up_is_named_on_the_page_and_leaves_the_last_good_build(&mut dev);
     story.at_the_end_the_release_before_comes_back(dev);
     assert_eq!(story.checkout.ids("dev"), released, "nothing is released");
-    let (dev, _) = story.dev(["dev", "--env", "dev", "--json-events"]);
-    story.a_release_takes_over(dev);
     story.checkout.configure("dev", "DRAIN_DELAY", "1s");
 }
 
@@ -91,18 +89,6 @@ impl Story {
         let again = self.xtask(["run", "--env", "dev"]).run().done();
         assert!(again.stdout.contains("as before"), "{again:?}");
         assert_eq!(kubectl(&["get", "configmaps,secrets", "--output=name"]), config);
-        // The last one stays until the kubelet needs room.
-        let images = on_node("crictl images --quiet --digests xtask.local/todo-api");
-        assert!(images.lines().count() <= 3, "{images}");
-    }
-
-    fn a_release_takes_over(&self, mut dev: Dev) {
-        let release = self.release().to_string();
-        self.run().done();
-        assert_eq!(dev.comes_to("taken_over")["release"], json!(release));
-        let outcome = dev.ends();
-        assert!(!outcome.stderr.contains("runs on"), "{outcome:?}");
-        assert_eq!(release_of_pods(), release);
     }
 }
 
