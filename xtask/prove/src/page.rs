@@ -75,7 +75,7 @@ fn panel(panel: &Panel) -> String {
     format!(
         "<section id=\"{factor}\" class=\"{class}\">\n<h2><span>{}</span> {} <em>{word}</em></h2>\n\
          <p class=\"claim\">{}</p>\n<ul>\n{problems}{seen}{not_shown}</ul>\n{pictures}\
-         <p class=\"violation\">It would have come out red for: {}</p>\n\
+         <p class=\"violation\">It is made to find: {}</p>\n\
          <details><summary>by hand</summary><pre>{commands}</pre></details>\n\
          <p class=\"took\">{} s</p>\n</section>\n",
         factor.numeral(),

@@ -76,7 +76,7 @@ fn who_manages(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
         serving.iter().filter(|one| one.process.parent() != supervisor).map(|one| one.name.clone()).collect();
     notes.check(
         strangers.is_empty() && !serving.is_empty(),
-        "Each process is a child of its supervisor: none has gone into the background, none writes its number to a file.",
+        "Each process is a child of its supervisor: none has gone into the background.",
         ("daemon", format!("These are no children of their supervisor: {}", strangers.join(", "))),
     );
     let Some(victim) = serving.first() else { return Ok(()) };
