@@ -23,6 +23,7 @@ use crate::{
 };
 use follow::Followed;
 use place::Place;
+pub(crate) use stream::written;
 use stream::{Heard, Opened};
 use xtask_run::logs::{Line, Query, Select, Sink};
 

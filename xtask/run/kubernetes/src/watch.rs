@@ -27,6 +27,7 @@ use crate::{
     belonging::release_of,
     failure::Failure,
     health::{self, Health},
+    logs,
     seen::{Seen, Stage, stage},
     site::Site,
 };
@@ -217,14 +218,47 @@ async fn with_log(pods: &Api<Pod>, failure: Failure) -> Failure {
     // While a container is being exchanged, neither may be there to be read from for a moment.
     for _ in 0..LOOKS {
         for previous in [true, false] {
-            match pods.logs(pod, &last(previous)).await {
-                Ok(text) if !text.trim().is_empty() && !text.starts_with("unable to retrieve") => {
-                    return Failure { log: text.lines().map(str::to_owned).collect(), ..failure };
-                }
-                _ => {}
+            let log = logs::written(pods, pod, last(previous)).await;
+            if log.iter().any(|line| !line.trim().is_empty()) {
+                return Failure { log, ..failure };
             }
         }
         time::sleep(PAUSE).await;
     }
     failure
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        convert::Infallible,
+        future::ready,
+        sync::atomic::{AtomicU32, Ordering},
+    };
+
+    use hyper::{Request, Response};
+    use kube::{Client, client::Body};
+    use tower::service_fn;
+    use xtask_run::Cause;
+
+    use super::*;
+
+    /// As a node tells of a log that has just been moved away.
+    const UNREADABLE: &str = "failed to try resolving symlinks in path \"/var/log/pods/web/0.log\": lstat: no such file or directory";
+    const LOG: &str =
+        "2011-04-06T20:32:17.5Z panicked at src/main.rs:1:\n2011-04-06T20:32:17.5Z no database\n";
+
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn what_a_node_says_of_a_log_that_it_cannot_read_is_not_what_the_process_wrote() {
+        let asked = AtomicU32::new(0);
+        let node = service_fn(move |request: Request<Body>| {
+            assert!(request.uri().query().unwrap().contains("timestamps=true"), "{request:?}");
+            let text = if asked.fetch_add(1, Ordering::Relaxed) < 3 { UNREADABLE } else { LOG };
+            ready(Ok::<_, Infallible>(Response::new(Body::from(text.as_bytes().to_vec()))))
+        });
+        let pods = Api::namespaced(Client::new(node, "todo"), "todo");
+        let failure = Failure::new(Cause::CrashLoop, "web", Some("web-1"), "it ended");
+        let log = with_log(&pods, failure).await.log;
+        assert_eq!(log, ["panicked at src/main.rs:1:", "no database"]);
+    }
 }

@@ -2,11 +2,11 @@
 
 use std::{collections::VecDeque, future, io, process::ExitStatus, rc::Rc, time::Duration};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::AsyncWriteExt,
     process::{Child, ChildStderr, ChildStdout},
-    time,
+    time::{self, Instant},
 };
 use xtask_contract::{Context, Error, Result};
 
@@ -19,6 +19,8 @@ use crate::{
 
 /// How long a process may take to stop; the same as a pod's grace period.
 const GRACE: Duration = Duration::from_secs(30);
+/// How long the output of one that has ended may stay open: only a process that has left its group can hold it.
+const REST: Duration = Duration::from_secs(1);
 /// Lines of output that an error repeats.
 const TAIL: usize = 20;
 
@@ -44,9 +46,15 @@ pub(crate) async fn once(
     }
 }
 
-/// A process and its output. Dropped, it is killed.
+/// A process and its output. Dropped, it is killed, and so is what it has started.
 pub(crate) struct Running {
     child: Child,
+    /// Its ID, also when it has ended.
+    pid: Option<u32>,
+    /// The process group that it leads, as long as that may have members.
+    group: Option<Pid>,
+    /// How it has ended, and until when the rest of its output is waited for.
+    over: Option<(io::Result<ExitStatus>, Instant)>,
     stdout: Option<Lines<ChildStdout>>,
     stderr: Option<Lines<ChildStderr>>,
     tail: VecDeque<String>,
@@ -73,7 +81,10 @@ impl Running {
         let mut child = program.spawn(args, socket.as_deref(), ear.as_ref())?;
         let stdout = child.stdout.take().map(Lines::of);
         let stderr = child.stderr.take().map(Lines::of);
-        Ok(Self { child, stdout, stderr, tail: VecDeque::new(), socket, ear, stream })
+        let pid = child.id();
+        let group = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+        let (over, tail) = (None, VecDeque::new());
+        Ok(Self { child, pid, group, over, stdout, stderr, tail, socket, ear, stream })
     }
 
     /// The process's ID, unless it has ended.
@@ -82,8 +93,16 @@ impl Running {
     }
 
     /// What happens next. The end comes after the last line. Safe to give up and call again.
+    ///
+    /// What it has started ends with it, as all of a container does: neither is its output held open by that, nor the
+    /// deploy's lock.
     pub(crate) async fn next(&mut self) -> Event {
         loop {
+            let silent = self.stdout.is_none() && self.stderr.is_none();
+            if let Some((status, _)) = self.over.take_if(|(_, latest)| silent || Instant::now() >= *latest) {
+                return Event::Ended(status);
+            }
+            let latest = self.over.as_ref().map(|(_, latest)| *latest);
             let line = tokio::select! {
                 word = told(self.ear.as_ref()) => match word {
                     Word::Ready => return Event::Ready,
@@ -101,12 +120,15 @@ impl Running {
                     if line.is_none() { self.stderr = None; }
                     line
                 }
-                status = self.child.wait(), if self.stdout.is_none() && self.stderr.is_none() => {
-                    return Event::Ended(status);
+                status = self.child.wait(), if self.over.is_none() => {
+                    self.kill_group();
+                    self.over = Some((status, Instant::now() + REST));
+                    None
                 }
+                () = time::sleep_until(latest.unwrap_or_else(Instant::now)), if latest.is_some() => None,
             };
             if let Some(line) = line {
-                self.stream.as_ref().inspect(|stream| stream.keep(self.child.id(), &line));
+                self.stream.as_ref().inspect(|stream| stream.keep(self.pid, &line));
                 if self.tail.len() == TAIL {
                     self.tail.pop_front();
                 }
@@ -130,7 +152,17 @@ impl Running {
     pub(crate) async fn stop(&mut self, signal: Signal, show: &mut dyn FnMut(&str)) {
         send(&self.child, signal);
         if time::timeout(GRACE, self.end(show)).await.is_err() {
-            let _ = self.child.kill().await;
+            self.kill_group();
+            let _ = self.child.wait().await;
+        }
+    }
+
+    /// Kills what is left of the process and of all that it has started, unless that was done: a number is given to
+    /// another process later.
+    fn kill_group(&mut self) {
+        if let Some(group) = self.group.take() {
+            // Where nothing is left there is nothing to kill.
+            let _ = kill_process_group(group, Signal::KILL);
         }
     }
 
@@ -138,6 +170,12 @@ impl Running {
         let said: Vec<String> = self.tail.iter().map(|line| format!("\n    {line}")).collect();
         let said = if said.is_empty() { String::new() } else { format!("; it said:{}", said.concat()) };
         Error::failed(doing, format!("{why}{said}"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill_group();
     }
 }
 
@@ -155,5 +193,52 @@ pub(crate) fn ended(status: io::Result<ExitStatus>) -> String {
             None => format!("was ended: {status}"),
         },
         Err(error) => format!("is lost: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn shell(script: &str) -> Running {
+        let shell = Program::of_machine("/bin/sh".into(), None, Signal::KILL, &[]);
+        Running::spawn(&shell, &["-c".to_owned(), script.to_owned()], None, None, None).unwrap()
+    }
+
+    /// How it ends, and what is heard of it.
+    async fn outcome(running: &mut Running) -> (Option<i32>, Vec<String>) {
+        let mut lines = Vec::new();
+        let status = running.end(&mut |line| lines.push(line.to_owned())).await;
+        (status.unwrap().code(), lines)
+    }
+
+    #[tokio::test]
+    async fn what_a_process_has_started_ends_with_it_and_all_of_its_output_is_heard() {
+        let mut running = shell("sleep 600 & echo $!; seq 5000; exit 3");
+        let (code, lines) = outcome(&mut running).await;
+        assert_eq!((code, lines.len()), (Some(3), 5001));
+        assert_eq!(lines[5000], "5000");
+        // Its new parent may not have heard of its end yet.
+        let is_alive = || {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", lines[0]));
+            stat.is_ok_and(|stat| !stat.contains(") Z "))
+        };
+        let killed = async {
+            while is_alive() {
+                time::sleep(Duration::from_millis(10)).await
+            }
+        };
+        time::timeout(Duration::from_mins(1), killed).await.expect("it is killed");
+    }
+
+    #[tokio::test]
+    async fn one_that_has_left_its_group_holds_up_nobody() {
+        let mut running = shell("setsid sleep 5 & echo $!; exit 0");
+        let began = Instant::now();
+        let (code, lines) = outcome(&mut running).await;
+        assert_eq!((code, lines.len()), (Some(0), 1));
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     }
 }

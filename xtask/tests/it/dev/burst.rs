@@ -21,8 +21,10 @@ const CODE: &str = "todo-api/src/page.rs";
 
 /// How many saves there are.
 const SAVES: u64 = 50;
-/// How long it may take until the last one is served, also on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may take until the last one is served, where the compiler has a tenth of the machine.
+const PATIENCE: Duration = Duration::from_mins(3);
+/// How long somebody looks at a page.
+const LOOK: Duration = Duration::from_millis(2);
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the saves come at random times")]
@@ -60,7 +62,7 @@ fn after_fifty_saves_at_random_times_the_last_good_one_is_served_and_no_request_
     fs::write(checkout.path(PAGE), titled(&html, SAVES)).unwrap();
     let saved = Instant::now();
     while !page(port, "/").0.contains(&titled("<title>", SAVES)) {
-        assert!(saved.elapsed() < PATIENCE, "the last save is not served");
+        assert!(saved.elapsed() < PATIENCE, "the last save is not served: {:#?}", dev.ends());
         thread::sleep(Duration::from_millis(10));
     }
     println!("the last save was served after {} ms", saved.elapsed().as_millis());
@@ -74,7 +76,8 @@ fn titled(html: &str, save: u64) -> String {
     html.replacen("<title>", &format!("<title>Save {save}; "), 1)
 }
 
-/// Asks for the page all the time, and counts the answers; each must be one.
+/// Asks for the page again and again, and counts the answers; each must be one.
+#[expect(clippy::disallowed_methods, reason = "this is somebody with a browser")]
 fn use_it(port: u16, keep_alive: bool, over: &AtomicBool) -> u32 {
     let (mut answered, mut kept) = (0, None);
     while !over.load(Ordering::Relaxed) {
@@ -83,6 +86,7 @@ fn use_it(port: u16, keep_alive: bool, over: &AtomicBool) -> u32 {
         assert_eq!(answer.status, 200, "{answer:?}");
         answered += 1;
         kept = (keep_alive && !answer.closes).then_some(connection);
+        thread::sleep(LOOK);
     }
     answered
 }

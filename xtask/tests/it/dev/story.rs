@@ -5,6 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -82,7 +83,11 @@ impl Story {
         assert!(said.contains("fn answer("), "the source is found: {said}");
     }
 
+    /// Also after the loop was stopped and went on, as a laptop's shell or a debugger does with it.
     fn a_change_of_the_page_is_served(&mut self) {
+        for signal in [Signal::STOP, Signal::CONT] {
+            self.dev.loop_.signal(signal);
+        }
         edit(&self.checkout, PAGE, "<title>", "<title>First ");
         let served = self.dev.comes_to("serving");
         assert_eq!(served["changed"], json!([PAGE]));

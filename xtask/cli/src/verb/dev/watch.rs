@@ -73,7 +73,8 @@ impl Watch {
         // A thread of its own: no read that waits for an event keeps this process from ending.
         thread::spawn(move || {
             let mut buffer = [0; 16 << 10];
-            while let Ok(1..) = rustix::io::read(&heard, &mut buffer) {
+            // Such a read is interrupted where the process is stopped and goes on, also without a handler (signal(7)).
+            while let Ok(1..) = rustix::io::retry_on_intr(|| rustix::io::read(&heard, &mut buffer)) {
                 tell.notify_one();
             }
         });

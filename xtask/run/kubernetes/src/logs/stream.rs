@@ -97,6 +97,14 @@ pub(super) fn whole_lines(log: impl AsyncBufRead) -> impl Stream<Item = std::io:
     lines(log, true)
 }
 
+/// What a container has written. Empty where that cannot be read, about which the cluster says a word of its own.
+pub(crate) async fn written(pods: &Api<Pod>, pod: &str, params: LogParams) -> Vec<String> {
+    match pods.log_stream(pod, &LogParams { timestamps: true, ..params }).await {
+        Ok(log) => whole_lines(log).filter_map(async |line| Some(line.ok()?.text)).collect().await,
+        Err(_) => Vec::new(),
+    }
+}
+
 /// The lines of a log. Where it was cut, in the middle of a line, that one is not there yet, unless this is the end.
 fn lines(log: impl AsyncBufRead, to_its_end: bool) -> impl Stream<Item = std::io::Result<Heard>> {
     let begin = (Box::pin(log), Vec::new());

@@ -73,12 +73,22 @@ impl Place {
         store.get(self.kind.plural, &self.namespace, &self.name)
     }
 
+    /// The output of its container, or what a node says of one that it cannot read.
+    fn log(&self, path: &str) -> String {
+        let name = &self.name;
+        match (path.contains("previous=true"), path.contains("timestamps=true")) {
+            (true, _) => format!("failed to try resolving symlinks in path \"/var/log/pods/{name}\""),
+            (false, true) => format!("2011-04-06T20:32:17.5Z the output of {name}\n"),
+            (false, false) => format!("the output of {name}\n"),
+        }
+    }
+
     /// Answers what is asked of an object that is there.
     fn answer_about(&self, store: &mut Store, call: &Call, below: &[&str], live: &Value) -> Answer {
         let metadata_only = call.accept.contains("as=PartialObjectMetadata");
         match (call.method.as_str(), below) {
             ("GET", []) => Answer::document(200, &seen(live, metadata_only)),
-            ("GET", ["log"]) => Answer::text(200, format!("the output of {}\n", self.name)),
+            ("GET", ["log"]) => Answer::text(200, self.log(&call.path)),
             ("GET", ["scale"]) => Answer::document(200, &scale(live)),
             ("PUT", []) => self.change(store, call, live, &call.document(), None),
             ("PATCH", []) => match patched(live, call) {
