@@ -266,17 +266,22 @@ fn warnings(said: &str) -> String {
     lines.join("\n").trim_end().to_owned()
 }
 
+/// What is told while another cargo uses the same target folder.
+pub const WAITS: &str = "waiting for another cargo to end";
+
 /// Tells the progress, and gives back all else that was said.
 pub(crate) fn listen(stderr: impl BufRead, tell: &dyn Fn(&str)) -> String {
     let mut said = String::new();
     let mut crates = 0_usize;
     for line in stderr.lines().map_while(std::result::Result::ok) {
-        match line.trim_start().strip_prefix("Compiling ") {
-            Some(name) => {
-                crates += 1;
-                tell(&format!("crate {crates}, {name}"));
-            }
-            None => said = said + &line + "\n",
+        let words = line.trim_start();
+        if let Some(name) = words.strip_prefix("Compiling ") {
+            crates += 1;
+            tell(&format!("crate {crates}, {name}"));
+        } else if let Some(lock) = words.strip_prefix("Blocking waiting for file lock on ") {
+            tell(&format!("{WAITS} ({lock})"));
+        } else {
+            said = said + &line + "\n";
         }
     }
     said

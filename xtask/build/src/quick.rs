@@ -22,6 +22,7 @@ use crate::{
     work_tree_of,
 };
 
+pub use crate::compile::WAITS;
 pub use attempt::{Attempt, Call};
 pub use diagnosis::Diagnosis;
 pub use stopper::Stopper;

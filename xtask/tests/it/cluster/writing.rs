@@ -22,11 +22,13 @@ pub(crate) fn tell(story: &Story) {
     story.at_the_end_the_release_before_comes_back(dev);
     assert_eq!(story.checkout.ids("dev"), released, "nothing is released");
     story.checkout.configure("dev", "DRAIN_DELAY", "1s");
+    let (dev, _) = story.dev(["dev", "--env", "dev", "--json-events"]);
+    story.a_release_takes_over(dev);
 }
 
 impl Story {
     fn dev<const N: usize>(&self, args: [&str; N]) -> (Dev, Value) {
-        Dev::called(self.xtask(args))
+        Dev::called(&self.checkout, self.xtask(args))
     }
 
     fn all_of_it_says_that_it_is_a_quick_build(&self, served: &Value) {
@@ -89,6 +91,15 @@ impl Story {
         let again = self.xtask(["run", "--env", "dev"]).run().done();
         assert!(again.stdout.contains("as before"), "{again:?}");
         assert_eq!(kubectl(&["get", "configmaps,secrets", "--output=name"]), config);
+    }
+
+    fn a_release_takes_over(&self, mut dev: Dev) {
+        let release = self.release().to_string();
+        in_use(|| self.run().done());
+        assert_eq!(dev.comes_to("taken_over")["release"], json!(release));
+        let outcome = dev.ends();
+        assert!(!outcome.stderr.contains("runs on"), "{outcome:?}");
+        assert_eq!(release_of_pods(), release);
     }
 }
 

@@ -23,7 +23,7 @@ const CONFIG: &str = "k8s/envs/local.toml";
 fn what_is_saved_is_served_and_what_cannot_be_is_named() {
     let checkout = Checkout::released().and_database();
     let released = checkout.ids("local");
-    let (mut dev, _) = Dev::called(checkout.xtask(["dev", "--json-events", "--debugger"]));
+    let (mut dev, _) = Dev::called(&checkout, checkout.xtask(["dev", "--json-events", "--debugger"]));
     let debuggable = dev.comes_to("debuggable");
     let mut story = Story { port: checkout.port(), checkout, dev };
     story.everything_says_what_it_is();

@@ -19,12 +19,14 @@ impl Dev {
     /// Starts that of `local` and waits until it serves.
     #[track_caller]
     pub(crate) fn start(checkout: &Checkout) -> (Self, Value) {
-        Self::called(checkout.xtask(["dev", "--json-events"]))
+        Self::called(checkout, checkout.xtask(["dev", "--json-events"]))
     }
 
-    /// The same, as it is called here.
+    /// The same, as it is called here. It compiles in the checkout's own folder: in one that others have, too, a cargo waits
+    /// for the other.
     #[track_caller]
-    pub(crate) fn called(command: Xtask) -> (Self, Value) {
+    pub(crate) fn called(checkout: &Checkout, command: Xtask) -> (Self, Value) {
+        let command = command.env("CARGO_TARGET_DIR", checkout.path("target"));
         let mut dev = Self { loop_: command.start() };
         let served = dev.comes_to("serving");
         (dev, served)

@@ -6,8 +6,8 @@ use std::{
 };
 
 use tokio::{sync::mpsc::unbounded_channel, task::spawn_blocking};
-use xtask_build::quick::{Attempt, Call, Diagnosis, Stopper};
-use xtask_contract::{Context, Result};
+use xtask_build::quick::{Attempt, Call, Diagnosis, Stopper, WAITS};
+use xtask_contract::{Context, Progress, Result};
 use xtask_run::DevBackend;
 
 use super::{
@@ -147,7 +147,13 @@ impl Session<'_> {
                     let attempt = ended.doing(|| "calling cargo")?;
                     return attempt.map(Ended::Attempt);
                 }
-                Some(what) = told.recv() => self.status(backend, &format!("building: {what}")),
+                Some(what) = told.recv() => {
+                    // That may take as long as it likes.
+                    if what.starts_with(WAITS) {
+                        self.screen.ui.note(&what);
+                    }
+                    self.status(backend, &format!("building: {what}"));
+                }
                 key = self.keys.next() => match key {
                     Key::Quit => return Ok(Ended::Quit),
                     key => self.press(key),

@@ -4,6 +4,7 @@
 //! temporary files, renames, another branch and a clock that is off make no difference.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     fs, io,
@@ -34,6 +35,8 @@ pub(super) struct Watch {
     events: Arc<OwnedFd>,
     /// Told at each event.
     event: Arc<Notify>,
+    /// Whether there was an event that [`Self::changed`] has not told yet.
+    untold: Cell<bool>,
     places: BTreeSet<PathBuf>,
     /// What only the toolchain writes to.
     left_out: PathBuf,
@@ -79,7 +82,7 @@ impl Watch {
             }
         });
         let (places, known) = (BTreeSet::new(), BTreeMap::new());
-        Ok(Self { events, event, places, left_out: left_out.to_owned(), known })
+        Ok(Self { events, event, untold: Cell::default(), places, left_out: left_out.to_owned(), known })
     }
 
     /// Watches these from now on, and nothing else.
@@ -159,13 +162,17 @@ impl Watch {
 
     /// Returns when something has changed and is quiet again. Safe to give up.
     pub(super) async fn changed(&self) {
-        self.event.notified().await;
+        if !self.untold.get() {
+            self.event.notified().await;
+            self.untold.set(true);
+        }
         let latest = Instant::now() + LONGEST;
         while timeout_at(latest.min(Instant::now() + SETTLED), self.event.notified()).await.is_ok() {
             if Instant::now() > latest {
-                return;
+                break;
             }
         }
+        self.untold.set(false);
     }
 }
 
@@ -223,6 +230,17 @@ mod tests {
         let gone = watch.read().unwrap();
         assert_eq!(names(&folder, &gone.changed_since(&then)), ["src/main.rs"]);
         assert_eq!(names(&folder, &then.changed_since(&gone)), ["src/main.rs"]);
+    }
+
+    /// As a key that is pressed right after a save.
+    #[tokio::test]
+    async fn a_wait_that_is_given_up_has_not_heard_for_the_next_one() {
+        let (folder, watch, _) = package();
+        fs::write(folder.path().join("src/main.rs"), "fn main() { }").unwrap();
+        watch.event.notified().await;
+        watch.event.notify_one();
+        let given_up = tokio::time::timeout(SETTLED / 4, watch.changed()).await;
+        assert!(given_up.is_err() && hears(&watch).await);
     }
 
     #[tokio::test]
