@@ -43,6 +43,8 @@ impl From<BuildRecord> for Claim {
     }
 }
 
+/// The name by which programs know that the image came out another one.
+const ANOTHER_IMAGE: &str = "another_image";
 /// At most this many differences are told.
 const TOLD: usize = 8;
 
@@ -88,7 +90,8 @@ pub fn verify(repo: &Repo, claim: &Claim, progress: &dyn Progress) -> Result<Ela
             ));
         }
     }
-    Err(Error { why, ..Error::failed(doing, "") }.next(
+    let cause = Some(ANOTHER_IMAGE.to_owned());
+    Err(Error { why, cause, ..Error::failed(doing, "") }.next(
         "do not trust the image unless a difference above explains it; if the toolchain does, verify it on a machine \
          with the recorded one",
     ))

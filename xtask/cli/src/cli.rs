@@ -142,7 +142,9 @@ pub(crate) enum Verb {
     /// deploy that is named; no other deploy is touched. The page with all that was seen is target/xtask/proof/ENV.html.
     ///
     /// Exit code 3 if a factor is broken.
-    #[command(after_help = "Example: cargo xtask prove\n         cargo xtask prove IX config --json")]
+    #[command(
+        after_help = "Example: cargo xtask prove\n         cargo xtask prove IX config --json\n         cargo xtask prove --calibrate"
+    )]
     Prove(Prove),
     /// Stop what `run` started; data are kept
     #[command(after_help = "Example: cargo xtask down --env dev --data")]

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     io::{self, BufRead, BufReader},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
@@ -12,10 +13,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use xtask_contract::{Callee, Context, Digest, Error, Layout, Result, service::ProcessType};
 
-use crate::{http, stage::free_port, system::Process};
+use crate::{
+    http,
+    observed::{Observed, Observer},
+    stage::free_port,
+    system::Process,
+};
 
 /// The variable that makes one have a port of its own, whoever started it before.
 const INHERITED: [&str; 4] = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET"];
@@ -35,6 +41,10 @@ impl EmptyRoot {
         for layer in &layout.manifest(image)?.layers {
             layout.read_layer(layer, |content| tar::Archive::new(content).unpack(folder))?;
         }
+        // Who starts a program opens it. A device it cannot be without privileges.
+        std::fs::create_dir_all(folder.join("dev"))
+            .and_then(|()| std::fs::write(folder.join("dev/null"), ""))
+            .doing(doing)?;
         Ok(Self { folder: folder.to_owned(), program: layout.service_name(image)?.program() })
     }
 
@@ -45,23 +55,48 @@ impl EmptyRoot {
 
     /// Starts a process of this type with this environment, at a port of its own.
     pub(crate) fn start(&self, kind: &ProcessType, environment: &BTreeMap<String, String>) -> Result<Alone> {
+        self.spawn(&[], kind, environment)
+    }
+
+    /// The same, with all that it asks the system for heard into a file.
+    pub(crate) fn start_observed(
+        &self,
+        observer: &Observer,
+        to: &Path,
+        kind: &ProcessType,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Alone> {
+        self.spawn(&observer.words(to), kind, environment)
+    }
+
+    /// What a process that was started so has asked for until now.
+    pub(crate) fn observed(&self, from: &Path) -> Result<Observed> {
+        let trace = std::fs::read_to_string(from).doing(|| format!("reading {}", from.display()))?;
+        Ok(Observed::of(&trace, &self.program))
+    }
+
+    /// Starts a process by way of another program.
+    fn spawn(
+        &self,
+        by_way_of: &[OsString],
+        kind: &ProcessType,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Alone> {
+        let doing = || "starting a process in an empty root";
         let port = free_port()?;
         let mut environment = environment.clone();
         environment.retain(|name, _| !INHERITED.contains(&name.as_str()));
         if let Some(variable) = &kind.port {
             environment.insert(variable.clone(), port.to_string());
         }
-        self.spawn(&kind.args, &environment, port)
-    }
-
-    fn spawn(&self, args: &[String], environment: &BTreeMap<String, String>, port: u16) -> Result<Alone> {
-        let doing = || "starting a process in an empty root";
-        let mut command = Callee::Bare.command("/usr/bin/unshare");
+        let mut words = by_way_of.iter().cloned().chain(["/usr/bin/unshare".into()]);
+        let mut command = Callee::Bare.command(words.next().unwrap_or_default());
+        command.args(words);
         if !rustix::process::geteuid().is_root() {
             command.args(["--user", "--map-root-user"]);
         }
         command.arg(format!("--root={}", self.folder.display())).arg("--wd=/").arg("--").arg(&self.program);
-        command.args(args).env_clear().envs(environment).current_dir("/").process_group(0);
+        command.args(&kind.args).env_clear().envs(environment).current_dir("/").process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = Instant::now();
         let mut child = command.spawn().doing(doing)?;
@@ -153,7 +188,10 @@ impl Alone {
 
 impl Drop for Alone {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if matches!(self.child.try_wait(), Ok(None)) {
+            // With all that it has started, and what observes it.
+            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+            let _ = self.child.wait();
+        }
     }
 }

@@ -22,8 +22,9 @@ use crate::{
     Factor,
     empty_root::Alone,
     notes::Notes,
+    observed::{Observed, Observer},
     stage::Stage,
-    traffic::{Traffic, Use},
+    traffic::{Traffic, Use, write},
 };
 
 /// How long a process may take to be ready.
@@ -74,6 +75,28 @@ fn environment(stage: &Stage<'_>) -> Result<BTreeMap<String, String>> {
     let process = serving.first().map(|one| one.process);
     process
         .map_or_else(|| Ok(BTreeMap::new()), |process| process.environment().doing(|| "looking at a process"))
+}
+
+/// What a process by itself asks the system for, from its start until it has done what it is for; none, if that cannot be
+/// seen here, which is noted.
+fn observed(stage: &Stage<'_>, notes: &mut Notes) -> Result<Option<Observed>> {
+    let observer = match Observer::here() {
+        Ok(observer) => observer,
+        Err(why) => {
+            notes.not_shown(why);
+            return Ok(None);
+        }
+    };
+    let trace = stage.root.folder().with_extension("trace");
+    let kind = stage.web()?;
+    let mut process = stage.root.start_observed(&observer, &trace, kind, &environment(stage)?)?;
+    process.ready(stage.readiness(), READY)?;
+    if let Some(example) = &stage.service.example {
+        // Whether it is stored is another experiment's.
+        let _ = write(process.port, example, &stage.text(), &[]);
+    }
+    drop(process);
+    stage.root.observed(&trace).map(Some)
 }
 
 /// One process by itself, ready.

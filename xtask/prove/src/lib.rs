@@ -7,33 +7,41 @@
 //! Architecture invariant: each experiment says what it has seen, not what it expects. Where it cannot see, it says that it
 //! has shown nothing.
 
+mod calibration;
 mod empty_root;
 mod experiments;
 mod factor;
 mod http;
 mod notes;
+mod observed;
 mod page;
 mod picture;
 mod proof;
 mod stage;
+pub mod store;
 mod system;
 mod toolchain;
 mod traffic;
+mod violations;
+pub mod violator;
 
 use std::{
-    path::PathBuf,
+    fs,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
 use chrono::Utc;
-use xtask_contract::{EnvName, Progress, Repo, Result};
+use xtask_contract::{Context, Digest, EnvName, Progress, Repo, Result};
 
 pub use self::{
+    calibration::{Calibration, Caught, calibrate},
     factor::Factor,
     page::{badge, page},
     picture::Picture,
     proof::{Panel, Problem, Proof, Verdict},
+    violations::{VIOLATIONS, Violation},
 };
 use self::{notes::Notes, stage::Stage};
 
@@ -56,6 +64,7 @@ pub struct Wanted<'a> {
 pub fn prove(wanted: Wanted<'_>, progress: &dyn Progress) -> Result<Proof> {
     let Wanted { repo, env, factors, program, stop } = wanted;
     let (at, began) = (Utc::now(), Instant::now());
+    let toolchain = digest_of(&program)?;
     let stage = Stage::set((repo, env), program, stop, progress)?;
     let release = stage.runs()?;
     let mut panels = Vec::new();
@@ -70,7 +79,13 @@ pub fn prove(wanted: Wanted<'_>, progress: &dyn Progress) -> Result<Proof> {
     let image = stage.record.digest;
     progress.step("taking it all away");
     drop(stage);
-    Ok(Proof { env: env.clone(), service, image, release, at, took_ms: millis(began.elapsed()), panels })
+    let (env, took_ms, calibration) = (env.clone(), millis(began.elapsed()), None);
+    Ok(Proof { env, service, image, release, at, took_ms, toolchain, panels, calibration })
+}
+
+/// Which version of the toolchain it is.
+fn digest_of(program: &Path) -> Result<Digest> {
+    fs::read(program).map(Digest::of).doing(|| format!("reading {}", program.display()))
 }
 
 fn millis(time: Duration) -> u64 {

@@ -5,7 +5,7 @@ mod svg;
 use std::fmt::Write;
 
 use crate::{
-    Factor,
+    Calibration, Caught, Factor,
     picture::Picture,
     proof::{Panel, Proof, Verdict},
 };
@@ -15,10 +15,11 @@ const STYLE: &str = include_str!("page/style.css");
 
 /// The page.
 pub fn page(proof: &Proof) -> String {
-    let Proof { env, service, image, release, at, took_ms, panels } = proof;
+    let Proof { env, service, image, release, at, took_ms, panels, calibration, .. } = proof;
     let title = format!("{}: {}", escaped(service.as_str()), headline(panels));
     let list: String = panels.iter().map(entry).collect();
-    let all: String = panels.iter().map(panel).collect();
+    let all: String = panels.iter().map(|one| panel(one, calibration.as_ref())).collect();
+    let calibrated = calibrated(proof);
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -26,7 +27,7 @@ pub fn page(proof: &Proof) -> String {
          <header>\n<h1>{title}</h1>\n\
          <p>Shown by experiments on a deploy of their own, with the config of <b>{env}</b>, in {} s on {}.</p>\n\
          <dl><dt>image</dt><dd><code>{image}</code></dd><dt>release</dt><dd><code>{release}</code></dd></dl>\n\
-         </header>\n<nav><ol>\n{list}</ol></nav>\n<main>\n{all}</main>\n\
+         <p>{calibrated}</p>\n</header>\n<nav><ol>\n{list}</ol></nav>\n<main>\n{all}</main>\n\
          <footer><p>Made by <code>cargo xtask prove --env {env}</code>. The factors are those of \
          <a href=\"https://12factor.net\">The Twelve-Factor App</a>.</p></footer>\n</body>\n</html>\n",
         took_ms / 1000,
@@ -64,7 +65,7 @@ fn entry(panel: &Panel) -> String {
     )
 }
 
-fn panel(panel: &Panel) -> String {
+fn panel(panel: &Panel, calibration: Option<&Calibration>) -> String {
     let Panel { factor, verdict: found, seen, problems, not_shown, pictures, commands, took_ms } = panel;
     let (word, class) = verdict(*found);
     let problems: String = problems.iter().map(|problem| item("problem", &problem.text)).collect();
@@ -75,42 +76,53 @@ fn panel(panel: &Panel) -> String {
     format!(
         "<section id=\"{factor}\" class=\"{class}\">\n<h2><span>{}</span> {} <em>{word}</em></h2>\n\
          <p class=\"claim\">{}</p>\n<ul>\n{problems}{seen}{not_shown}</ul>\n{pictures}\
-         <p class=\"violation\">It is made to find: {}</p>\n\
+         {}\
          <details><summary>by hand</summary><pre>{commands}</pre></details>\n\
          <p class=\"took\">{} s</p>\n</section>\n",
         factor.numeral(),
         factor.title(),
         factor.claim(),
-        violation(*factor),
+        caught(*factor, calibration),
         svg::short(u32::try_from(*took_ms).map_or(f64::MAX, f64::from) / 1e3),
     )
 }
 
-/// What each experiment catches.
-fn violation(factor: Factor) -> &'static str {
-    match factor {
-        Factor::Codebase => "an image whose label names another commit, or that cannot be built again.",
-        Factor::Dependencies => {
-            "a service that calls a program of the system, or is linked to one of its libraries."
-        }
-        Factor::Config => {
-            "a variable that no release has, a secret in a start-up line, a file that is read meanwhile."
-        }
-        Factor::BackingServices => {
-            "a host name in the code, a request that waits for a database that is gone."
-        }
-        Factor::Stages => "a release that runs though it was edited, a process that needs the source.",
-        Factor::Processes => "state in memory, a file in the working folder.",
-        Factor::PortBinding => "a service that needs a web server in front of it.",
-        Factor::Concurrency => {
-            "a service that goes into the background, or of which only one process can work."
-        }
-        Factor::Disposability => "one that ignores SIGTERM, one that answers before it has stored.",
-        Factor::Parity => "a variable that one deploy lacks, another kind of database.",
-        Factor::Logs => "a log file, a stream that is held back in a buffer.",
-        Factor::Admin => "a one-off process of another image, or with another environment.",
-        Factor::Telemetry => "a trace that ends where the service begins.",
+/// Which services the experiment was seen to catch.
+fn caught(factor: Factor, calibration: Option<&Calibration>) -> String {
+    let of_it = |caught: &&Caught| caught.factor == factor.name();
+    let all: Vec<String> = calibration
+        .into_iter()
+        .flat_map(|calibration| &calibration.violations)
+        .filter(of_it)
+        .map(|caught| {
+            let class = if caught.is() { "caught" } else { "missed" };
+            item(class, &format!("a service that {}", caught.words))
+        })
+        .collect();
+    if all.is_empty() {
+        return String::new();
     }
+    format!(
+        "<details class=\"violation\"><summary>caught by the same experiment</summary><ul>\n{}</ul></details>\n",
+        all.concat()
+    )
+}
+
+/// Whether the experiments are known to be able to fail.
+fn calibrated(proof: &Proof) -> String {
+    let Some(calibration) = &proof.calibration else {
+        return "Whether these experiments can fail was not tried on this machine: <code>cargo xtask prove --calibrate</code> does."
+            .to_owned();
+    };
+    let (caught, all) =
+        (calibration.violations.iter().filter(|caught| caught.is()).count(), calibration.violations.len());
+    let by = if calibration.toolchain == proof.toolchain { "this" } else { "another" };
+    format!(
+        "These experiments can fail: on {} they were made by {by} version of the toolchain (<code>{}</code>) on {all} services \
+         that each break a factor, and caught {caught} of them.",
+        calibration.at.format("%Y-%m-%d"),
+        calibration.toolchain.short(),
+    )
 }
 
 fn item(class: &str, text: &str) -> String {
@@ -181,7 +193,9 @@ mod tests {
             release: "2011-04-06-20:32:17".parse().unwrap(),
             at: "2011-04-06T20:32:17Z".parse().unwrap(),
             took_ms: 81_500,
+            toolchain: Digest::of("this one"),
             panels,
+            calibration: None,
         }
     }
 
@@ -210,6 +224,36 @@ mod tests {
         assert_eq!(says(&[Verdict::Holds, Verdict::Holds]), "2 of 2 factors shown");
         assert_eq!(says(&[Verdict::Holds, Verdict::NotShown]), "1 of 2 factors shown");
         assert_eq!(says(&[Verdict::Holds, Verdict::Broken, Verdict::NotShown]), "1 of 3 factors broken");
+    }
+
+    #[test]
+    fn the_page_says_by_which_version_and_when_the_experiments_were_seen_to_fail() {
+        let mut proof = proof(vec![panel(Verdict::Holds, &[])]);
+        assert!(page(&proof).contains("prove --calibrate"));
+        let caught = |cause: &str, words: &str| Caught {
+            violation: words.replace(' ', "_"),
+            factor: "logs".into(),
+            words: words.into(),
+            cause: cause.into(),
+            found: vec!["log_file".into()],
+        };
+        proof.calibration = Some(Calibration {
+            at: proof.at,
+            toolchain: Digest::of("another one"),
+            false_alarms: Vec::new(),
+            violations: vec![
+                caught("log_file", "writes a log file"),
+                caught("held_back", "holds its lines back"),
+            ],
+        });
+        let text = page(&proof);
+        assert!(
+            text.contains("by another version of the toolchain") && text.contains("caught 1 of them"),
+            "{text}"
+        );
+        assert!(text.contains("<li class=\"caught\">a service that writes a log file"), "{text}");
+        assert!(text.contains("<li class=\"missed\">a service that holds its lines back"), "{text}");
+        assert!(!proof.calibration.as_ref().is_some_and(Calibration::holds));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use xtask_contract::{Digest, EnvName, ReleaseId, ServiceName};
 
-use crate::{Factor, picture::Picture};
+use crate::{Calibration, Factor, picture::Picture};
 
 /// All experiments on one deploy.
 #[derive(Debug, Serialize)]
@@ -21,8 +21,12 @@ pub struct Proof {
     pub at: DateTime<Utc>,
     /// How long all of it took, in milliseconds.
     pub took_ms: u64,
+    /// The digest of the toolchain's program.
+    pub toolchain: Digest,
     /// What was shown of each factor.
     pub panels: Vec<Panel>,
+    /// When the experiments were last made on services that break the factors, if that is known.
+    pub calibration: Option<Calibration>,
 }
 
 /// What came of one experiment.

@@ -1,12 +1,16 @@
 //! Calls `cargo xtask` as a person does: what is shown is what everybody can do.
 
 use std::{
+    env,
     ffi::OsString,
     io::{BufRead, BufReader, Write},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::mpsc::{Receiver, channel},
+    process::{Child, Command, Output, Stdio},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
     thread,
     time::Duration,
 };
@@ -17,6 +21,8 @@ use xtask_contract::{Callee, Context, Error, Result};
 
 /// How long a command may take that starts something.
 const PATIENCE: Duration = Duration::from_mins(3);
+/// How often it is looked whether somebody wants it to end.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The program that this process is, called in a folder of its own, by a user with a home of their own.
 #[derive(Debug, Clone)]
@@ -34,12 +40,26 @@ pub(crate) struct Called {
     pub(crate) stderr: String,
 }
 
+impl Called {
+    fn of(Output { status, stdout, stderr }: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) }
+    }
+}
+
 impl Toolchain {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Callee::Itself.command(&self.program);
         command.args(args).current_dir(&self.folder).env("HOME", &self.home);
         for name in ["CARGO_TARGET_DIR", "XTASK_AGE_KEY", "XTASK_SIGNING_KEY"] {
             command.env_remove(name);
+        }
+        // Where Rust is does not depend on whose home it is.
+        let home = env::home_dir().unwrap_or_default();
+        for (name, folder) in [("RUSTUP_HOME", ".rustup"), ("CARGO_HOME", ".cargo")] {
+            if env::var_os(name).is_none() {
+                command.env(name, home.join(folder));
+            }
         }
         // Ctrl-C at the terminal is for whoever called this one, which then stops what it has started.
         command.process_group(0);
@@ -56,13 +76,28 @@ impl Toolchain {
             // One that does not read it says why.
             let _ = stdin.write_all(input.as_bytes());
         }
-        let output = child.wait_with_output().doing(doing)?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(Called {
-            code: output.status.code().unwrap_or(-1),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        })
+        child.wait_with_output().map(Called::of).doing(doing)
+    }
+
+    /// Calls it and waits for its end, which it is asked for when this becomes true.
+    pub(crate) fn call_until(&self, args: &[&str], stop: &AtomicBool) -> Result<Called> {
+        let doing = || format!("calling `cargo xtask {}`", args.join(" "));
+        let mut command = self.command(args);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().doing(doing)?;
+        let pid = Pid::from_child(&child);
+        let (tell, ended) = channel();
+        thread::spawn(move || tell.send(child.wait_with_output()));
+        loop {
+            match ended.recv_timeout(LOOK) {
+                Ok(output) => return output.map(Called::of).doing(doing),
+                Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => {
+                    let _ = kill_process(pid, Signal::INT);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(Error::failed(doing(), "it is lost")),
+            }
+        }
     }
 
     /// Calls it; it must do what it is asked for. Gives back its standard output.

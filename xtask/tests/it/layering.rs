@@ -23,6 +23,7 @@ const EDGES: [(&str, &[&str]); 14] = [
             "xtask-contract",
             "xtask-kubernetes",
             "xtask-local",
+            "xtask-prove",
             "xtask-release",
             "xtask-run",
         ],

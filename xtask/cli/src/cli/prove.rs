@@ -14,6 +14,10 @@ pub(crate) struct Prove {
     /// The deploy whose config is taken
     #[arg(long, default_value = "local")]
     pub(crate) env: EnvName,
+
+    /// Make the experiments on services that each break a factor: each must be caught, for its own reason
+    #[arg(long, conflicts_with_all = ["factors", "env"])]
+    pub(crate) calibrate: bool,
 }
 
 impl Prove {

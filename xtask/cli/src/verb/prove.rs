@@ -11,20 +11,66 @@ use std::{
 };
 
 use xtask_contract::{Context, EnvName, Repo, Result, durable};
-use xtask_prove::{Panel, Proof, Verdict, Wanted, badge, page, prove as shown};
+use xtask_prove::{
+    Calibration, Caught, Panel, Proof, Verdict, Wanted, badge, calibrate, page, prove as shown,
+};
 
 use crate::{
     End, cli,
     ui::{Text, Ui},
 };
 
+/// What is kept of the last calibration, beside the proofs.
+const CALIBRATION: &str = "calibration.json";
+
 pub(crate) fn prove(repo: &Repo, args: &cli::Prove, ui: &Ui) -> Result<End> {
     let program = std::env::current_exe().doing(|| "looking for this program")?;
     let (env, factors, stop) = (&args.env, args.wanted(), told_to_stop()?);
-    let proof = shown(Wanted { repo, env, factors: &factors, program, stop }, ui)?;
+    let wanted = Wanted { repo, env, factors: &factors, program, stop };
+    if args.calibrate {
+        return calibrated(&wanted, ui);
+    }
+    let proof = Proof { calibration: last_calibration(repo), ..shown(wanted, ui)? };
     let page = kept(repo, env, &proof)?;
     ui.result(words(&proof, repo.relative(&page)), &proof);
     Ok(if proof.holds() { End::Done } else { End::Broken })
+}
+
+fn calibrated(wanted: &Wanted<'_>, ui: &Ui) -> Result<End> {
+    let calibration = calibrate(wanted, ui)?;
+    let path = folder(wanted.repo).join(CALIBRATION);
+    let doing = || format!("writing {}", path.display());
+    let document = serde_json::to_string_pretty(&calibration).doing(doing)?;
+    fs::create_dir_all(folder(wanted.repo)).doing(doing)?;
+    durable::replace(&path, document.as_bytes(), 0o644).doing(doing)?;
+    ui.result(words_of(&calibration), &calibration);
+    Ok(if calibration.holds() { End::Done } else { End::Broken })
+}
+
+/// One that cannot be read is as good as none.
+fn last_calibration(repo: &Repo) -> Option<Calibration> {
+    serde_json::from_slice(&fs::read(folder(repo).join(CALIBRATION)).ok()?).ok()
+}
+
+fn words_of(calibration: &Calibration) -> Text {
+    let line = |caught: &Caught| {
+        let found = || if caught.found.is_empty() { "nothing".to_owned() } else { caught.found.join(", ") };
+        let verdict = if caught.is() {
+            format!("caught: {}", caught.cause)
+        } else {
+            format!("NOT CAUGHT: {} was found, not {}", found(), caught.cause)
+        };
+        format!("{:<17} a service that {}: {verdict}", caught.factor, caught.words)
+    };
+    let mut text = Text::lines(calibration.violations.iter().map(line));
+    for alarm in &calibration.false_alarms {
+        text.push(Text::paragraph(&format!("FALSE ALARM, of a service that breaks nothing: {alarm}")));
+    }
+    text
+}
+
+fn folder(repo: &Repo) -> PathBuf {
+    repo.rebuildable().join("proof")
 }
 
 /// Becomes true when somebody wants it to end: what was started for the experiments is then stopped in good order.
@@ -41,7 +87,7 @@ fn told_to_stop() -> Result<Arc<AtomicBool>> {
 
 /// Keeps the page, the badge and the document, and tells where the page is.
 fn kept(repo: &Repo, env: &EnvName, proof: &Proof) -> Result<PathBuf> {
-    let folder = repo.rebuildable().join("proof");
+    let folder = folder(repo);
     let doing = || format!("writing to {}", folder.display());
     fs::create_dir_all(&folder).doing(doing)?;
     let document = serde_json::to_string_pretty(proof).doing(doing)?;

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use serde_json::Value;
 use xtask_contract::{Callee, Context, Digest, Result, durable};
 
 use crate::{notes::Notes, stage::Stage};
@@ -44,27 +45,26 @@ fn built_again(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
         notes.saw("It was built again from a clean clone once before, with the same digest.");
         return Ok(());
     }
-    match build(stage)? {
-        Ok(seen) => {
-            notes.saw(seen);
-            let text = format!("{remembered}{digest}\n");
-            durable::replace(&known, text.as_bytes(), 0o644).doing(|| "noting what was built again")
-        }
-        Err(why) => {
-            notes.broken("other_bits", why);
-            Ok(())
-        }
+    stage.progress.step("building the image again from a clean clone");
+    let called = stage.of_the_project(&["build", "--verify", &digest.to_string(), "--json"])?;
+    if called.code == 0 {
+        notes.saw("Built again from a clean clone, it has the same digest.");
+        let text = format!("{remembered}{digest}\n");
+        return durable::replace(&known, text.as_bytes(), 0o644).doing(|| "noting what was built again");
     }
+    let said = called.stderr.trim();
+    if is_another_image(&called.stdout) {
+        notes.broken("other_bits", format!("Built again from a clean clone, it is another image: {said}"));
+    } else {
+        notes.not_shown(format!("It could not be built again on this machine: {said}"));
+    }
+    Ok(())
 }
 
-fn build(stage: &Stage<'_>) -> Result<std::result::Result<String, String>> {
-    stage.progress.step("building the image again from a clean clone");
-    let called = stage.of_the_project(&["build", "--verify", &stage.record.digest.to_string()])?;
-    Ok(if called.code == 0 {
-        Ok("Built again from a clean clone, it has the same digest.".to_owned())
-    } else {
-        Err(format!("Built again from a clean clone, it is another image: {}", called.stderr.trim()))
-    })
+/// Whether a build that has failed gave other bits, or none.
+fn is_another_image(said: &str) -> bool {
+    let said: Option<Value> = serde_json::from_str(said).ok();
+    said.is_some_and(|said| said["error"]["cause"] == "another_image")
 }
 
 /// Whether git did what it was asked for, and what it said.
@@ -72,4 +72,16 @@ pub(super) fn git(stage: &Stage<'_>, args: &[&str]) -> Result<(bool, String)> {
     let mut git: Command = Callee::Git.command("git");
     let output = git.args(args).current_dir(stage.repo.root()).output().doing(|| "asking git")?;
     Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_that_was_not_possible_says_nothing_of_the_image() {
+        let said = |cause: &str| format!(r#"{{"error":{{"exit":1,"cause":{cause},"doing":"verifying"}}}}"#);
+        assert!(is_another_image(&said("\"another_image\"")));
+        assert!(!is_another_image(&said("null")) && !is_another_image(""));
+    }
 }

@@ -38,7 +38,11 @@ pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
     let mut marks = Vec::new();
     let mut counts = Vec::new();
     for count in [3, 1] {
-        stage.scale(&kind, count)?;
+        if let Err(error) = stage.scale(&kind, count) {
+            drop(traffic);
+            notes.broken("does_not_scale", format!("It does not come to {count} processes: {error}"));
+            return Ok(());
+        }
         marks.push((traffic.now(), format!("{count} processes")));
         counts.push(stage.serving()?.len());
         stage.wait(Duration::from_secs(1))?;

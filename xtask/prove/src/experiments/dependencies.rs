@@ -2,7 +2,7 @@
 
 use xtask_contract::{Context, Result};
 
-use super::{READY, environment};
+use super::{READY, environment, observed};
 use crate::{notes::Notes, stage::Stage, traffic};
 
 pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
@@ -36,14 +36,35 @@ pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
         "Nothing is mapped into its memory but its own program: no library is linked.",
         ("linked_library", format!("It is linked to files of the system: {}", others.join(", "))),
     );
-    let children = process.process().children();
-    notes.check(
-        children.is_empty(),
-        "It has started no other program.",
-        ("calls_programs", format!("It has started {} other processes.", children.len())),
-    );
+    drop(process);
+    asks_for_nothing_else(stage, notes)?;
     notes.command("cargo xtask build --json   # its `sbom` names each crate in the image");
     crates(stage, notes)
+}
+
+/// What it asks the system for, whether or not it is there.
+fn asks_for_nothing_else(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
+    let Some(observed) = observed(stage, notes)? else { return Ok(()) };
+    let outside = observed.outside(stage.root.folder());
+    notes.check(
+        outside.is_empty(),
+        format!(
+            "From its start until it has done its work it asked for {} files, all of its image, of the kernel, or of what each \
+             container has.",
+            observed.files.len()
+        ),
+        (
+            "looks_at_the_system",
+            format!("It looks for files that its image has not: {}", outside.join(", ")),
+        ),
+    );
+    let programs: Vec<_> = observed.programs.iter().map(String::as_str).collect();
+    notes.check(
+        programs.is_empty(),
+        "It has asked for no other program.",
+        ("calls_programs", format!("It calls other programs: {}", programs.join(", "))),
+    );
+    Ok(())
 }
 
 /// The crates that the image says it is made of, held against the lock file.

@@ -3,7 +3,7 @@
 use xtask_contract::{Context, Result};
 
 use super::{READY, environment};
-use crate::{http, notes::Notes, picture::Picture, stage::Stage};
+use crate::{http, notes::Notes, picture::Picture, stage::Stage, traffic};
 
 pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
     let kind = stage.web()?;
@@ -30,6 +30,22 @@ pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
             ),
             ("not_its_own_port", format!("At port {}: a socket of its own {own}, answer {status}.", process.port)),
         );
+        if let Some(example) = &stage.service.example {
+            let answer = traffic::write(process.port, example, &stage.text(), &[]);
+            let status =
+                answer.map_or_else(|error| error.to_string(), |(answer, _)| answer.status.to_string());
+            notes.check(
+                status.starts_with('2'),
+                "It does its work for a client that comes to it directly.",
+                (
+                    "needs_one_in_front",
+                    format!(
+                        "Asked directly, with no proxy in front, it answered POST {} with {status}.",
+                        example.write.path
+                    ),
+                ),
+            );
+        }
         rows.push(vec![
             process.port.to_string(),
             own.to_string(),

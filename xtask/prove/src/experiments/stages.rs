@@ -4,6 +4,7 @@ use std::fs;
 
 use xtask_contract::{Context, Result};
 
+use super::{environment, observed};
 use crate::{notes::Notes, stage::Stage, system};
 
 pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
@@ -14,8 +15,36 @@ pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
         "The deploy was started in a folder without source, with no compiler on its PATH.",
         ("source_at_hand", "There was source where the deploy was started."),
     );
+    a_start_makes_nothing(stage, notes)?;
     an_edited_release_is_refused(stage, notes)?;
     two_releases_differ_in_config_alone(stage, notes)
+}
+
+/// All that a process is made of was there before it was released.
+fn a_start_makes_nothing(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
+    let Some(observed) = observed(stage, notes)? else { return Ok(()) };
+    let programs: Vec<_> = observed.programs.iter().map(String::as_str).collect();
+    notes.check(
+        programs.is_empty(),
+        "A process that starts executes nothing but its program.",
+        (
+            "compiles_at_start",
+            format!("A process that starts executes other programs: {}", programs.join(", ")),
+        ),
+    );
+    let strangers = observed.strangers(environment(stage)?.values());
+    notes.check(
+        strangers.is_empty(),
+        "It connects to nobody that its config does not name.",
+        (
+            "fetches_at_start",
+            format!(
+                "A process that starts connects to addresses that no variable names: {}",
+                strangers.join(", ")
+            ),
+        ),
+    );
+    Ok(())
 }
 
 fn an_edited_release_is_refused(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
