@@ -50,6 +50,7 @@ pub mod target;
 pub mod templates;
 #[cfg(test)]
 mod test_ledger;
+pub mod throw_away;
 mod toml_error;
 pub mod tool;
 pub mod value;

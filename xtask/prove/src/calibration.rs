@@ -1,7 +1,7 @@
 //! Each experiment made on a service that breaks its factor: it must come out red, for that reason.
 
 use std::{
-    fs, io,
+    fs,
     path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use xtask_contract::{Callee, Context, Digest, Error, Progress, Repo, Result};
+use xtask_contract::{Callee, Context, Digest, Error, Progress, Repo, Result, throw_away};
 
 use crate::{
     Wanted,
@@ -106,7 +106,7 @@ struct Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
+        let _ = throw_away::remove(&self.folder);
     }
 }
 
@@ -115,10 +115,7 @@ impl Bench {
         let folder = repo.rebuildable().join("violator");
         let workspace = folder.join("workspace");
         let doing = || format!("making {}", folder.display());
-        match fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).doing(doing),
-            _ => {}
-        }
+        throw_away::remove(&folder).doing(doing)?;
         let store = store::begin().doing(|| "starting the violator's backing service")?;
         violator::write(&workspace, free_port()?, &store).doing(doing)?;
         fs::create_dir_all(folder.join("home")).doing(doing)?;

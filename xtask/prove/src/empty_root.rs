@@ -36,6 +36,7 @@ pub(crate) struct EmptyRoot {
 impl EmptyRoot {
     /// Unpacks them.
     pub(crate) fn make(folder: &Path, layout: &Layout, image: &Digest) -> Result<Self> {
+        may_have_roots()?;
         let doing = || format!("unpacking the image {image}");
         std::fs::create_dir_all(folder).doing(doing)?;
         for layer in &layout.manifest(image)?.layers {
@@ -89,12 +90,9 @@ impl EmptyRoot {
         if let Some(variable) = &kind.port {
             environment.insert(variable.clone(), port.to_string());
         }
-        let mut words = by_way_of.iter().cloned().chain(["/usr/bin/unshare".into()]);
+        let mut words = by_way_of.iter().cloned().chain(unshare());
         let mut command = Callee::Bare.command(words.next().unwrap_or_default());
         command.args(words);
-        if !rustix::process::geteuid().is_root() {
-            command.args(["--user", "--map-root-user"]);
-        }
         command.arg(format!("--root={}", self.folder.display())).arg("--wd=/").arg("--").arg(&self.program);
         command.args(&kind.args).env_clear().envs(environment).current_dir("/").process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -118,6 +116,35 @@ fn read(stream: Box<dyn io::Read + Send>, lines: Arc<Mutex<Vec<String>>>) -> Joi
             }
         }
     })
+}
+
+/// The program that has a process in a root folder of its own, with what else this user needs to say to it.
+fn unshare() -> Vec<OsString> {
+    let mut words = vec!["/usr/bin/unshare".into()];
+    if !rustix::process::geteuid().is_root() {
+        words.extend(["--user".into(), "--map-root-user".into()]);
+    }
+    words
+}
+
+/// Whether this user may have a process in a root folder of its own.
+fn may_have_roots() -> Result<()> {
+    let doing = || "starting a process in a root folder of its own";
+    let [program, words @ ..] = &unshare()[..] else { return Ok(()) };
+    let tried = Callee::Bare
+        .command(program)
+        .args(words)
+        .args(["--root=/", "--", "/proc/self/exe", "--version"])
+        .output();
+    let tried = tried.doing(doing)?;
+    if tried.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&tried.stderr).trim().to_owned();
+    Err(Error::refused(doing(), said).next(
+        "let users have namespaces of their own (Ubuntu: `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`; a \
+         container: --cap-add SYS_ADMIN), and run the same command again",
+    ))
 }
 
 /// A process by itself. Dropped, it is killed.

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use xtask_prove::{Calibration, VIOLATIONS};
 
-use crate::support::{checkout::Checkout, violator::Violator};
+use crate::support::{checkout::Checkout, needs, violator::Violator};
 
 #[test]
 fn the_service_keeps_each_factor() {
@@ -63,6 +63,22 @@ fn whoever_stops_it_finds_nothing_left() {
     calibrate.signal(Signal::INT);
     calibrate.ends_within(crate::support::PATIENCE).exits(1).says("it was interrupted");
     assert!(!violator.path("target/xtask/violator").exists());
+}
+
+#[test]
+fn an_ordinary_user_needs_nothing_of_roots_and_can_do_it_again() {
+    // Whoever is not root sees it in all other tests.
+    let Some(user) = needs::root().then(needs::nobody) else { return };
+    let violator = Violator::built();
+    let program = violator.belongs_to(user);
+    for _ in 0..2 {
+        let proof = violator.by(user, &program, ["prove", "II", "V", "VI", "VII", "XII", "--json"]).run();
+        let proof: Value = serde_json::from_str(&proof.done().stdout).unwrap();
+        for panel in panels(&proof) {
+            assert_eq!(panel["verdict"], "holds", "{panel:#}");
+        }
+        assert!(!violator.path("target/xtask/prove/local").exists(), "nothing of it is left");
+    }
 }
 
 #[test]

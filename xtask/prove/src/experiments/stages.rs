@@ -1,6 +1,6 @@
 //! V: a release never changes; running one compiles nothing and needs no source.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use xtask_contract::{Context, Result};
 
@@ -49,14 +49,20 @@ fn a_start_makes_nothing(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
 
 fn an_edited_release_is_refused(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
     let id = stage.runs()?;
-    let manifest = stage.project.releases(stage.env).join(id.to_string()).join("release.toml");
+    let folder = stage.project.releases(stage.env).join(id.to_string());
+    let manifest = folder.join("release.toml");
     let doing = || "editing a release";
     let text = crate::stage::read(&manifest)?;
-    let before = fs::metadata(&manifest).doing(doing)?.permissions();
+    let [before, closed] = [&manifest, &folder].map(|path| fs::metadata(path).map(|meta| meta.permissions()));
+    let (before, closed) = (before.doing(doing)?, closed.doing(doing)?);
     let put = |text: &str| {
-        // It is not meant to be written to.
-        let _ = fs::remove_file(&manifest);
-        fs::write(&manifest, text).and_then(|()| fs::set_permissions(&manifest, before.clone())).doing(doing)
+        // Neither is meant to be written to, and who is not root cannot, as it is.
+        let open = fs::Permissions::from_mode(0o755);
+        let edited = fs::set_permissions(&folder, open)
+            .and_then(|()| fs::remove_file(&manifest))
+            .and_then(|()| fs::write(&manifest, text))
+            .and_then(|()| fs::set_permissions(&manifest, before.clone()));
+        edited.and_then(|()| fs::set_permissions(&folder, closed.clone())).doing(doing)
     };
     put(&format!("{text}\n# edited\n"))?;
     let env = stage.env.as_str();

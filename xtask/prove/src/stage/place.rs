@@ -12,6 +12,7 @@ use xtask_contract::{
     Secret,
     deploy::{Postgres, Services, Text},
     service::Service,
+    throw_away,
 };
 
 use super::{SERVERS, free_port};
@@ -35,7 +36,7 @@ pub(super) struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         // What is left of it is deleted by the next one.
-        let _ = fs::remove_dir_all(&self.folder);
+        let _ = throw_away::remove(&self.folder);
     }
 }
 
@@ -97,10 +98,7 @@ fn secrets(repo: &Repo, env: &EnvName) -> Result<BTreeMap<String, Secret>> {
 
 /// The workspace's manifest, no deploy, and one image.
 fn fill(repo: &Repo, folder: &Path, record: &BuildRecord) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    throw_away::remove(folder)?;
     let project = folder.join("project");
     for name in ["home", "no-tools", "project/k8s/envs", "project/target/xtask/builds"] {
         fs::create_dir_all(folder.join(name))?;

@@ -227,7 +227,7 @@ mod tests {
         };
         let killed = async {
             while is_alive() {
-                time::sleep(Duration::from_millis(10)).await
+                time::sleep(Duration::from_millis(10)).await;
             }
         };
         time::timeout(Duration::from_mins(1), killed).await.expect("it is killed");

@@ -1,11 +1,19 @@
 //! A workspace with a service that breaks a factor when it is told to.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use tempfile::TempDir;
 use xtask_prove::{store, violator};
 
-use super::{command::Xtask, git::git, ports};
+use super::{
+    checkout::give,
+    command::{PROGRAM, Xtask},
+    git::git,
+    ports,
+};
 
 pub(crate) struct Violator {
     folder: TempDir,
@@ -24,6 +32,19 @@ impl Violator {
         git(&root).run(&["commit", "--quiet", "--message", "All of it"]);
         violator.xtask(["build"]).run().done();
         violator
+    }
+
+    /// Gives all of it to another user, with a copy of the program that this user can call.
+    pub(crate) fn belongs_to(&self, user: u32) -> PathBuf {
+        let program = self.folder.path().join("xtask");
+        fs::copy(PROGRAM, &program).unwrap();
+        give(self.folder.path(), user);
+        program
+    }
+
+    /// A call by this user.
+    pub(crate) fn by<const N: usize>(&self, user: u32, program: &Path, args: [&str; N]) -> Xtask {
+        Xtask::with(program, &self.path(""), &self.folder.path().join("home")).args(args).by_user(user)
     }
 
     /// A path in the workspace.

@@ -2,16 +2,14 @@
 //! none finds what another has left.
 
 use std::{
-    env,
-    fs::{self, Permissions},
-    io,
-    os::unix::fs::{PermissionsExt, symlink},
+    env, fs, io,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use tempfile::TempDir;
-use xtask_contract::{Context, Deploy, EnvName, Repo, Result};
+use xtask_contract::{Context, Deploy, EnvName, Repo, Result, throw_away};
 
 pub(super) struct Place(TempDir);
 
@@ -44,8 +42,8 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // A release's folder is read-only, which keeps all but root from deleting it.
-        let _ = open_up(&self.path("releases"));
+        // A release's folder is read-only, which keeps all but root from deleting it; the rest goes with the folder.
+        let _ = throw_away::remove(&self.path("releases"));
     }
 }
 
@@ -74,17 +72,6 @@ pub(super) fn without_cargos_own(command: &mut Command) {
     }
 }
 
-fn open_up(folder: &Path) -> io::Result<()> {
-    fs::set_permissions(folder, Permissions::from_mode(0o755))?;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            open_up(&entry.path())?;
-        }
-    }
-    Ok(())
-}
-
 /// Copies a folder, but no deploy's secrets: these are made anew, and for nobody.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir(to)?;
@@ -101,6 +88,8 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
     use super::*;
 
     #[test]
