@@ -81,22 +81,8 @@ impl Draft {
 mod tests {
     use chrono::DateTime;
     use serde_json::{Value, json};
-    use uuid::Uuid;
 
     use super::*;
-
-    fn todo(number: u128, notes: &str) -> Todo {
-        Todo {
-            id: Uuid::from_u128(number),
-            title: "a".into(),
-            notes: Some(notes.into()),
-            due_at: None,
-            completed_at: None,
-            created_at: DateTime::UNIX_EPOCH,
-            updated_at: DateTime::UNIX_EPOCH,
-            version: i64::MAX,
-        }
-    }
 
     fn page(most: usize, longest: usize, todos: impl IntoIterator<Item = Todo>) -> Vec<u8> {
         let mut draft = Draft::new(most, longest);
@@ -105,7 +91,7 @@ mod tests {
     }
 
     fn many(count: u128, notes: &str) -> impl Iterator<Item = Todo> {
-        (0..count).map(move |number| todo(number, notes))
+        (0..count).map(move |number| Todo::with_notes(number, notes))
     }
 
     /// How many todos are on it, and after which of them the next one begins.
@@ -138,7 +124,11 @@ mod tests {
         assert_eq!(read(&by_bytes), (4, Some(3)));
         assert!(by_bytes.len() <= LONGEST);
         // Nor does a short one slip in behind one that was too long.
-        let gap = page(100, 1000, [todo(0, ""), todo(1, &notes), todo(2, "")]);
+        let gap = page(
+            100,
+            1000,
+            [(0, ""), (1, &*notes), (2, "")].map(|(number, notes)| Todo::with_notes(number, notes)),
+        );
         assert_eq!(read(&gap), (1, Some(0)));
     }
 

@@ -65,11 +65,10 @@ impl Sample {
     }
 
     fn new_todo(&self, now: DateTime<Utc>) -> Result<NewTodo, String> {
-        Ok(NewTodo {
-            title: Title::parse(self.title.into())?,
-            notes: self.notes.map(|notes| Notes::parse(notes.into())).transpose()?,
-            due_at: self.due.and_then(|hours| Timestamp::new(now + TimeDelta::hours(hours))),
-        })
+        let mut new = NewTodo::titled(Title::parse(self.title.into())?);
+        new.notes = self.notes.map(|notes| Notes::parse(notes.into())).transpose()?;
+        new.due_at = self.due.and_then(|hours| Timestamp::new(now + TimeDelta::hours(hours)));
+        Ok(new)
     }
 
     /// Sees to it that there is this todo; nobody's change of it is undone.
@@ -102,12 +101,7 @@ impl Sample {
 
 /// The change that completes a todo.
 pub(crate) fn completed(at: DateTime<Utc>) -> TodoPatch {
-    TodoPatch {
-        title: None,
-        notes: Change::Keep,
-        due_at: Change::Keep,
-        completed_at: Timestamp::new(at).map_or(Change::Keep, Change::Set),
-    }
+    TodoPatch { completed_at: Timestamp::new(at).map_or(Change::Keep, Change::Set), ..TodoPatch::default() }
 }
 
 #[cfg(test)]

@@ -3,56 +3,29 @@
 use std::{
     fmt::{self, Write},
     pin::pin,
+    sync::LazyLock,
 };
 
 use axum::http::StatusCode;
 use chassis::{
     database::{Connection, Database, DatabaseError, Parameters, StatementError},
     etag::{IfMatch, etag},
-    fields::Change,
     idempotency::{self, Answer, Once, Outcome},
     problem::{Kind, Problem},
 };
-use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{
     cursor::Cursor,
-    model::{ListQuery, NewTodo, State, Todo, TodoPatch},
-    notes::Notes,
+    model::{Column, ListQuery, NewTodo, State, Todo, TodoPatch},
     page::Draft,
-    timestamp::Timestamp,
-    title::Title,
 };
 
-// Named, because `*` would break running processes when a migration adds a column.
-macro_rules! columns {
-    () => {
-        "id, title, notes, due_at, completed_at, created_at, updated_at, version"
-    };
-}
-pub(super) use columns;
-
-const INSERT: &str =
-    concat!("INSERT INTO todos (id, title, notes, due_at) VALUES ($1, $2, $3, $4) RETURNING ", columns!());
-const INSERT_AS: &str = concat!(
-    "INSERT INTO todos (id, title, notes, due_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING ",
-    columns!()
-);
-const SELECT: &str = concat!("SELECT ", columns!(), " FROM todos WHERE id = $1");
-const LIST: &str = concat!("SELECT ", columns!(), " FROM todos WHERE true");
-// One statement, so that no other change can come between the check of the version and the change.
-const UPDATE: &str = concat!(
-    "UPDATE todos SET title = coalesce($3, title), \
-     notes = CASE WHEN $4 THEN notes ELSE $5 END, \
-     due_at = CASE WHEN $6 THEN due_at ELSE $7 END, \
-     completed_at = CASE WHEN $8 THEN completed_at ELSE $9 END, \
-     updated_at = clock_timestamp(), version = version + 1 \
-     WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY ($2)) RETURNING ",
-    columns!()
-);
+/// What each statement gives of a todo.
+static COLUMNS: LazyLock<String> = LazyLock::new(|| Todo::COLUMNS.join(", "));
+static SELECT: LazyLock<String> = LazyLock::new(|| format!("SELECT {} FROM todos WHERE id = $1", *COLUMNS));
 const DELETE: &str =
     "DELETE FROM todos WHERE id = $1 AND ($2::bigint[] IS NULL OR version = ANY ($2)) RETURNING version";
 
@@ -79,12 +52,12 @@ impl Todos<'_> {
 
     /// Creates it with this id, unless there is one.
     pub(crate) async fn create_as(&self, id: Uuid, new: &NewTodo) -> Result<Option<Todo>, StoreError> {
-        let (notes, due_at) = optional(new);
-        Ok(self.one(INSERT_AS, &[&id, &new.title.as_str(), &notes, &due_at]).await?)
+        let insert = Statement::insert(id, new, " ON CONFLICT DO NOTHING");
+        Ok(self.one(&insert.sql, &insert.parameters()).await?)
     }
 
     pub(crate) async fn get(&self, id: Uuid) -> Result<Todo, StoreError> {
-        self.one(SELECT, &[&id]).await?.ok_or(StoreError::NotFound)
+        self.one(&SELECT, &[&id]).await?.ok_or(StoreError::NotFound)
     }
 
     /// A page of no more bytes of JSON than this.
@@ -114,7 +87,7 @@ impl Todos<'_> {
         limit: usize,
         mut read: impl FnMut(Todo) -> Result<(), StatementError>,
     ) -> Result<(), DatabaseError> {
-        let query = list(wanted, limit);
+        let query = Statement::list(wanted, limit);
         let read_all = async |connection: &Connection| {
             let mut rows = pin!(connection.query_raw(&query.sql, &query.parameters()).await?);
             while let Some(row) = rows.try_next().await? {
@@ -131,22 +104,13 @@ impl Todos<'_> {
         patch: &TodoPatch,
         allowed: &IfMatch,
     ) -> Result<Todo, StoreError> {
-        if patch.is_empty() {
+        let columns = patch.columns();
+        if columns.is_empty() {
             let todo = self.get(id).await?;
             return if allowed.allows(todo.version) { Ok(todo) } else { Err(StoreError::OtherVersion) };
         }
-        let parameters: Parameters<'_> = &[
-            &id,
-            &allowed.0,
-            &patch.title.as_ref().map(Title::as_str),
-            &patch.notes.is_keep(),
-            &patch.notes.value().map(Notes::as_str),
-            &patch.due_at.is_keep(),
-            &moment(&patch.due_at),
-            &patch.completed_at.is_keep(),
-            &moment(&patch.completed_at),
-        ];
-        match self.one(UPDATE, parameters).await? {
+        let update = Statement::update(id, columns, allowed);
+        match self.one(&update.sql, &update.parameters()).await? {
             Some(todo) => Ok(todo),
             None => Err(self.why_untouched(id).await),
         }
@@ -185,14 +149,10 @@ impl Todos<'_> {
     }
 }
 
-fn optional(new: &NewTodo) -> (Option<&str>, Option<DateTime<Utc>>) {
-    (new.notes.as_ref().map(Notes::as_str), new.due_at.map(Timestamp::get))
-}
-
 async fn insert(connection: &Connection, new: &NewTodo) -> Result<(Todo, Answer), StatementError> {
-    let (notes, due_at) = optional(new);
     // In order of time, so that new keys go to one end of the index.
-    let row = connection.query_one(INSERT, &[&Uuid::now_v7(), &new.title.as_str(), &notes, &due_at]).await?;
+    let insert = Statement::insert(Uuid::now_v7(), new, "");
+    let row = connection.query_one(&insert.sql, &insert.parameters()).await?;
     let todo = Todo::from_row(&row)?;
     let answer = Answer {
         status: StatusCode::CREATED,
@@ -203,64 +163,85 @@ async fn insert(connection: &Connection, new: &NewTodo) -> Result<(Todo, Answer)
     Ok((todo, answer))
 }
 
-/// A statement that is built from parts.
-struct Query {
+/// A statement that is built from parts. There are few different ones, and each is prepared once for a connection.
+struct Statement<'a> {
     sql: String,
-    parameters: Vec<Box<dyn ToSql + Sync + Send>>,
+    parameters: Vec<Box<dyn ToSql + Sync + Send + 'a>>,
 }
 
-impl Query {
+impl<'a> Statement<'a> {
+    fn insert(id: Uuid, new: &'a NewTodo, on_conflict: &str) -> Self {
+        let columns = new.columns();
+        let names: String = columns.iter().flat_map(|(name, _)| [", ", name]).collect();
+        let mut statement = Self::new(format!("INSERT INTO todos (id{names})"));
+        statement.push(" VALUES (", Box::new(id));
+        for (_, value) in columns {
+            statement.push(", ", value);
+        }
+        statement.sql += ")";
+        statement.sql += on_conflict;
+        statement.returning()
+    }
+
+    /// One statement, so that no other change can come between the check of the version and the change.
+    fn update(id: Uuid, columns: Vec<Column<'a>>, allowed: &'a IfMatch) -> Self {
+        let mut statement = Self::new("UPDATE todos SET ".into());
+        for (name, value) in columns {
+            statement.sql += name;
+            statement.push(" = ", value);
+            statement.sql += ", ";
+        }
+        statement.sql += "updated_at = clock_timestamp(), version = version + 1";
+        statement.push(" WHERE id = ", Box::new(id));
+        if let Some(versions) = &allowed.0 {
+            statement.push(" AND version = ANY (", Box::new(versions));
+            statement.sql += ")";
+        }
+        statement.returning()
+    }
+
+    /// Each combination gets the index made for it.
+    fn list(wanted: &ListQuery, limit: usize) -> Self {
+        let mut list = Self::new(format!("SELECT {} FROM todos WHERE true", *COLUMNS));
+        match wanted.state {
+            None => {}
+            Some(State::Open) => list.sql += " AND completed_at IS NULL",
+            Some(State::Completed) => list.sql += " AND completed_at IS NOT NULL",
+        }
+        if let Some(moment) = wanted.due_from {
+            list.push(" AND due_at >= ", Box::new(moment.get()));
+        }
+        if let Some(moment) = wanted.due_before {
+            list.push(" AND due_at < ", Box::new(moment.get()));
+        }
+        if let Some(Cursor { created_at, id }) = wanted.cursor {
+            list.push(" AND (created_at, id) < (", Box::new(created_at));
+            list.push(", ", Box::new(id));
+            list.sql += ")";
+        }
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        list.push(" ORDER BY created_at DESC, id DESC LIMIT ", Box::new(limit));
+        list
+    }
+
+    fn new(sql: String) -> Self {
+        Self { sql, parameters: Vec::new() }
+    }
+
     /// Adds some of the statement, with a parameter after it.
-    fn push(&mut self, sql: &str, parameter: impl ToSql + Sync + Send + 'static) {
-        self.parameters.push(Box::new(parameter));
+    fn push(&mut self, sql: &str, parameter: Box<dyn ToSql + Sync + Send + 'a>) {
+        self.parameters.push(parameter);
         let _ = write!(self.sql, "{sql}${}", self.parameters.len());
+    }
+
+    fn returning(mut self) -> Self {
+        self.sql += " RETURNING ";
+        self.sql += &COLUMNS;
+        self
     }
 
     fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
         self.parameters.iter().map(|parameter| &**parameter as _).collect()
-    }
-}
-
-/// Built from parts, so that each combination gets the index made for it.
-fn list(wanted: &ListQuery, limit: usize) -> Query {
-    let mut query = Query { sql: LIST.into(), parameters: Vec::new() };
-    match wanted.state {
-        None => {}
-        Some(State::Open) => query.sql += " AND completed_at IS NULL",
-        Some(State::Completed) => query.sql += " AND completed_at IS NOT NULL",
-    }
-    if let Some(moment) = wanted.due_from {
-        query.push(" AND due_at >= ", moment.get());
-    }
-    if let Some(moment) = wanted.due_before {
-        query.push(" AND due_at < ", moment.get());
-    }
-    if let Some(Cursor { created_at, id }) = wanted.cursor {
-        query.push(" AND (created_at, id) < (", created_at);
-        query.push(", ", id);
-        query.sql += ")";
-    }
-    query.push(" ORDER BY created_at DESC, id DESC LIMIT ", i64::try_from(limit).unwrap_or(i64::MAX));
-    query
-}
-
-fn moment(change: &Change<Timestamp>) -> Option<DateTime<Utc>> {
-    change.value().map(|moment| moment.get())
-}
-
-impl Todo {
-    /// In the order of the columns above, which costs less than their names.
-    fn from_row(row: &Row) -> Result<Self, StatementError> {
-        Ok(Self {
-            id: row.try_get(0)?,
-            title: row.try_get(1)?,
-            notes: row.try_get(2)?,
-            due_at: row.try_get(3)?,
-            completed_at: row.try_get(4)?,
-            created_at: row.try_get(5)?,
-            updated_at: row.try_get(6)?,
-            version: row.try_get(7)?,
-        })
     }
 }
 
@@ -287,5 +268,51 @@ impl From<StoreError> for Problem {
             StoreError::OtherVersion => Self::new(Kind::PRECONDITION_FAILED, error.to_string()),
             StoreError::Database(error) => error.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chassis::fields::Fields;
+    use serde_json::json;
+
+    use super::*;
+
+    const NAMED: &str = "id, title, notes, due_at, completed_at, created_at, updated_at, version";
+
+    fn read<T: chassis::fields::FromFields>(fields: &serde_json::Value) -> T {
+        Fields::read(fields.as_object().unwrap().clone()).unwrap_or_else(|_| panic!("{fields}"))
+    }
+
+    #[test]
+    fn what_is_new_is_one_statement_whatever_it_has() {
+        for new in [json!({ "title": "a" }), json!({ "title": "a", "notes": "b" })] {
+            let insert = "INSERT INTO todos (id, title, notes, due_at) VALUES ($1, $2, $3, $4) RETURNING ";
+            assert_eq!(Statement::insert(Uuid::nil(), &read(&new), "").sql, format!("{insert}{NAMED}"));
+        }
+    }
+
+    #[test]
+    fn what_stays_is_not_in_the_statement_that_changes_the_rest() {
+        let patch: TodoPatch = read(&json!({ "notes": null, "title": "b" }));
+        let any = IfMatch(None);
+        let update = Statement::update(Uuid::nil(), patch.columns(), &any);
+        let set =
+            "UPDATE todos SET title = $1, notes = $2, updated_at = clock_timestamp(), version = version + 1";
+        assert_eq!(update.sql, format!("{set} WHERE id = $3 RETURNING {NAMED}"));
+        let some = IfMatch(Some(vec![1, 2]));
+        let update = Statement::update(Uuid::nil(), patch.columns(), &some);
+        assert_eq!(update.sql, format!("{set} WHERE id = $3 AND version = ANY ($4) RETURNING {NAMED}"));
+        assert!(read::<TodoPatch>(&json!({})).columns().is_empty());
+    }
+
+    #[test]
+    fn a_list_asks_for_what_is_wanted_alone() {
+        let list = |query| Statement::list(&read(&query), 21).sql;
+        let begin = format!("SELECT {NAMED} FROM todos WHERE true");
+        let end = " ORDER BY created_at DESC, id DESC LIMIT ";
+        assert_eq!(list(json!({})), format!("{begin}{end}$1"));
+        let open = list(json!({ "state": "open", "due_before": "2011-04-06T20:32:17Z" }));
+        assert_eq!(open, format!("{begin} AND completed_at IS NULL AND due_at < $1{end}$2"));
     }
 }

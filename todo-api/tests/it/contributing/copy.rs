@@ -23,7 +23,7 @@ impl Copy {
         }
         let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
         fs::write(copy.path("Cargo.toml"), alone(&manifest, root)).unwrap();
-        for name in ["Cargo.toml", "migrations", "src"] {
+        for name in ["Cargo.toml", "build.rs", "migrations", "src"] {
             copy_all(&package.join(name), &copy.path("todo-api").join(name));
         }
         copy

@@ -1,19 +1,14 @@
 //! Saves at any time, good ones and others, while somebody uses the service.
 
 use std::{
-    fs,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
+    fs, thread,
     time::{Duration, Instant},
 };
 
 use crate::support::{
     checkout::Checkout,
     dev::{Dev, page},
-    http::Connection,
+    readers::Readers,
 };
 
 const PAGE: &str = "todo-api/src/page/index.html";
@@ -23,8 +18,6 @@ const CODE: &str = "todo-api/src/page.rs";
 const SAVES: u64 = 50;
 /// How long it may take until the last one is served, where the compiler has a tenth of the machine.
 const PATIENCE: Duration = Duration::from_mins(3);
-/// How long somebody looks at a page.
-const LOOK: Duration = Duration::from_millis(2);
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the saves come at random times")]
@@ -33,11 +26,7 @@ fn after_fifty_saves_at_random_times_the_last_good_one_is_served_and_no_request_
     let (dev, _) = Dev::start(&checkout);
     let port = checkout.port();
     let [html, code] = [PAGE, CODE].map(|path| fs::read_to_string(checkout.path(path)).unwrap());
-    let over = Arc::new(AtomicBool::new(false));
-    let clients = [true, false].map(|keep_alive| {
-        let over = over.clone();
-        thread::spawn(move || use_it(port, keep_alive, &over))
-    });
+    let readers = Readers::start(port);
     let mut random = Random(4711);
     for save in 0..SAVES {
         match random.below(5) {
@@ -66,29 +55,12 @@ fn after_fifty_saves_at_random_times_the_last_good_one_is_served_and_no_request_
         thread::sleep(Duration::from_millis(10));
     }
     println!("the last save was served after {} ms", saved.elapsed().as_millis());
-    over.store(true, Ordering::Relaxed);
-    let answered: u32 = clients.map(|client| client.join().unwrap()).iter().sum();
-    println!("{answered} requests, none lost");
+    println!("{} requests, none lost", readers.stop());
     dev.ends();
 }
 
 fn titled(html: &str, save: u64) -> String {
     html.replacen("<title>", &format!("<title>Save {save}; "), 1)
-}
-
-/// Asks for the page again and again, and counts the answers; each must be one.
-#[expect(clippy::disallowed_methods, reason = "this is somebody with a browser")]
-fn use_it(port: u16, keep_alive: bool, over: &AtomicBool) -> u32 {
-    let (mut answered, mut kept) = (0, None);
-    while !over.load(Ordering::Relaxed) {
-        let mut connection: Connection = kept.take().unwrap_or_else(|| Connection::open(port).unwrap());
-        let answer = connection.request("GET /", "", keep_alive).unwrap();
-        assert_eq!(answer.status, 200, "{answer:?}");
-        answered += 1;
-        kept = (keep_alive && !answer.closes).then_some(connection);
-        thread::sleep(LOOK);
-    }
-    answered
 }
 
 /// The same numbers each time (xorshift64, Marsaglia 2003).

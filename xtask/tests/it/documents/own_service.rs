@@ -4,7 +4,8 @@ use std::{fs, path::Path, process::Command};
 
 use super::blocks;
 use crate::support::{
-    checkout::Checkout, command::tool_home, git::git, http, ports, template::shared_target,
+    checkout::Checkout, command::tool_home, dev, git::git, http, ports, readers::Readers,
+    template::shared_target,
 };
 
 #[test]
@@ -36,11 +37,37 @@ fn another_service_runs_step_by_step() {
     assert_eq!((answer.status, &*answer.body), (200, "Hello from this machine"));
     checkout.xtask(["status"]).run().done();
     assert!(checkout.xtask(["logs"]).run().done().stdout.contains("listening"));
+    a_change_of_releases_loses_no_request(&checkout, port);
     up.stops().done();
+    no_experiment_finds_anything_broken(&checkout);
 
     checkout.xtask(["release", "--env", "dev"]).run().done();
     let objects = fs::read_to_string(checkout.newest("dev").join("objects.yaml")).unwrap();
     assert!(objects.contains("serviceAccountName: greeter") && !objects.contains("todo"), "{objects}");
+}
+
+fn a_change_of_releases_loses_no_request(checkout: &Checkout, port: u16) {
+    let readers = Readers::start(port);
+    for greeting in ["Hello again", "Hello from this machine"] {
+        checkout.configure("local", "GREETING", greeting);
+        checkout.xtask(["release", "--env", "local"]).run().done();
+        checkout.xtask(["run"]).run().done();
+        assert_eq!(dev::page(port, "/").0, greeting);
+    }
+    assert!(readers.stop() > 0);
+}
+
+/// It does not say how something is written and read: what needs that is named.
+fn no_experiment_finds_anything_broken(checkout: &Checkout) {
+    let factors = ["II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "telemetry"];
+    let proof = checkout.xtask(["prove", "--json"]).args(factors).run().done().json();
+    for panel in proof["panels"].as_array().unwrap() {
+        assert!(panel["problems"].as_array().unwrap().is_empty(), "{panel:#}");
+        let not_shown = panel["not_shown"].to_string();
+        let needs_it = panel["factor"] == "processes" || panel["factor"] == "disposability";
+        assert_eq!(needs_it, not_shown.contains("how something is written and read"), "{panel:#}");
+        assert_eq!(panel["verdict"] == "not_shown", panel["factor"] == "backing-services", "{panel:#}");
+    }
 }
 
 /// The toolchain's folder, as the last commit has it.

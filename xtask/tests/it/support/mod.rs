@@ -22,6 +22,7 @@ pub(crate) mod ports;
 pub(crate) mod postgres;
 pub(crate) mod processes;
 pub(crate) mod proxy;
+pub(crate) mod readers;
 pub(crate) mod record;
 pub(crate) mod registry;
 pub(crate) mod registry_of_shapes;
