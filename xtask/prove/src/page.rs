@@ -87,25 +87,19 @@ fn panel(panel: &Panel, calibration: Option<&Calibration>) -> String {
     )
 }
 
-/// Which services the experiment was seen to catch.
+/// Which services the experiment was seen to catch, and which it was not.
 fn caught(factor: Factor, calibration: Option<&Calibration>) -> String {
     let of_it = |caught: &&Caught| caught.factor == factor.name();
-    let all: Vec<String> = calibration
-        .into_iter()
-        .flat_map(|calibration| &calibration.violations)
-        .filter(of_it)
-        .map(|caught| {
-            let class = if caught.is() { "caught" } else { "missed" };
-            item(class, &format!("a service that {}", caught.words))
-        })
-        .collect();
-    if all.is_empty() {
-        return String::new();
-    }
-    format!(
-        "<details class=\"violation\"><summary>caught by the same experiment</summary><ul>\n{}</ul></details>\n",
-        all.concat()
-    )
+    let all = calibration.into_iter().flat_map(|calibration| &calibration.violations).filter(of_it);
+    let (caught, missed): (Vec<_>, Vec<_>) = all.partition(|caught| caught.is());
+    let sentence = |class: &str, begin: &str, which: &[&Caught]| {
+        let words: Vec<_> = which.iter().map(|one| format!("a service that {}", escaped(&one.words))).collect();
+        if words.is_empty() {
+            return String::new();
+        }
+        format!("<p class=\"violation {class}\">{begin} {}.</p>\n", words.join("; "))
+    };
+    sentence("", "The same experiment has caught", &caught) + &sentence("missed", "It has missed", &missed)
 }
 
 /// Whether the experiments are known to be able to fail.
@@ -251,9 +245,20 @@ mod tests {
             text.contains("by another version of the toolchain") && text.contains("caught 1 of them"),
             "{text}"
         );
-        assert!(text.contains("<li class=\"caught\">a service that writes a log file"), "{text}");
-        assert!(text.contains("<li class=\"missed\">a service that holds its lines back"), "{text}");
+        assert!(text.contains("has caught a service that writes a log file."), "{text}");
+        assert!(text.contains("It has missed a service that holds its lines back."), "{text}");
         assert!(!proof.calibration.as_ref().is_some_and(Calibration::holds));
+    }
+
+    #[test]
+    fn the_readmes_badge_is_that_of_a_service_that_keeps_all_factors() {
+        let holds = |factor| Panel { factor, ..panel(Verdict::Holds, &[]) };
+        let drawn = badge(&proof(Factor::ALL.map(holds).into()));
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/12-factors.svg");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, &drawn).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), drawn);
     }
 
     #[test]

@@ -32,9 +32,9 @@ pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
             Said::Clear(text) => text.clone(),
             Said::Secret(_) => "sealed".to_owned(),
         };
-        rows.push(vec![name.clone(), shown, format!("{} processes", before.len())]);
+        rows.push(vec![name.clone(), shown, before.len().to_string()]);
     }
-    notes.picture(Picture::table("The environment", &["variable", "value", "the same in"], rows));
+    notes.picture(Picture::table("The environment", &["variable", "value", "processes"], rows));
     notes.command(format!("cargo xtask config --env {}", stage.env));
     nowhere_else(stage, &said, notes)?;
     an_edit_changes_no_process(stage, &before, notes)
@@ -134,8 +134,8 @@ fn nowhere_else(stage: &Stage<'_>, said: &BTreeMap<String, Said>, notes: &mut No
     notes.check(
         found.is_empty(),
         format!(
-            "None of {} sealed variables is in a layer of the image, in a line, in an argument or in an answer: {} places.",
-            secrets.len(),
+            "No secret ({}) is in a layer of the image, in a line, in an argument or in an answer: {} places were searched.",
+            secrets.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", "),
             places.len()
         ),
         ("secret_elsewhere", format!("Secrets were found: {}", found.join(", "))),
