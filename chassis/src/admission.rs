@@ -1,4 +1,4 @@
-//! How many requests are let in: so many at once, and so many a second of each client. Who comes too much is told to
+//! Admission of requests: so many at once, and so many a second of each client. A client that sends more is told to
 //! come again, instead of making all others wait.
 //!
 //! A request holds its place until its answer is sent or given up: as long as the answer is in memory.
@@ -51,7 +51,7 @@ struct Rate {
 pub struct Peer(IpAddr);
 
 impl Peer {
-    /// Whoever has one IPv6 address has a whole /64 of them.
+    /// Takes only the /64 prefix of an IPv6 address: a client that has one address has all with that prefix.
     pub fn new(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),

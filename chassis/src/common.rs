@@ -5,8 +5,8 @@ use std::mem;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Browsers may load nothing from elsewhere, show nothing elsewhere, use no device, and guess nothing; pages for people
-/// say themselves what they need. That they come by TLS alone (Strict-Transport-Security) is for whoever ends TLS in
-/// front of this to say.
+/// say themselves what they need. The proxy that ends TLS in front of this process says that they come by TLS alone
+/// (Strict-Transport-Security).
 const SECURITY: [(HeaderName, &str); 8] = [
     (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     (HeaderName::from_static("cross-origin-embedder-policy"), "require-corp"),

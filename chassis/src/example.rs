@@ -1,5 +1,5 @@
-//! A request that writes something and one that reads it: for whoever wants to see from outside that nothing is lost, and
-//! knows nothing of what the service is for.
+//! A request that writes something and one that reads it. With them a client that does not know what the service is for
+//! can check from outside that nothing is lost.
 
 use serde::Serialize;
 use serde_json::Value;

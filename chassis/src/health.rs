@@ -1,4 +1,5 @@
-//! Answers to whoever decides whether to restart this process, and whether to send it requests.
+//! Liveness and readiness probes: by their answers the supervisor or cluster decides whether to restart this process,
+//! and whether to send it requests.
 
 mod readiness;
 
@@ -22,7 +23,7 @@ pub(crate) const LIVENESS: &str = "/livez";
 /// Where to ask whether requests are welcome.
 pub(crate) const READINESS: &str = "/readyz";
 
-/// Whether this is the path of one who asks that.
+/// Whether this is the path of a probe.
 pub(crate) fn is_probe(path: &str) -> bool {
     matches!(path, LIVENESS | READINESS)
 }
@@ -30,7 +31,7 @@ pub(crate) fn is_probe(path: &str) -> bool {
 /// How often to look whether requests are welcome yet: what they wait for does not tell by itself.
 const PERIOD: Duration = Duration::from_millis(50);
 
-/// Names the release that answers, so that whoever rolls one out knows that it is there.
+/// Names the release that answers, so that a rollout knows when the new one is there.
 const RELEASE: HeaderName = HeaderName::from_static("x-release");
 
 /// What the answers are made from; every clone is the same.

@@ -40,7 +40,7 @@ impl Hosts {
             .map_err(|detail| Problem::new(Kind::MALFORMED_REQUEST, detail))?;
         // What the address says counts for more.
         let name = request.uri().authority().or(named.as_ref()).map_or("", Authority::host);
-        // Whoever probes asks for an address, and learns and changes nothing.
+        // A probe asks for an address, and learns and changes nothing.
         if self.allow(name) || health::is_probe(request.uri().path()) {
             return Ok(());
         }

@@ -66,7 +66,7 @@ impl Lifecycle {
         let _ = self.stage.subscribe().wait_for(|stage| *stage == Stage::Stopping).await;
     }
 
-    /// A request came although they are no longer welcome: whoever sends them has not noticed yet.
+    /// Counts a request that came although they are no longer welcome: its client or proxy has not noticed yet.
     pub fn heard_late(&self) {
         self.late.fetch_add(1, Ordering::Relaxed);
     }

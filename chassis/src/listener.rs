@@ -14,7 +14,7 @@ pub(crate) struct Listener {
     shared: bool,
 }
 
-/// The socket that whoever started this process has handed down, in systemd's way (`sd_listen_fds(3)`). It changes the
+/// Takes the socket that the supervisor has handed down, as systemd does (`sd_listen_fds(3)`). This changes the
 /// environment: there must be no second thread yet.
 pub(crate) fn inherited() -> io::Result<Option<std::net::TcpListener>> {
     ListenFd::from_env().take_tcp_listener(0)
@@ -53,8 +53,8 @@ impl Listener {
         self.socket.accept().await.map(|(stream, _)| stream)
     }
 
-    /// Sees to it that nobody begins to connect in vain from now on. On a socket that others accept from, too,
-    /// newcomers are theirs; whoever handed it down knows whether there are any.
+    /// Ensures that no client connects in vain from now on. New connections to a shared socket are for the other
+    /// processes. Only the supervisor, which handed the socket down, knows whether there are any: it is notified.
     pub(crate) async fn leave(&self) {
         if self.shared {
             supervisor::stopping().await;
@@ -74,9 +74,10 @@ impl Listener {
     }
 }
 
-/// Has the system ignore everyone who begins to connect from now on. They ask again a second later, when nobody listens
-/// any more, and are refused; without this, whoever connects in the instant before the listener closes is cut off, and
-/// cannot know whether the request was seen. Where the system cannot do it, that risk of a few microseconds remains.
+/// Has the system drop new attempts to connect from now on. The clients retry a second later, when nobody listens any
+/// more, and are refused. Without this, a client that connects in the instant before the listener closes is cut off,
+/// and cannot know whether its request was seen. Where the system cannot do it, that risk of a few microseconds
+/// remains.
 #[cfg(target_os = "linux")]
 fn ignore_newcomers(listener: &TcpListener) {
     use socket2::{SockFilter, SockRef};

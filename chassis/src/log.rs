@@ -1,4 +1,4 @@
-//! The log: one JSON object per line on standard output, which whoever runs the process collects.
+//! The log: one JSON object per line on standard output, which the supervisor or cluster collects.
 
 mod json;
 mod line;

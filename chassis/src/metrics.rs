@@ -1,4 +1,4 @@
-//! Figures for whoever watches the process, in Prometheus's text format on a port of their own.
+//! Metrics for the operator, in Prometheus's text format on a port of their own.
 //!
 //! ```
 //! use chassis::metrics::{Metrics, prometheus_client::metrics::counter::Counter};

@@ -51,8 +51,8 @@ impl OneOff {
         Self::made(name, help, move |from| drop(read_all(from)), work)
     }
 
-    /// A process that talks with whoever started it: it has standard input and output for itself, starts a runtime of its
-    /// own if it needs one, and says by its exit code how it ended.
+    /// A process that talks with its caller: it has standard input and output for itself, starts a runtime of its own
+    /// if it needs one, and says by its exit code how it ended.
     pub fn interactive<A: Args + 'static, C: 'static>(
         name: &'static str,
         help: &'static str,

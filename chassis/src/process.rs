@@ -29,7 +29,7 @@ pub struct Process {
 /// Says whether there was no mistake.
 type Read = Box<dyn Fn(&mut Reader) -> Option<()>>;
 
-/// How whoever runs a process deals with it.
+/// How the supervisor or cluster deals with a process.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Manner {
     /// Sends it requests.

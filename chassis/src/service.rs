@@ -71,7 +71,7 @@ impl Service {
         self
     }
 
-    /// Adds the one-off process that brings the database to the schema that this binary needs. Whoever runs a release
+    /// Adds the one-off process that brings the database to the schema that this binary needs. A deploy of a release
     /// runs it before anything else.
     pub fn migration(mut self, process: OneOff) -> Self {
         self.migration = Some(process);

@@ -1,4 +1,4 @@
-//! What the process tells whoever runs it, in systemd's way (`sd_notify(3)`): at the socket named in `NOTIFY_SOCKET`,
+//! Notifications to the process's supervisor, as to systemd (`sd_notify(3)`): at the socket named in `NOTIFY_SOCKET`,
 //! if there is one.
 
 use std::{env, io, os::fd::AsFd, time::Duration};
@@ -6,22 +6,23 @@ use std::{env, io, os::fd::AsFd, time::Duration};
 use sd_notify::{NotifyState, notify, notify_with_fds};
 use tokio::{io::AsyncReadExt, net::unix::pipe::Receiver, time::timeout};
 
-/// How long to wait until it has been heard.
+/// How long to wait until the supervisor has read a notification.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Whether anybody wants to be told.
+/// Whether there is a supervisor to notify.
 pub(crate) fn is_there() -> bool {
     env::var_os("NOTIFY_SOCKET").is_some()
 }
 
-/// It does from now on what it is for: requests are welcome, or work is looked for.
+/// Notifies the supervisor that the process is ready: requests are welcome, or work is looked for.
 pub(crate) fn ready() {
     if let Err(error) = notify(&[NotifyState::Ready]) {
         tracing::warn!(%error, "cannot tell that it is ready");
     }
 }
 
-/// It will soon stop accepting connections. Returns when that has been heard, or will never be.
+/// Notifies the supervisor that the process will soon stop accepting connections. Returns when the supervisor has read
+/// that, or will never do so.
 pub(crate) async fn stopping() {
     if !is_there() {
         return;
@@ -29,7 +30,7 @@ pub(crate) async fn stopping() {
     let heard = async {
         let (heard, pending) = io::pipe()?;
         notify(&[NotifyState::Stopping])?;
-        // Whoever listens closes the pipe after all that was said before.
+        // The supervisor closes the pipe when it has read all earlier notifications.
         notify_with_fds(&[NotifyState::Custom("BARRIER=1")], &[pending.as_fd()])?;
         drop(pending);
         Receiver::from_owned_fd(heard.into())?.read(&mut [0]).await

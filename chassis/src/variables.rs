@@ -12,7 +12,7 @@ pub(crate) const SHUTDOWN_TIMEOUT: Variable<Span> = Variable::new(
     "how long stopping may take, DRAIN_DELAY included",
 );
 
-/// The variable with the port, which whoever runs the process must know.
+/// The variable with the port, which the process's supervisor or cluster must know.
 pub(crate) const PORT: Variable<Integer<u16>> = Variable::new(
     "PORT",
     Integer::new(0, 65535),

@@ -70,7 +70,7 @@ impl Web {
         self.config.limits.connections
     }
 
-    /// Requests are welcome only while this says so; the error says to whoever asks why they are not.
+    /// Adds a readiness check. Requests are welcome only while it succeeds; its error tells the probe why they are not.
     pub fn ready_when<F>(&mut self, check: impl Fn() -> F + Send + Sync + 'static)
     where
         F: Future<Output = Result<(), &'static str>> + Send + 'static,

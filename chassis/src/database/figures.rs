@@ -1,4 +1,4 @@
-//! How many connections there are, for whoever watches the process.
+//! Metrics of the connections to the database.
 
 use prometheus_client::{
     encoding::EncodeLabelSet,

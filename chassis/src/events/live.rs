@@ -61,7 +61,7 @@ impl<C: Change> Live<C> {
     /// Begins to hear what is announced, on a connection beside those of the database's pool (see
     /// [`leaving_one`](crate::database::DatabaseConfig::leaving_one)), and to announce by way of the database.
     pub fn start(web: &mut Web, database: &Database, config: &LiveConfig) -> Self {
-        // Whoever asks for anything else is not to find all places taken.
+        // Streams take at most three quarters of the places: clients with other requests must find one.
         let places = usize::try_from(config.streams).unwrap_or(usize::MAX);
         web.holds_open(1);
         let hub = Hub::new(places.min(web.max_connections() * 3 / 4));
@@ -75,7 +75,7 @@ impl<C: Change> Live<C> {
             watchers.set(i64::try_from(watched.watchers()).unwrap_or(i64::MAX));
             std::future::ready(())
         });
-        // What the last requests changed; whoever is left to hear it.
+        // Announces what the last requests changed, to all who still listen.
         let last = announcer.clone();
         web.at_end(async move { drop(last.flush().await) });
         let quick = Quick::of(web.release());

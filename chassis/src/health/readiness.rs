@@ -1,4 +1,4 @@
-//! Whether requests are welcome, as far as what the service depends on has a say in it.
+//! Readiness checks: whether all that the service depends on lets it take requests.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use tokio::{sync::Mutex, time::Instant};
 /// Asks something that the service depends on; the error says what is wrong with it.
 pub(crate) type Check = Box<dyn Fn() -> BoxFuture<'static, Result<(), &'static str>> + Send + Sync>;
 
-/// What the checks say to all who ask: one of them at a time, so that however many ask, and whoever they are, one
-/// connection to the database is taken from the requests.
+/// The result of the checks, for all probes. One probe at a time runs them: any number of probes, from any client,
+/// takes only one connection to the database from the requests.
 #[derive(Clone)]
 pub(crate) struct Readiness(Arc<Shared>);
 

@@ -1,4 +1,4 @@
-//! What waits in the outbox, for whoever watches the process.
+//! Metrics of what waits in the outbox.
 
 use std::sync::{Arc, atomic::AtomicU64};
 

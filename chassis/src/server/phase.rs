@@ -43,7 +43,7 @@ struct State {
     phase: Phase,
     since: Instant,
     boundary: Boundary,
-    /// All of the answer was taken from whoever made it, though perhaps not sent yet.
+    /// The handler has given all of its answer, though perhaps it is not sent yet.
     handed_over: bool,
 }
 
@@ -106,7 +106,7 @@ impl Conversation {
         state.enter(if has_end { Phase::Answer } else { Phase::Stream });
     }
 
-    /// Whoever made the answer has nothing to add.
+    /// The handler has given all of its answer.
     pub(super) fn handed_over(&self) {
         self.state().handed_over = true;
     }

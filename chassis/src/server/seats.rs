@@ -1,8 +1,8 @@
-//! Who is connected, and who gives way to whom.
+//! The limit on connections: who is connected, and which connection is closed for a new one.
 //!
-//! Whoever connects gets in: where there is no room, the connection goes that has waited longest for its client to ask
-//! something. Only what was asked takes a seat, of which there are so many, and so many for each address. A probe takes
-//! none and is answered always, or a busy process would be restarted.
+//! A client that connects always gets in: where there is no room, the connection is closed that has waited longest for
+//! its client's request. Only a request takes a seat. The number of seats is limited, in all and for each address. A
+//! probe takes no seat and is always answered, or a busy process would be restarted.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -34,7 +34,7 @@ struct Shared {
 struct State {
     seated: usize,
     seated_from: HashMap<Peer, usize>,
-    /// Whoever has no seat, in the order in which they go.
+    /// The connections without a seat, in the order in which they are closed.
     standing: BTreeMap<u64, Arc<Notify>>,
     next: u64,
 }
@@ -70,7 +70,7 @@ impl Seats {
         Self(Arc::new(Shared { seats, each, room, state: Mutex::default() }))
     }
 
-    /// Somebody connects, and comes in when whoever has to go has gone.
+    /// Lets a new connection in. Where there is no room, has another one closed, and waits for its room.
     pub(super) async fn welcome(&self, peer: Option<Peer>) -> Guest {
         let mut room = self.0.room.clone().try_acquire_owned().ok();
         if room.is_none() {
@@ -80,7 +80,7 @@ impl Seats {
         self.guest(peer, room)
     }
 
-    /// Somebody comes in, room or not.
+    /// Lets a new connection in, room or not.
     pub(super) fn squeeze_in(&self, peer: Option<Peer>) -> Guest {
         self.guest(peer, None)
     }

@@ -1,4 +1,4 @@
-//! What a service is to whoever runs it: its processes and its variables.
+//! A service's description for the tools that run it: its processes and its variables.
 
 use std::io::{self, Write};
 
@@ -38,7 +38,7 @@ struct ProcessType {
     /// The variable with the address that it listens at.
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<&'static str>,
-    /// Whether it takes the socket for that port from whoever starts it.
+    /// Whether it takes the socket for that port from its supervisor.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     inherits: bool,
     /// Whether it tells that it is ready though it has no port.

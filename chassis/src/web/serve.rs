@@ -92,8 +92,8 @@ async fn watch(
     }
 }
 
-/// Serves until listening is to stop. Whoever waits at a socket that others serve, too, is theirs until this process is
-/// ready; one of its own answers at once that it is not.
+/// Serves until listening is to stop. On a shared socket, this process leaves clients to the other processes until it
+/// is ready. On a socket of its own, it answers at once that it is not ready.
 async fn serve(
     service: Identity,
     listener: Listener,

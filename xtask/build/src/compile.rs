@@ -232,7 +232,7 @@ fn run(mut cargo: Command, target: &str, progress: &dyn Progress) -> Result<Comp
         cargo.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().doing(doing)?;
     let streams = child.stdout.take().zip(child.stderr.take());
     let (stdout, stderr) = streams.ok_or_else(|| Error::failed(doing(), "cargo has no output"))?;
-    // Cargo writes to both at once, and would wait for whoever does not read.
+    // Both streams are read at once: cargo writes to both, and blocks on one that is full.
     let (compiled, said) = thread::scope(|scope| {
         let compiled = scope.spawn(|| crates::compiled(BufReader::new(stdout), target));
         let said = listen(BufReader::new(stderr), &|what| progress.detail(what));

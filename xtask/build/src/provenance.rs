@@ -1,6 +1,6 @@
 //! The provenance: how an image was made, as an in-toto statement with SLSA's predicate. It claims level 1 of
-//! SLSA's build track and no more: it is written by the build itself and not signed, so it helps whoever trusts
-//! its source, and proves nothing to others. Nobody's name, machine or folder is in it.
+//! SLSA's build track and no more: the build itself writes it and does not sign it. So it helps a reader who trusts
+//! its source, and proves nothing to others. It names no person, machine or folder.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
@@ -56,8 +56,8 @@ impl Builder {
         run().map_or(Self::OwnMachine, Self::GitHubActions)
     }
 
-    /// Who is trusted by whoever trusts the statement. In a workflow that is still this program, not GitHub, which
-    /// has no part in writing it.
+    /// Names the builder (SLSA's `builder.id`), which a reader of the statement has to trust. In a workflow, too, that
+    /// is this program: GitHub has no part in writing the statement.
     fn id(&self) -> &'static str {
         match self {
             Self::OwnMachine => "https://twelve-factor.dev/builder/own-machine/v1",

@@ -46,10 +46,10 @@ impl CLibrary {
     }
 }
 
-/// Who says which Rust toolchain compiles.
+/// What chooses the Rust toolchain that compiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Chooser {
-    /// Whoever called: with `cargo +NAME`, or by rustup's variable.
+    /// The caller: with `cargo +NAME`, or by rustup's variable.
     Caller,
     /// The checkout's rust-toolchain.toml alone.
     Checkout,

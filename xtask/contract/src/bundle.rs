@@ -1,7 +1,7 @@
 //! A release with all that proves it, in one file: a tar archive of the image, as an OCI layout (which skopeo, podman and
 //! others read as `oci-archive`) and as `docker load` takes it, with the documents about it, and of the deploy's ledger up
-//! to the release, `releases/ENV/ID/`. A bundle has just the files that are packed here, so there is one image in it,
-//! whoever reads it and however.
+//! to the release, `releases/ENV/ID/`. A bundle has just the files that are packed here, so every tool finds the same
+//! one image in it, in either format.
 
 use std::{
     collections::BTreeSet,

@@ -1,5 +1,5 @@
-//! How something is written to a service and read again, by its own description: for whoever wants to see from outside that
-//! nothing is lost, and knows nothing of what the service is for.
+//! The two requests that write something to a service and read it again, by its own description. With them a client
+//! that does not know what the service is for can check from outside that nothing is lost.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

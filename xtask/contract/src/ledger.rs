@@ -65,7 +65,7 @@ impl Verified {
         Link { id: self.release.id, digest: self.digest }
     }
 
-    /// Whether another release runs the same: the same image, config, secrets and objects, whoever made it and when.
+    /// Whether another release runs the same image, config, secrets and objects. Its author and time do not count.
     pub fn is_like(&self, other: &Self) -> bool {
         let content = |verified: &Self| {
             let Release { id, image, .. } = &verified.release;

@@ -25,7 +25,7 @@ impl Logging {
     }
 }
 
-/// Where lines are brought to.
+/// Where log lines are sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Destination {
@@ -36,7 +36,7 @@ pub enum Destination {
         /// 514 if none is named.
         port: u16,
     },
-    /// Whoever takes POSTs of lines, a JSON document each: `https://HOST/PATH`.
+    /// An HTTP server that takes POSTs of lines, each line a JSON document: `https://HOST/PATH`.
     Http {
         /// Whether by TLS.
         tls: bool,

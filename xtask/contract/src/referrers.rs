@@ -110,8 +110,8 @@ impl Layout {
         Ok([config.digest, document.digest])
     }
 
-    /// The manifest by which a document in the layout belongs to an image in it: no more than what is given
-    /// here decides on its bytes, so whoever knows the document knows its manifest.
+    /// Makes the manifest that attaches a document in the layout to an image in it. Its bytes depend on the
+    /// arguments alone, so a caller that knows the document can compute the manifest's digest.
     fn manifest_about(&self, image: &Digest, artifact_type: &str, document: &Digest) -> Result<Vec<u8>> {
         let doing = || format!("relating the {artifact_type} to the image {image}");
         let size = |digest| fs::metadata(self.blob_path(digest)).doing(doing).map(|file| file.len());

@@ -121,7 +121,7 @@ impl Vouched {
         }
     }
 
-    /// A release as it was when the chain was verified, whoever signed it.
+    /// Reads a release, which must be as it was when the chain was verified. Its signer is not checked here.
     pub fn entry(&self, id: ReleaseId) -> Result<Verified> {
         let verified = self.ledger.load(id)?;
         if self.chain.iter().any(|entry| entry.link == verified.link()) {

@@ -23,7 +23,8 @@ use crate::{
     system::Process,
 };
 
-/// The variable that makes one have a port of its own, whoever started it before.
+/// Variables that tell a process of its supervisor's sockets. The environment may be that of a process with a
+/// supervisor: without these variables the new process opens a port of its own.
 const INHERITED: [&str; 4] = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET"];
 
 /// The image's files.

@@ -61,7 +61,7 @@ impl Toolchain {
                 command.env(name, home.join(folder));
             }
         }
-        // Ctrl-C at the terminal is for whoever called this one, which then stops what it has started.
+        // Ctrl-C at the terminal reaches only the calling process, which then stops what it has started.
         command.process_group(0);
         command
     }
@@ -117,7 +117,7 @@ impl Toolchain {
         serde_json::from_str(&text).doing(|| format!("reading what `cargo xtask {}` says", args.join(" ")))
     }
 
-    /// Starts it, for whoever wants to look at it meanwhile.
+    /// Starts it and does not wait, so that the caller can look at the running process.
     pub(crate) fn starts(&self, args: &[String]) -> Result<Started> {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let mut command = self.command(&args);

@@ -47,7 +47,7 @@ pub(crate) fn note(repo: &Repo, deploy: &Deploy, secrets: &SealedSecrets) -> Opt
 }
 
 /// The URL of the deploy's own server with the port that the server has now, if it was made for another one. Any other
-/// URL belongs to whoever sealed it.
+/// URL was sealed by a user, and stays as it is.
 fn moved(repo: &Repo, deploy: &Deploy, secrets: &SealedSecrets) -> Option<Secret> {
     let postgres = deploy.services.own_postgres()?;
     let identity = Identity::at_hand(repo).ok().flatten();

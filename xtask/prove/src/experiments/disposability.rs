@@ -56,7 +56,7 @@ fn is_told_to_stop(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
     process.signal(Signal::TERM);
     let ended = process.ends(GRACE)?;
     let seen = traffic.stop();
-    // Whoever comes after its end finds nobody, which is no request lost.
+    // A client that connects after the process has ended is refused: that is no lost request.
     let lost: Vec<String> = seen
         .samples
         .iter()

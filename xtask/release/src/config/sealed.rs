@@ -74,7 +74,7 @@ pub fn rekey(repo: &Repo, env: &EnvName) -> Result<Rekeyed> {
         return Err(Error::refused(format!("sealing the secrets of {env} anew"), "it has none yet"));
     };
     let identity = Identity::at_hand(repo)?;
-    // Whoever cannot open them is told so before this machine gets an identity that nobody asked for.
+    // A user who cannot open them is told so here, before this machine gets an identity that nobody asked for.
     secrets.open_all(identity.as_ref())?;
     let anew = secrets.rekey(recipients::of(repo, &deploy)?, identity.as_ref())?;
     anew.write(repo, env)?;

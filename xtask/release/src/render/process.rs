@@ -101,7 +101,7 @@ pub(super) fn contradictions(
 fn deployment(source: Source<'_>, object: &mut Value, name: &str, process: &Process) -> Result<()> {
     object["metadata"]["annotations"][labels::RELEASE] = json!(source.mark);
     if let Some(spec) = object["spec"].as_object_mut() {
-        // Whoever scales owns it.
+        // It belongs to the operator who scales the deploy, or to its autoscaler.
         spec.remove("replicas");
         spec.insert("paused".into(), json!(false));
     }
@@ -172,7 +172,8 @@ fn resources(container: &mut Value, kind: &str, amounts: &Amounts) {
     }
 }
 
-/// A kind cluster's node takes the port itself; elsewhere an Ingress, or whoever is in the cluster, leads there.
+/// Sets how the Service is reached. A kind cluster's node listens at the port itself; elsewhere an Ingress, or a client
+/// in the cluster, connects to the Service.
 fn service(object: &mut Value, target: &Target) {
     let spec = &mut object["spec"];
     if let Some(port) = target.node_port() {

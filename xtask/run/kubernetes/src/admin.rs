@@ -77,7 +77,7 @@ pub(crate) async fn admin(
     let result = tokio::select! {
         biased;
         result = attend(site, &name, console) => result,
-        // Whoever closed the output has seen enough.
+        // The reader of the output, such as the next command of a pipe, has closed it: it has seen enough.
         () = closed => Ok(0),
         signal = xtask_run::interrupted() => signal.map(|signal| {
             progress.note(&format!("{signal}: the process is ended"));

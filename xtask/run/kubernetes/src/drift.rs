@@ -90,7 +90,7 @@ pub(crate) fn findings(
     live: &DynamicObject,
 ) -> Vec<Finding> {
     let kind = kind(wanted);
-    // One that was given is for whoever gave it.
+    // A namespace that this toolchain did not make belongs to the administrator who made it.
     if kind == "Namespace" && live.labels().get(labels::MANAGED_BY).is_none_or(|by| by != MANAGER) {
         return Vec::new();
     }

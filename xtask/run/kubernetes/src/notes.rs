@@ -101,7 +101,7 @@ async fn write<T: Serialize>(site: &Site<'_>, name: &str, key: &str, document: &
         "metadata": { "name": name, "labels": labels::of(site.env, None) },
         "data": { key: serde_json::to_string(document).doing(doing)? },
     });
-    // Whoever else has written to it: what a deploy has run is for `run` alone to say.
+    // By force, if another field manager has written to it: only `run` may say what a deploy has run.
     let params = PatchParams::apply(MANAGER).force();
     api.patch(name, &params, &Patch::Apply(object)).await.map(drop).asked(doing)
 }

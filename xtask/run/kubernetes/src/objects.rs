@@ -67,7 +67,8 @@ impl Objects {
     fn sorted(all: Vec<DynamicObject>) -> Self {
         let mut sorted = Self::default();
         for mut object in all {
-            // Earlier releases said how many processes there are, which is for whoever scales to say.
+            // Earlier releases said how many processes there are. That belongs to the operator who scales the deploy,
+            // or to its autoscaler.
             if kind(&object) == "Deployment"
                 && let Some(spec) = object.data.get_mut("spec").and_then(serde_json::Value::as_object_mut)
             {

@@ -36,7 +36,7 @@ pub struct Registry<'a> {
 }
 
 impl<'a> Registry<'a> {
-    /// A repository, asked by whoever this machine's environment or Docker config file names.
+    /// A repository, with the login from this machine's environment or Docker config file.
     pub fn of(repository: &'a Repository, plain_http: bool) -> Result<Self> {
         Ok(Self { repository, plain_http, login: Login::at_hand(repository.host())? })
     }

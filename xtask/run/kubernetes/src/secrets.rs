@@ -49,7 +49,7 @@ fn stand(live: Option<&KubeSecret>, name: &str, values: Option<&BTreeMap<String,
     let Some(live) = live else { return Stand::Missing };
     let is_other = match values {
         Some(values) => live.data.clone().unwrap_or_default() != bytes(values),
-        // Whoever else has made it will hardly have known the values.
+        // Another field manager that has set the content is unlikely to have known the values.
         None => content::set_by(&live.metadata).is_some(),
     };
     if is_other {

@@ -71,7 +71,8 @@ impl Running {
         Self::start(what, command.process_group(0), port)
     }
 
-    /// Asks the process and all that it has started to end, and waits for it. Whoever takes too long is killed in the end.
+    /// Asks the process and all that it has started to end, and waits for the process. If it takes too long, kills the
+    /// whole group.
     pub(super) fn stop_group(&mut self) {
         let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         let Some(group) = group.filter(|_| matches!(self.child.try_wait(), Ok(None))) else { return };

@@ -66,8 +66,8 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Whether this is a field that a release of a workload of this kind has a say in: the number of processes is for
-    /// whoever scales, the status is the cluster's, and a workload's selector cannot be changed.
+    /// Whether a release of a workload of this kind sets this field. The number of processes belongs to the operator
+    /// who scales the deploy, or to its autoscaler; the status is the cluster's; a workload's selector cannot change.
     pub(super) fn is_for_the_release(&self, kind: &str) -> bool {
         let top = self.pointer.first().map_or("", String::as_str);
         match (top, self.wanted) {

@@ -107,7 +107,7 @@ fn succeeded(pod: &Pod) -> bool {
 fn final_failure<'a>(job: &Job, pod: &'a Pod) -> Option<(&'a Pod, Container<'a>)> {
     let only_try = job.spec.as_ref().and_then(|spec| spec.backoff_limit) == Some(0)
         && pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()) == Some("Never");
-    // One that is on its way out was stopped by whoever deleted it.
+    // A terminating pod does not count as failed: a user or a controller has deleted it.
     if only_try && stage(pod) != Stage::Leaving { culprit(pod).map(|one| (pod, one)) } else { None }
 }
 

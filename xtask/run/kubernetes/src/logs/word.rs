@@ -1,10 +1,10 @@
-//! What whoever reads a pod's log says of it.
+//! Messages from the task that reads a pod's log.
 
 use std::rc::Rc;
 
 use super::{Source, gap::Gap, stream::Heard};
 
-/// What is heard of a pod.
+/// A message about a pod's log.
 pub(super) enum Word {
     Line(Rc<Source>, Heard),
     /// Lines of it may be missing before the next one.

@@ -1,5 +1,5 @@
-//! A registry that is asked over HTTP. Where it sends us is resolved against the address that answered (RFC 3986, 5),
-//! and whoever else is there hears nothing of who asks.
+//! An HTTP connection to a registry. A `Location` is resolved against the address that answered (RFC 3986, 5); if it
+//! leads to another server, that server gets no credentials.
 
 use std::{
     path::PathBuf,

@@ -24,8 +24,8 @@ pub enum Login {
         /// Where this was found.
         from: &'static str,
     },
-    /// Whoever a token was given to that is exchanged for others: `docker login` keeps it where a registry gives one
-    /// in place of a password.
+    /// The holder of an identity token, which is exchanged for other tokens. `docker login` keeps it where a registry
+    /// gives one in place of a password.
     Token {
         /// The identity token.
         token: Secret,

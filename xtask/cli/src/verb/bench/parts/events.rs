@@ -1,4 +1,4 @@
-//! How soon others hear: whoever watches another process of what was changed, the webhook of what is due.
+//! The latency of events: of a change, for a client that watches another process; of a reminder, for the webhook.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! Whoever does the work, round after round.
+//! One of the compared services, or the database alone, and its measurements, round after round.
 
 use xtask_contract::Result;
 
@@ -14,10 +14,10 @@ use super::{
 const CLIENTS: &str = "16";
 const SECONDS: &str = "2";
 
-/// Whoever does the work.
+/// What is measured: a service, or the database alone.
 pub(super) struct Subject<'a> {
     database: String,
-    /// None asks the database itself.
+    /// The service's process; none for the database alone.
     process: Option<&'a Running>,
     /// As fast as it can.
     pub(super) rounds: Vec<Round>,
