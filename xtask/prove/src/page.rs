@@ -93,7 +93,8 @@ fn caught(factor: Factor, calibration: Option<&Calibration>) -> String {
     let all = calibration.into_iter().flat_map(|calibration| &calibration.violations).filter(of_it);
     let (caught, missed): (Vec<_>, Vec<_>) = all.partition(|caught| caught.is());
     let sentence = |class: &str, begin: &str, which: &[&Caught]| {
-        let words: Vec<_> = which.iter().map(|one| format!("a service that {}", escaped(&one.words))).collect();
+        let words: Vec<_> =
+            which.iter().map(|one| format!("a service that {}", escaped(&one.words))).collect();
         if words.is_empty() {
             return String::new();
         }

@@ -20,7 +20,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::{executable::Executable, gate::Ear, socket::Socket};
+use crate::{executable::Executable, socket::Socket, socket_folder::NotifySocket};
 
 /// The descriptor at which a process finds the socket that it is to accept from, as `sd_listen_fds(3)` has it.
 const LISTEN_FD: RawFd = 3;
@@ -87,12 +87,12 @@ impl Program {
     /// Starts a process. Its standard streams are pipes; it is in a process group of its own, so that Ctrl-C
     /// reaches only this process, which stops its children in order; the system sends it the program's death
     /// signal should this process die; and it holds on to the locks that it was given. It accepts from this socket
-    /// and tells this ear how it is.
+    /// and notifies this socket how it is.
     pub(crate) fn spawn(
         &self,
         args: &[impl AsRef<std::ffi::OsStr>],
         socket: Option<&Socket>,
-        ear: Option<&Ear>,
+        notify_socket: Option<&NotifySocket>,
     ) -> io::Result<Child> {
         let path = match &self.what {
             What::Machine => self.called.clone(),
@@ -113,8 +113,8 @@ impl Program {
         if let Some(User { uid, gid }) = self.user {
             command.uid(uid).gid(gid);
         }
-        if let Some(ear) = ear {
-            command.env("NOTIFY_SOCKET", ear.address());
+        if let Some(notify_socket) = notify_socket {
+            command.env("NOTIFY_SOCKET", notify_socket.address());
         }
         let socket = socket.map(|socket| {
             // Without LISTEN_PID, which nobody knows before the child is there: it keeps a grandchild from taking the

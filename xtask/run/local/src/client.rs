@@ -10,9 +10,8 @@ use xtask_contract::{Context, EnvName, Error, Progress, ReleaseId, Repo, Result}
 
 use crate::{
     control::{Reply, Request, VERSION, Wish},
-    gate,
     holder::user,
-    lock,
+    lock, socket_folder,
     state::State,
 };
 use xtask_run::{Amount, Formation, IfBusy, Options, Ran};
@@ -75,7 +74,7 @@ async fn ask(
     if_busy: IfBusy,
     progress: &dyn Progress,
 ) -> Result<Outcome> {
-    let mut stream = match gate::connect(&lock::folder(repo, env)).await {
+    let mut stream = match socket_folder::connect(&lock::folder(repo, env)).await {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
             return Ok(Outcome::Nobody);

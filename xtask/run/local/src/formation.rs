@@ -11,12 +11,12 @@ use xtask_contract::{
 
 use crate::{
     child::Program,
-    gate::Gate,
     journal::Journal,
     listening::ListenAddress,
     process_handle::ProcessHandle,
     slot::{Ready, Slot},
     socket::{Claim, Sockets},
+    socket_folder::SocketFolder,
     state::ProcessState,
     task_set::TaskSet,
 };
@@ -37,7 +37,7 @@ pub(crate) struct Plan {
     pub(crate) program: Program,
     /// How long each process may take to become ready.
     start: Duration,
-    gate: Rc<Gate>,
+    socket_folder: Rc<SocketFolder>,
     pub(crate) journal: Rc<Journal>,
 }
 
@@ -68,7 +68,7 @@ impl Plan {
         service: &Service,
         program: Program,
         start: Duration,
-        gate: Rc<Gate>,
+        socket_folder: Rc<SocketFolder>,
         journal: Rc<Journal>,
     ) -> Self {
         let listening = release.processes.iter().filter_map(|(kind, process)| Some((kind, process.port?)));
@@ -85,7 +85,7 @@ impl Plan {
             addresses: listening.map(address).collect(),
             program,
             start,
-            gate,
+            socket_folder,
             journal,
         }
     }
@@ -110,12 +110,15 @@ impl Plan {
             (Some(_), _) if process.inherits => {
                 let at = &self.addresses[kind];
                 let claim = sockets.claim(at.address).map_err(|error| at.refusal(&self.env, &error))?;
-                let ready = Ready::Tells { gate: self.gate.clone(), socket: Some(claim.socket()) };
+                let ready =
+                    Ready::Tells { socket_folder: self.socket_folder.clone(), socket: Some(claim.socket()) };
                 (ready, Some(claim))
             }
             (Some(port), _) if number > 1 => return Err(one_at_most(&self.env, kind, port)),
             (Some(port), Some(path)) => (Ready::Answers { port, path: path.clone() }, None),
-            (None, _) if process.tells => (Ready::Tells { gate: self.gate.clone(), socket: None }, None),
+            (None, _) if process.tells => {
+                (Ready::Tells { socket_folder: self.socket_folder.clone(), socket: None }, None)
+            }
             _ => (Ready::Runs, None),
         };
         let name = format!("{kind}.{number}");
@@ -234,21 +237,21 @@ impl Formation {
 
     /// Whether all processes are ready.
     pub(crate) fn is_ready(&self) -> bool {
-        self.members.borrow().iter().all(|member| member.handle.slot.vitals().ready)
+        self.members.borrow().iter().all(|member| member.handle.slot.status().ready)
     }
 
     /// How each process is.
     pub(crate) fn state(&self) -> Vec<ProcessState> {
         let members = self.members.borrow();
         let state = members.iter().map(|member| {
-            let vitals = member.handle.slot.vitals();
+            let status = member.handle.slot.status();
             ProcessState {
                 name: member.handle.slot.name().to_owned(),
                 process_type: member.kind.clone(),
-                pid: vitals.pid,
-                ready: vitals.ready,
-                restarts: vitals.restarts,
-                started: vitals.started,
+                pid: status.pid,
+                ready: status.ready,
+                restarts: status.restarts,
+                started: status.started,
             }
         });
         state.collect()

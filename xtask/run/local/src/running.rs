@@ -12,9 +12,9 @@ use xtask_contract::{Context, Error, Result};
 
 use crate::{
     child::{Lines, Program, send},
-    gate::{Ear, Word},
     journal::Stream,
     socket::Socket,
+    socket_folder::{Notification, NotifySocket},
 };
 
 /// How long a process may take to stop; the same as a pod's grace period.
@@ -59,7 +59,7 @@ pub(crate) struct Running {
     stderr: Option<Lines<ChildStderr>>,
     tail: VecDeque<String>,
     socket: Option<Rc<Socket>>,
-    ear: Option<Ear>,
+    notify_socket: Option<NotifySocket>,
     /// Where its lines are kept, if they are.
     stream: Option<Stream>,
 }
@@ -75,16 +75,16 @@ impl Running {
         program: &Program,
         args: &[String],
         socket: Option<Rc<Socket>>,
-        ear: Option<Ear>,
+        notify_socket: Option<NotifySocket>,
         stream: Option<Stream>,
     ) -> io::Result<Self> {
-        let mut child = program.spawn(args, socket.as_deref(), ear.as_ref())?;
+        let mut child = program.spawn(args, socket.as_deref(), notify_socket.as_ref())?;
         let stdout = child.stdout.take().map(Lines::of);
         let stderr = child.stderr.take().map(Lines::of);
         let pid = child.id();
         let group = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
         let (over, tail) = (None, VecDeque::new());
-        Ok(Self { child, pid, group, over, stdout, stderr, tail, socket, ear, stream })
+        Ok(Self { child, pid, group, over, stdout, stderr, tail, socket, notify_socket, stream })
     }
 
     /// The process's ID, unless it has ended.
@@ -104,13 +104,13 @@ impl Running {
             }
             let latest = self.over.as_ref().map(|(_, latest)| *latest);
             let line = tokio::select! {
-                word = told(self.ear.as_ref()) => match word {
-                    Word::Ready => return Event::Ready,
-                    Word::Stopping => {
+                notification = next_of(self.notify_socket.as_ref()) => match notification {
+                    Notification::Ready => return Event::Ready,
+                    Notification::Stopping => {
                         self.socket.as_ref().inspect(|socket| socket.one_leaves());
                         None
                     }
-                    Word::Other => None,
+                    Notification::Other => None,
                 },
                 line = async { self.stdout.as_mut()?.next().await }, if self.stdout.is_some() => {
                     if line.is_none() { self.stdout = None; }
@@ -179,9 +179,9 @@ impl Drop for Running {
     }
 }
 
-async fn told(ear: Option<&Ear>) -> Word {
-    match ear {
-        Some(ear) => ear.next().await,
+async fn next_of(notify_socket: Option<&NotifySocket>) -> Notification {
+    match notify_socket {
+        Some(notify_socket) => notify_socket.next().await,
         None => future::pending().await,
     }
 }

@@ -18,10 +18,10 @@ use xtask_contract::{Context, Progress, Result};
 
 use crate::{
     child::Program,
-    gate::Gate,
     journal::Stream,
     running::{Event, Running, ended},
     socket::Socket,
+    socket_folder::SocketFolder,
 };
 use xtask_run::{Cause, START, http};
 
@@ -42,14 +42,14 @@ pub(crate) struct Slot {
     patience: Duration,
     stop: Signal,
     stream: Option<Stream>,
-    vitals: Rc<RefCell<Vitals>>,
+    status: Rc<RefCell<ProcessStatus>>,
 }
 
-/// The sign that a process is ready.
+/// Readiness probe.
 #[derive(Debug, Clone)]
 pub(crate) enum Ready {
-    /// It tells so, at a socket in the gate; until then it accepts nothing from its own, if it has one.
-    Tells { gate: Rc<Gate>, socket: Option<Rc<Socket>> },
+    /// It notifies the supervisor (`sd_notify(3)`), at a socket in this folder; until then it accepts nothing from its own, if it has one.
+    Tells { socket_folder: Rc<SocketFolder>, socket: Option<Rc<Socket>> },
     /// This path answers 200 on this port.
     Answers { port: u16, path: String },
     /// A line with this text is in its output.
@@ -60,7 +60,7 @@ pub(crate) enum Ready {
 
 /// How a process is.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Vitals {
+pub(crate) struct ProcessStatus {
     pub(crate) pid: Option<u32>,
     pub(crate) ready: bool,
     /// How often it was started again.
@@ -70,7 +70,7 @@ pub(crate) struct Vitals {
 
 impl Slot {
     pub(crate) fn new(name: String, program: Program, args: Vec<String>, ready: Ready, stop: Signal) -> Self {
-        Self { name, program, args, ready, patience: START, stop, stream: None, vitals: Rc::default() }
+        Self { name, program, args, ready, patience: START, stop, stream: None, status: Rc::default() }
     }
 
     /// The same process, which may take so long to become ready.
@@ -87,8 +87,8 @@ impl Slot {
         &self.name
     }
 
-    pub(crate) fn vitals(&self) -> Ref<'_, Vitals> {
-        self.vitals.borrow()
+    pub(crate) fn status(&self) -> Ref<'_, ProcessStatus> {
+        self.status.borrow()
     }
 
     /// Starts the process and waits until it is ready. Its output is heard, but shown only if it fails.
@@ -107,18 +107,20 @@ impl Slot {
     }
 
     fn spawn(&self) -> io::Result<Running> {
-        let (socket, ear) = match &self.ready {
-            Ready::Tells { gate, socket } => (socket.clone(), Some(gate.ear(&self.name)?)),
+        let (socket, notify_socket) = match &self.ready {
+            Ready::Tells { socket_folder, socket } => {
+                (socket.clone(), Some(socket_folder.notify_socket(&self.name)?))
+            }
             _ => (None, None),
         };
-        let running = Running::spawn(&self.program, &self.args, socket, ear, self.stream.clone())?;
-        let mut vitals = self.vitals.borrow_mut();
-        (vitals.pid, vitals.started) = (running.pid(), Some(Utc::now()));
-        vitals.ready = match self.ready {
+        let running = Running::spawn(&self.program, &self.args, socket, notify_socket, self.stream.clone())?;
+        let mut status = self.status.borrow_mut();
+        (status.pid, status.started) = (running.pid(), Some(Utc::now()));
+        status.ready = match self.ready {
             Ready::Runs => true,
             Ready::Tells { .. } => false,
             // Looked for at the first start alone.
-            Ready::Answers { .. } | Ready::Says(_) => vitals.restarts > 0,
+            Ready::Answers { .. } | Ready::Says(_) => status.restarts > 0,
         };
         Ok(running)
     }
@@ -160,7 +162,7 @@ impl Slot {
                 }
             }
         }
-        self.vitals.borrow_mut().ready = true;
+        self.status.borrow_mut().ready = true;
         Ok(())
     }
 
@@ -189,7 +191,7 @@ impl Slot {
                     _ = stop.wait_for(|stop| *stop) => return,
                     () = time::sleep(back_off) => back_off = (back_off * 2).min(LONGEST_BACK_OFF),
                 }
-                self.vitals.borrow_mut().restarts += 1;
+                self.status.borrow_mut().restarts += 1;
                 match self.spawn() {
                     Ok(running) => break running,
                     Err(error) => progress.note(&format!("{} cannot be started: {error}", self.name)),
@@ -200,22 +202,22 @@ impl Slot {
 
     /// Stops the process.
     pub(crate) async fn end(&self, mut running: Running, progress: &dyn Progress) {
-        self.vitals.borrow_mut().ready = false;
+        self.status.borrow_mut().ready = false;
         running.stop(self.stop, &mut |line| progress.line(&self.name, line)).await;
-        self.vitals.borrow_mut().pid = None;
+        self.status.borrow_mut().pid = None;
     }
 
     /// How the process has ended, once it has.
     async fn crash(&self, running: &mut Running, progress: &dyn Progress) -> String {
-        let status = loop {
+        let exit = loop {
             match running.next().await {
                 Event::Line(line) => progress.line(&self.name, &line),
-                Event::Ready => self.vitals.borrow_mut().ready = true,
+                Event::Ready => self.status.borrow_mut().ready = true,
                 Event::Ended(status) => break status,
             }
         };
-        let mut vitals = self.vitals.borrow_mut();
-        (vitals.pid, vitals.ready) = (None, false);
-        ended(status)
+        let mut status = self.status.borrow_mut();
+        (status.pid, status.ready) = (None, false);
+        ended(exit)
     }
 }

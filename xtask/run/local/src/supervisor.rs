@@ -21,7 +21,6 @@ use crate::{
     environment::own_url,
     executable::Executable,
     formation::{Formation, Plan, Planned},
-    gate::Gate,
     holder::Holder,
     journal::Journal,
     lock::{self, Lock},
@@ -30,6 +29,7 @@ use crate::{
     running::once,
     scale_file,
     socket::Sockets,
+    socket_folder::SocketFolder,
     state::State,
     task_set::{TaskSet, task_set},
 };
@@ -44,7 +44,7 @@ pub(crate) struct Supervisor<'a> {
     pub(crate) env: &'a EnvName,
     pub(crate) progress: &'a dyn Progress,
     lock: &'a Lock,
-    gate: Rc<Gate>,
+    socket_folder: Rc<SocketFolder>,
     journal: Rc<Journal>,
     sockets: Sockets,
     /// What keeps its processes.
@@ -100,8 +100,8 @@ impl<'a> Supervisor<'a> {
         server: &'a OnceCell<ProcessHandle>,
     ) -> Result<(Self, UnixListener)> {
         let doing = || format!("opening the sockets of {env}");
-        let gate = Gate::make(&lock::folder(repo, env)).doing(doing)?;
-        let control = gate.control().doing(doing)?;
+        let socket_folder = SocketFolder::make(&lock::folder(repo, env)).doing(doing)?;
+        let control = socket_folder.control().doing(doing)?;
         let (journal, mut trouble) = Journal::open(repo, env);
         processes.begin(async move {
             while let Some(trouble) = trouble.recv().await {
@@ -113,7 +113,7 @@ impl<'a> Supervisor<'a> {
             env,
             progress,
             lock,
-            gate: Rc::new(gate),
+            socket_folder: Rc::new(socket_folder),
             journal,
             sockets: Sockets::default(),
             processes,
@@ -178,16 +178,16 @@ impl<'a> Supervisor<'a> {
         let release = &job.verified.release;
         job.progress.step("taking the program out of the image");
         let executable = Executable::of_image(job.layout, &release.image.digest)?;
-        let held = [self.lock.for_children(), self.gate.as_raw_fd()];
+        let held = [self.lock.for_children(), self.socket_folder.as_raw_fd()];
         let program = Program::of_image(executable, &self.state_folder(), environment(job), &held);
         let service = job.layout.description(&release.image.digest)?;
-        let (gate, journal) = (self.gate.clone(), self.journal.clone());
+        let (socket_folder, journal) = (self.socket_folder.clone(), self.journal.clone());
         Ok(Plan::new(
             (release, job.verified.is_quick(), job.verified.mark()),
             &service,
             program,
             job.options.start,
-            gate,
+            socket_folder,
             journal,
         ))
     }

@@ -103,7 +103,7 @@ impl Session<'_> {
         backend: &dyn DevBackend,
         changed: &mut Vec<PathBuf>,
     ) -> Result<Option<Then>> {
-        if !self.wishes.test {
+        if !self.flags.test {
             return Ok(None);
         }
         self.status(backend, "serving, testing");

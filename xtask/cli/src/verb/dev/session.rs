@@ -26,7 +26,7 @@ use crate::{
 pub(super) struct Session<'a> {
     pub(super) screen: &'a Screen<'a>,
     pub(super) options: Options,
-    pub(super) wishes: Wishes,
+    pub(super) flags: LoopOptions,
     /// What the loop has left, and what becomes of it.
     pub(super) left: Option<Left>,
     pub(super) stage: Stage<'a>,
@@ -49,7 +49,7 @@ pub(super) struct Session<'a> {
 }
 
 /// What is wanted of a loop beside the loop itself.
-pub(super) struct Wishes {
+pub(super) struct LoopOptions {
     /// Whether the service's tests are run after each change.
     pub(super) test: bool,
     /// Whether it is told how a debugger is attached.
@@ -92,7 +92,7 @@ impl<'a> Session<'a> {
         Self {
             screen,
             options: args.options(),
-            wishes: Wishes { test: args.test, debugger: args.debugger, restore: args.restore },
+            flags: LoopOptions { test: args.test, debugger: args.debugger, restore: args.restore },
             left: None,
             stage,
             watch,
@@ -137,7 +137,7 @@ impl DevLoop for Session<'_> {
             Record::Unknown => None,
         };
         let goes_back = match before {
-            Some(before) if !self.wishes.restore => self.agrees(before).await,
+            Some(before) if !self.flags.restore => self.agrees(before).await,
             before => before.is_some(),
         };
         self.left = Some(Left { mark: mark.to_owned(), before, goes_back });
@@ -222,7 +222,7 @@ impl Session<'_> {
 
     /// Says how a debugger is attached to what runs, if that is asked for.
     fn tell_debuggers(&self, backend: &dyn DevBackend) {
-        if !self.wishes.debugger {
+        if !self.flags.debugger {
             return;
         }
         let (program, root) = (self.stage.quick.program(), self.stage.repo.root());

@@ -19,13 +19,13 @@ const CONTROL: &str = "control";
 
 /// The folder.
 #[derive(Debug)]
-pub(crate) struct Gate {
+pub(crate) struct SocketFolder {
     folder: File,
     path: PathBuf,
     made: Cell<u32>,
 }
 
-impl Gate {
+impl SocketFolder {
     /// A folder without sockets, whatever an earlier `run` has left.
     pub(crate) fn make(state: &Path) -> io::Result<Self> {
         let path = path(state);
@@ -41,12 +41,12 @@ impl Gate {
         UnixListener::bind(address(&self.folder, CONTROL))
     }
 
-    /// A socket for what one process tells.
-    pub(crate) fn ear(&self, process: &str) -> io::Result<Ear> {
+    /// Makes the socket that one process notifies.
+    pub(crate) fn notify_socket(&self, process: &str) -> io::Result<NotifySocket> {
         self.made.set(self.made.get() + 1);
         let name = format!("{process}-{}", self.made.get());
         let address = address(&self.folder, &name);
-        Ok(Ear { socket: UnixDatagram::bind(&address)?, address, path: self.path.join(name) })
+        Ok(NotifySocket { socket: UnixDatagram::bind(&address)?, address, path: self.path.join(name) })
     }
 
     /// The descriptor by way of which the processes reach their sockets.
@@ -55,7 +55,7 @@ impl Gate {
     }
 }
 
-impl Drop for Gate {
+impl Drop for SocketFolder {
     fn drop(&mut self) {
         // Left behind, as by a kill, it is in nobody's way.
         let _ = fs::remove_dir_all(&self.path);
@@ -76,17 +76,17 @@ fn address(folder: &File, name: &str) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()))
 }
 
-/// The socket at which one process tells how it is, in systemd's way (`sd_notify(3)`).
+/// The `NOTIFY_SOCKET` of one process (`sd_notify(3)`).
 #[derive(Debug)]
-pub(crate) struct Ear {
+pub(crate) struct NotifySocket {
     socket: UnixDatagram,
     address: PathBuf,
     path: PathBuf,
 }
 
-/// What a process tells.
+/// What a process notifies its supervisor of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Word {
+pub(crate) enum Notification {
     /// Requests are welcome.
     Ready,
     /// It is about to stop accepting.
@@ -96,26 +96,26 @@ pub(crate) enum Word {
     Other,
 }
 
-impl Ear {
+impl NotifySocket {
     /// What the process is told as `NOTIFY_SOCKET`.
     pub(crate) fn address(&self) -> &Path {
         &self.address
     }
 
-    /// The next word. Safe to give up and call again.
-    pub(crate) async fn next(&self) -> Word {
+    /// The next notification. Safe to give up and call again.
+    pub(crate) async fn next(&self) -> Notification {
         let mut message = [0; 4096];
         let length = self.socket.recv(&mut message).await.unwrap_or(0);
         let has = |word: &[u8]| message[..length].split(|byte| *byte == b'\n').any(|line| line == word);
         match (has(b"READY=1"), has(b"STOPPING=1")) {
-            (_, true) => Word::Stopping,
-            (true, false) => Word::Ready,
-            (false, false) => Word::Other,
+            (_, true) => Notification::Stopping,
+            (true, false) => Notification::Ready,
+            (false, false) => Notification::Other,
         }
     }
 }
 
-impl Drop for Ear {
+impl Drop for NotifySocket {
     fn drop(&mut self) {
         // Left behind, it is in nobody's way.
         let _ = fs::remove_file(&self.path);
