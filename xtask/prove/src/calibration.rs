@@ -16,9 +16,12 @@ use crate::{
     stage::free_port,
     store,
     toolchain::Toolchain,
-    violations::{NO_COMMIT, NO_VARIABLE, VIOLATIONS, Violation},
+    violations::{KNOWN_ADDRESS, NO_COMMIT, NO_VARIABLE, VIOLATIONS, Violation},
     violator,
 };
+
+/// The file of the violator's deploy.
+const DEPLOY: &str = "k8s/envs/local.toml";
 
 /// What became of all violations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,6 +164,12 @@ impl Bench {
                 self.write("more", "something else")?;
                 self.commit()
             }
+            KNOWN_ADDRESS => {
+                let deploy = self.deploy()?;
+                let port = free_port()?;
+                let services = format!("[services.postgres]\nvariable = 'DATABASE_URL'\nport = {port}\n");
+                self.write(DEPLOY, &format!("{deploy}{services}"))
+            }
             NO_VARIABLE => {
                 let other = "schema = 1\n[target]\nkind = 'local'\n[policy]\ndirty = true\n[config]\n";
                 self.write("k8s/envs/other.toml", &format!("{other}PORT = 1\nSTORE = 'nowhere'\n"))?;
@@ -173,9 +182,18 @@ impl Bench {
 
     fn put_back(&self, violation: &Violation) -> Result<()> {
         match violation.name {
+            KNOWN_ADDRESS => {
+                let deploy = self.deploy()?;
+                let (before, _) = deploy.split_once("[services.postgres]").unwrap_or((&deploy, ""));
+                self.write(DEPLOY, before)
+            }
             NO_COMMIT | NO_VARIABLE => Ok(()),
             _ => self.toolchain.done(&["config", "unset", "VIOLATION"], "").map(drop),
         }
+    }
+
+    fn deploy(&self) -> Result<String> {
+        crate::stage::read(&self.toolchain.folder.join(DEPLOY))
     }
 
     fn write(&self, path: &str, text: &str) -> Result<()> {

@@ -17,6 +17,8 @@ pub struct Violation {
 
 /// The one for which the image's commit leaves the repository.
 pub(crate) const NO_COMMIT: &str = "its_commit_is_gone";
+/// The one for which the deploy has a database, of which the service takes no notice: it goes on using the address that it knows.
+pub(crate) const KNOWN_ADDRESS: &str = "uses_an_address_that_it_knows";
 /// The one for which another deploy lacks a variable.
 pub(crate) const NO_VARIABLE: &str = "another_deploy_lacks_a_variable";
 
@@ -29,8 +31,8 @@ const fn violation(
     Violation { name, factor, cause, words }
 }
 
-/// All of them. Of backing services none is shown: the violator's is no database.
-pub const VIOLATIONS: [Violation; 20] = [
+/// All of them.
+pub const VIOLATIONS: [Violation; 21] = [
     violation(NO_COMMIT, Factor::Codebase, "unknown_revision", "was built from a commit that nobody has"),
     violation("calls_a_program", Factor::Dependencies, "needs_the_system", "calls `sh`"),
     violation("needs_a_file", Factor::Dependencies, "needs_the_system", "reads a file of the system"),
@@ -47,6 +49,12 @@ pub const VIOLATIONS: [Violation; 20] = [
         "loads a library of the system, if that is there",
     ),
     violation("secret_in_the_log", Factor::Config, "secret_elsewhere", "logs a secret when it starts"),
+    violation(
+        KNOWN_ADDRESS,
+        Factor::BackingServices,
+        "not_exchanged",
+        "uses the address of a database that is in its code",
+    ),
     violation("compiles_at_start", Factor::Stages, "compiles_at_start", "calls a compiler when it starts"),
     violation("fetches_at_start", Factor::Stages, "fetches_at_start", "fetches something when it starts"),
     violation("state_in_memory", Factor::Processes, "not_shared", "keeps what it is told in memory"),
