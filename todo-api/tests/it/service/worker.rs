@@ -288,5 +288,6 @@ async fn what_is_next_is_found_by_index_however_empty_the_outbox_was_when_the_wo
     // A connection's work is counted when it ends.
     becomes(&database, CONNECTED, 0).await;
     let read: i64 = database.value(READ).await;
-    assert!(read < 10 * BURST, "{read}");
+    // Each looks at no more than some, however often the worker has asked; by the wrong plan, each looks at all of them.
+    assert!(read < 100 * BURST, "{read}");
 }
