@@ -5,7 +5,7 @@ use std::{collections::VecDeque, future, io, process::ExitStatus, rc::Rc, time::
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::AsyncWriteExt,
-    process::{Child, ChildStderr, ChildStdout},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout},
     time::{self, Instant},
 };
 use xtask_contract::{Context, Error, Result};
@@ -34,7 +34,7 @@ pub(crate) async fn once(
     show: &mut dyn FnMut(&str),
 ) -> Result<()> {
     let mut running = Running::spawn(program, args, None, None, stream).doing(|| doing)?;
-    if let Some(mut stdin) = running.child.stdin.take() {
+    if let Some(mut stdin) = running.stdin.take() {
         // One that ends early closes the pipe; what it said tells why.
         let _ = stdin.write_all(input.as_bytes()).await;
     }
@@ -55,6 +55,8 @@ pub(crate) struct Running {
     group: Option<Pid>,
     /// How it has ended, and until when the rest of its output is waited for.
     over: Option<(io::Result<ExitStatus>, Instant)>,
+    /// Stays open as long as this does: a wait for the child would close it, if it had it.
+    stdin: Option<ChildStdin>,
     stdout: Option<Lines<ChildStdout>>,
     stderr: Option<Lines<ChildStderr>>,
     tail: VecDeque<String>,
@@ -79,12 +81,13 @@ impl Running {
         stream: Option<Stream>,
     ) -> io::Result<Self> {
         let mut child = program.spawn(args, socket.as_deref(), notify_socket.as_ref())?;
+        let stdin = child.stdin.take();
         let stdout = child.stdout.take().map(Lines::of);
         let stderr = child.stderr.take().map(Lines::of);
         let pid = child.id();
         let group = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
         let (over, tail) = (None, VecDeque::new());
-        Ok(Self { child, pid, group, over, stdout, stderr, tail, socket, notify_socket, stream })
+        Ok(Self { child, pid, group, over, stdin, stdout, stderr, tail, socket, notify_socket, stream })
     }
 
     /// The process's ID, unless it has ended.
@@ -231,6 +234,14 @@ mod tests {
             }
         };
         time::timeout(Duration::from_mins(1), killed).await.expect("it is killed");
+    }
+
+    #[tokio::test]
+    async fn its_standard_input_does_not_end_before_it_is_stopped() {
+        let mut running = shell("read line; exit 3");
+        let waited = time::timeout(Duration::from_millis(300), running.next()).await;
+        assert!(waited.is_err(), "it goes on");
+        running.stop(Signal::TERM, &mut |_| {}).await;
     }
 
     #[tokio::test]
