@@ -39,4 +39,4 @@ use std::time::Duration;
 /// How long anything may take that is not a compiler run or the making of a cluster.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a compiler run or the making of a cluster may take.
-pub(crate) const LONG_PATIENCE: Duration = Duration::from_mins(15);
+pub(crate) const LONG_PATIENCE: Duration = Duration::from_mins(30);
