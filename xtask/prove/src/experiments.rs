@@ -56,11 +56,12 @@ pub(crate) fn of(factor: Factor, stage: &Stage<'_>, notes: &mut Notes) -> Result
     }
 }
 
-/// What clients do: they write, where the service says how, and else read whether it is ready.
+/// What clients do: they write, where the service says how, and else ask whether it is alive: that it is not ready is the
+/// right answer of one that stops.
 fn usual(stage: &Stage<'_>) -> Use {
     match &stage.service.example {
         Some(example) => Use::Write(example.clone()),
-        None => Use::Read(stage.readiness().to_owned()),
+        None => Use::Read(stage.liveness().to_owned()),
     }
 }
 

@@ -222,6 +222,12 @@ impl<'a> Stage<'a> {
         readiness.unwrap_or("/")
     }
 
+    /// The path that answers 200 as long as the process is alive, also while it stops.
+    pub(crate) fn liveness(&self) -> &str {
+        let liveness = self.service.processes.iter().find_map(|kind| kind.liveness.as_deref());
+        liveness.unwrap_or_else(|| self.readiness())
+    }
+
     /// Has so many processes of a type.
     pub(crate) fn scale(&self, kind: &str, count: u32) -> Result<()> {
         let env = self.env.as_str();

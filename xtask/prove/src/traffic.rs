@@ -120,8 +120,13 @@ impl Drop for Traffic {
 impl Seen {
     /// The requests that were not answered as they were to be, a line for each kind.
     pub(crate) fn failures(&self) -> Vec<String> {
+        self.failures_but(|_| false)
+    }
+
+    /// The same, but for these.
+    pub(crate) fn failures_but(&self, is_none: impl Fn(&Sample) -> bool) -> Vec<String> {
         let mut kinds = std::collections::BTreeMap::<String, usize>::new();
-        for sample in &self.samples {
+        for sample in self.samples.iter().filter(|sample| !is_none(sample)) {
             match (&sample.lost, sample.status) {
                 (Some(why), _) => *kinds.entry(why.clone()).or_default() += 1,
                 (None, Some(status)) if !(200..300).contains(&status) => {

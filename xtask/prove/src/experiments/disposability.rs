@@ -57,13 +57,7 @@ fn is_told_to_stop(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
     let ended = process.ends(GRACE)?;
     let seen = traffic.stop();
     // A client that connects after the process has ended is refused: that is no lost request.
-    let lost: Vec<String> = seen
-        .samples
-        .iter()
-        .filter(|sample| !sample.status.is_some_and(|status| (200..300).contains(&status)))
-        .filter(|sample| !sample.lost.as_deref().is_some_and(|why| why.contains("refused")))
-        .map(|sample| sample.lost.clone().unwrap_or_else(|| format!("status {:?}", sample.status)))
-        .collect();
+    let lost = seen.failures_but(|sample| sample.lost.as_deref().is_some_and(|why| why.contains("refused")));
     match &ended {
         Some((took, status, _)) => notes.check(
             status.success() && lost.is_empty(),
@@ -74,7 +68,7 @@ fn is_told_to_stop(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
             ),
             (
                 "lost_at_stop",
-                format!("Told to stop, it ended with {status}; {} requests were lost: {}", lost.len(), lost.join(", ")),
+                format!("Told to stop, it ended with {status}; requests were lost: {}", lost.join("; ")),
             ),
         ),
         None => notes.broken("does_not_stop", format!("Told to stop, it went on for {} s.", GRACE.as_secs())),
