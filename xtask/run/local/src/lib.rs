@@ -7,6 +7,7 @@
 
 mod admin;
 mod backend;
+mod change_lock;
 mod child;
 mod client;
 mod control;

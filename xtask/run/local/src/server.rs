@@ -14,9 +14,10 @@ use tokio::{
 use xtask_contract::{Error, Result};
 
 use crate::{
+    change_lock::ChangeLock,
     control::{Reply, Request, Told, VERSION, Version, Wish},
     holder::Holder,
-    supervisor::{ChangeLock, Supervisor},
+    supervisor::Supervisor,
     task_set::TaskSet,
 };
 use xtask_run::{Options, Wanted};

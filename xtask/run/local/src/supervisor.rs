@@ -16,6 +16,7 @@ use tokio::{
 use xtask_contract::{Context, EnvName, Error, ErrorKind, Progress, Record, ReleaseId, Repo, Result};
 
 use crate::{
+    change_lock::ChangeLock,
     child::Program,
     environment::environment,
     environment::own_url,
@@ -138,8 +139,7 @@ impl<'a> Supervisor<'a> {
     }
 
     fn begin_change<'s>(&'s self, guard: MutexGuard<'s, ()>, holder: Holder) -> ChangeLock<'s> {
-        self.holder.replace(Some(holder));
-        ChangeLock { holder: &self.holder, _guard: guard }
+        ChangeLock::taken(guard, &self.holder, holder)
     }
 
     /// Brings the deploy from what runs, if anything does, to a release: its migration runs, its processes become
@@ -386,16 +386,4 @@ async fn migrate(job: &Job<'_>, plan: &Plan) -> Result<Duration> {
     let migrated = once(&plan.program, "migrating the database", args, "", stream, &mut show).await;
     migrated.map_err(|error| Cause::MigrationFailed.of(error))?;
     Ok(began.elapsed())
-}
-
-/// The right to change the deploy.
-pub(crate) struct ChangeLock<'s> {
-    holder: &'s RefCell<Option<Holder>>,
-    _guard: MutexGuard<'s, ()>,
-}
-
-impl Drop for ChangeLock<'_> {
-    fn drop(&mut self) {
-        self.holder.replace(None);
-    }
 }
