@@ -72,7 +72,7 @@ impl EmptyRoot {
     }
 
     /// What a process that was started so has asked for until now.
-    pub(crate) fn observed(&self, from: &Path) -> Result<Observed> {
+    pub(crate) fn observed(&self, from: &Path) -> Result<Option<Observed>> {
         let trace = std::fs::read_to_string(from).doing(|| format!("reading {}", from.display()))?;
         Ok(Observed::of(&trace, &self.program))
     }

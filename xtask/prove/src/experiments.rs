@@ -97,7 +97,11 @@ fn observed(stage: &Stage<'_>, notes: &mut Notes) -> Result<Option<Observed>> {
         let _ = write(process.port, example, &stage.text(), &[]);
     }
     drop(process);
-    stage.root.observed(&trace).map(Some)
+    let seen = stage.root.observed(&trace)?;
+    if seen.is_none() {
+        notes.not_shown("What it asks the system for is not seen: `strace` has not heard of its start.");
+    }
+    Ok(seen)
 }
 
 /// One process by itself, ready.

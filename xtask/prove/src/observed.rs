@@ -72,11 +72,13 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    /// By the lines of `strace`, from the one on in which this program was executed.
-    pub(crate) fn of(trace: &str, program: &str) -> Self {
+    /// By the lines of `strace`, from the one on in which this program was executed; none, if it was not.
+    pub(crate) fn of(trace: &str, program: &str) -> Option<Self> {
         let begin = format!("execve(\"{program}\", ");
         let mut seen = Self::default();
-        for line in trace.lines().skip_while(|line| !line.contains(&begin)).skip(1) {
+        let mut lines = trace.lines();
+        lines.find(|line| line.contains(&begin))?;
+        for line in lines {
             // `1234  openat(AT_FDCWD, "/etc/hosts", O_RDONLY) = 3`; what is resumed was begun before.
             let Some((call, arguments)) = line.split_once('(') else { continue };
             let Some(call) = call.split_whitespace().last().filter(|_| !line.contains(" resumed>")) else {
@@ -88,7 +90,7 @@ impl Observed {
                 _ => seen.files.extend(quoted(arguments).map(|path| Path::new("/").join(path))),
             }
         }
-        seen
+        Some(seen)
     }
 
     /// The files that are neither in this root folder nor of each container or the kernel.
@@ -144,17 +146,21 @@ mod tests {
 
     #[test]
     fn what_a_program_asks_for_counts_from_its_start_on_whether_or_not_it_is_there() {
-        let seen = Observed::of(TRACE, "/web");
+        let seen = Observed::of(TRACE, "/web").unwrap();
         let files: Vec<_> = seen.files.iter().map(|path| path.to_str().unwrap()).collect();
         assert_eq!(files, ["/config.toml", "/etc/resolv.conf", "/proc/self/exe", "/web"]);
         assert_eq!(Vec::from_iter(&seen.programs), ["/usr/bin/cc"]);
         assert_eq!(Vec::from_iter(&seen.addresses), ["127.0.0.1:5432", "::1:443"]);
-        assert_eq!(Observed::of(TRACE, "/other"), Observed::default());
+        assert_eq!(
+            Observed::of(TRACE, "/other"),
+            None,
+            "nothing was seen, which is not that nothing was asked for"
+        );
     }
 
     #[test]
     fn what_the_image_has_and_what_is_named_by_a_variable_is_not_foreign() {
-        let seen = Observed::of(TRACE, "/web");
+        let seen = Observed::of(TRACE, "/web").unwrap();
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("web"), "").unwrap();
         assert_eq!(seen.outside(root.path()), ["/config.toml"]);

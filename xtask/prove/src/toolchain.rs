@@ -88,11 +88,13 @@ impl Toolchain {
         let pid = Pid::from_child(&child);
         let (tell, ended) = channel();
         thread::spawn(move || tell.send(child.wait_with_output()));
+        let mut told = false;
         loop {
             match ended.recv_timeout(LOOK) {
                 Ok(output) => return output.map(Called::of).doing(doing),
-                Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => {
+                Err(RecvTimeoutError::Timeout) if !told && stop.load(Ordering::Relaxed) => {
                     let _ = kill_process(pid, Signal::INT);
+                    told = true;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(Error::failed(doing(), "it is lost")),

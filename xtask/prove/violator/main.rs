@@ -91,7 +91,7 @@ fn web() {
         }
     }
     tell("STOPPING=1");
-    // Whoever is in the queue has connected before it was told to stop; in that of a shared socket others look.
+    // Clients in the queue have connected before it was told to stop; the other processes accept those of a shared socket.
     while !inherited && accepted(&listener) {}
     drop(listener);
     while UNDER_WAY.load(Ordering::Relaxed) > 0 {

@@ -67,7 +67,7 @@ fn whoever_stops_it_finds_nothing_left() {
 
 #[test]
 fn an_ordinary_user_needs_nothing_of_roots_and_can_do_it_again() {
-    // Whoever is not root sees it in all other tests.
+    // A user who is not root sees it in all other tests.
     let Some(user) = needs::root().then(needs::nobody) else { return };
     let violator = Violator::built();
     let program = violator.belongs_to(user);
