@@ -5,6 +5,7 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    thread,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -21,8 +22,25 @@ impl Process {
 
     /// Whether it is there, and has not ended.
     pub(crate) fn is_alive(self) -> bool {
-        fs::read_to_string(self.place("stat"))
-            .is_ok_and(|stat| !stat.rsplit(") ").next().unwrap_or_default().starts_with(['Z', 'X']))
+        self.state().is_some_and(|state| !matches!(state, 'Z' | 'X'))
+    }
+
+    /// `R`, `S`, `T` and the like, as `proc_pid_stat(5)` has them; none, if it is gone.
+    fn state(self) -> Option<char> {
+        fs::read_to_string(self.place("stat")).ok()?.rsplit_once(") ")?.1.chars().next()
+    }
+
+    /// Has it stand still, and waits until it does: one in the midst of executing another program has no environment yet,
+    /// and stops when that is done. False, if it ends before.
+    pub(crate) fn stands_still(self) -> bool {
+        self.signal(Signal::STOP);
+        loop {
+            match self.state() {
+                Some('T') => return true,
+                Some('Z' | 'X') | None => return false,
+                Some(_) => thread::yield_now(),
+            }
+        }
     }
 
     /// The environment that it was started with.
@@ -206,6 +224,23 @@ mod tests {
         drop(file);
         assert!(!me.written_files().unwrap().contains(&path));
         assert!(me.parent().unwrap().children().contains(&me));
+    }
+
+    #[test]
+    fn a_process_that_stands_still_is_what_it_has_become() {
+        for _ in 0..200 {
+            let words = ["-c", "exec env --ignore-environment A=b sleep 60"];
+            let mut child = std::process::Command::new("sh").args(words).spawn().unwrap();
+            let process = Process(child.id());
+            let is_sleep = || process.executes().is_ok_and(|program| program.ends_with("sleep"));
+            while !is_sleep() {}
+            let (stood, environment) = (process.stands_still(), process.environment());
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert!(stood);
+            assert_eq!(environment.unwrap(), BTreeMap::from([("A".to_owned(), "b".to_owned())]));
+            assert!(!process.stands_still(), "it has ended");
+        }
     }
 
     #[test]

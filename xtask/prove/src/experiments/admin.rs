@@ -103,8 +103,7 @@ fn one_off(stage: &Stage<'_>) -> Result<Option<Looks>> {
     let mut seen = None;
     while process.is_alive() {
         if process.executes().is_ok_and(|program| program != stage.toolchain.program) {
-            process.signal(Signal::STOP);
-            seen = look(process).ok();
+            seen = process.stands_still().then(|| look(process).ok()).flatten();
             process.signal(Signal::CONT);
             break;
         }

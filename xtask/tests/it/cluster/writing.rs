@@ -21,9 +21,9 @@ pub(crate) fn tell(story: &Story) {
     story.what_does_not_come_up_is_named_on_the_page_and_leaves_the_last_good_build(&mut dev);
     story.at_the_end_the_release_before_comes_back(dev);
     assert_eq!(story.checkout.ids("dev"), released, "nothing is released");
-    story.checkout.configure("dev", "DRAIN_DELAY", "1s");
     let (dev, _) = story.dev(["dev", "--env", "dev", "--json-events"]);
     story.a_release_takes_over(dev);
+    story.checkout.configure("dev", "DRAIN_DELAY", "1s");
 }
 
 impl Story {

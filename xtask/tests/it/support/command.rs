@@ -153,7 +153,10 @@ impl Outcome {
     /// It must have ended with this exit code.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {
-        assert_eq!(self.status.code(), Some(code), "{self:#?}");
+        // The reason first: of what a test panics with, a report has the first lines.
+        let error = self.stderr.rfind("\nerror: ").map_or(0, |at| at + 1);
+        let why = &self.stderr[error..];
+        assert!(self.status.code() == Some(code), "{}, not exit code {code}\n{why}\n{self:#?}", self.status);
         self
     }
 
