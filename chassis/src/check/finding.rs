@@ -4,6 +4,8 @@
 pub struct Finding {
     of: &'static str,
     found: Found,
+    /// Which server has answered.
+    server: Option<String>,
 }
 
 enum Found {
@@ -46,7 +48,14 @@ impl From<crate::database::StatementError> for Trouble {
 impl Finding {
     /// What a look came to; the words say how it is.
     pub fn of(of: &'static str, found: Result<String, Trouble>) -> Self {
-        Self { of, found: found.map_or_else(Found::Wrong, Found::Well) }
+        Self { of, found: found.map_or_else(Found::Wrong, Found::Well), server: None }
+    }
+
+    /// The same, with the kind and the version of the backing service that has answered: `PostgreSQL 17.2`. By it deploys are
+    /// compared.
+    #[must_use]
+    pub fn answered_by(self, server: impl Into<String>) -> Self {
+        Self { server: Some(server.into()), ..self }
     }
 
     /// Something that is wrong.
@@ -56,7 +65,7 @@ impl Finding {
 
     /// Something that could not be looked at, and why not.
     pub fn skipped(of: &'static str, why: &'static str) -> Self {
-        Self { of, found: Found::Skipped(why) }
+        Self { of, found: Found::Skipped(why), server: None }
     }
 
     pub(super) fn is_wrong(&self) -> bool {
@@ -64,10 +73,10 @@ impl Finding {
     }
 
     pub(super) fn tell(&self) {
-        let check = self.of;
+        let (check, server) = (self.of, self.server.as_deref());
         match &self.found {
-            Found::Well(how) => tracing::info!(check, "{how}"),
-            Found::Wrong(Trouble { why, next }) => tracing::error!(check, next, "{why}"),
+            Found::Well(how) => tracing::info!(check, server, "{how}"),
+            Found::Wrong(Trouble { why, next }) => tracing::error!(check, server, next, "{why}"),
             Found::Skipped(why) => tracing::warn!(check, "not looked at: {why}"),
         }
     }

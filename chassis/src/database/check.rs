@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use tokio::time::timeout;
 
+use self::server::DATABASE;
 use super::{
     Connected, DatabaseConfig, connect,
     session::{UNPOOLED, UNSET},
@@ -41,7 +42,7 @@ async fn look(service: Identity, migrations: &[Migration]) -> Vec<Finding> {
     if let Ok(config) = Reader::environment().load(DatabaseConfig::read_for_one_off) {
         return attached(service, config, migrations).await;
     }
-    let mut findings = vec![Finding::skipped("database", "its configuration is wrong")];
+    let mut findings = vec![Finding::skipped(DATABASE, "its configuration is wrong")];
     findings.extend(BEHIND_IT.map(|of| Finding::skipped(of, "the database was not looked at")));
     findings
 }
@@ -50,7 +51,7 @@ async fn look(service: Identity, migrations: &[Migration]) -> Vec<Finding> {
 async fn attached(service: Identity, config: DatabaseConfig, migrations: &[Migration]) -> Vec<Finding> {
     let wanted = config.max_connections;
     let without = |why: &str, next| {
-        let mut findings = vec![Finding::wrong("database", Trouble::new(why, next))];
+        let mut findings = vec![Finding::wrong(DATABASE, Trouble::new(why, next))];
         findings.extend(BEHIND_IT.map(|of| Finding::skipped(of, "the database does not answer")));
         findings
     };
@@ -72,7 +73,7 @@ async fn attached(service: Identity, config: DatabaseConfig, migrations: &[Migra
 async fn through(connected: &Connected, migrations: &[Migration], wanted: u32) -> Vec<Finding> {
     let Connected { connection, options, mark } = connected;
     vec![
-        Finding::of("database", server::look(connection).await),
+        server::look(connection).await,
         Finding::of("session", session::look(mark, connection, options).await),
         Finding::of("schema", schema::look(connection, migrations).await),
         Finding::of("clock", clock::look(connection).await),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::Service;
+use super::{CHECK, Service};
 use crate::{
     Example, OneOff, Process, config::Description, process::Manner, variables::PORT, web::BIND_ADDRESS,
 };
@@ -18,6 +18,9 @@ struct Contract<'a> {
     service: &'static str,
     processes: Vec<ProcessType>,
     migrate: Vec<&'a str>,
+    /// What asks the backing services how they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check: Option<[&'static str; 1]>,
     /// A digest that another list of migrations has not.
     #[serde(skip_serializing_if = "Option::is_none")]
     migrations: Option<&'a str>,
@@ -80,6 +83,7 @@ pub(super) fn print(service: &Service) -> io::Result<()> {
         service: service.identity.name(),
         processes: service.processes.iter().map(ProcessType::of).collect(),
         migrate: service.migration.iter().map(OneOff::name).collect(),
+        check: (!service.checks.is_empty()).then_some([CHECK]),
         migrations: service.migration.as_ref().and_then(|migration| migration.migrations.as_deref()),
         connections: variables.iter().map(Description::name).find(|name| *name == CONNECTIONS),
         example: service.example.as_ref(),

@@ -82,7 +82,7 @@ fn dispatch(cli: &Cli, backends: &Known<'_>, ui: &Ui) -> Result<End> {
         Verb::Config(args) => verb::config::config(&repo()?, args, ui),
         Verb::Up(args) => verb::up::up(&repo()?, args, backends, ui),
         Verb::Dev(args) => verb::dev::dev(&repo()?, args, backends, ui),
-        Verb::Prove(args) => return verb::prove::prove(&repo()?, args, ui),
+        Verb::Prove(args) => return verb::prove::prove(&repo()?, args, backends, ui),
         Verb::Down(args) => verb::down::down(&repo()?, args, backends, ui),
         Verb::Services(args) => verb::services::services(&repo()?, args, backends, ui),
         Verb::Init(args) => return verb::init::init(&here, args, ui),

@@ -32,6 +32,9 @@ pub struct Service {
     pub processes: Vec<ProcessType>,
     /// The arguments of the process that brings the database to the schema that this image needs.
     pub migrate: Vec<String>,
+    /// The arguments of the process that asks each backing service how it is, and says so in lines of JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Vec<String>>,
     /// What stands for all migrations of this image: where a database was brought to the same, nothing is to be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrations: Option<Digest>,

@@ -16,12 +16,18 @@ use crate::{
     stage::free_port,
     store,
     toolchain::Toolchain,
-    violations::{KNOWN_ADDRESS, NO_COMMIT, NO_VARIABLE, VIOLATIONS, Violation},
+    violations::{KNOWN_ADDRESS, NO_COMMIT, NO_VARIABLE, OTHER_VERSION, VIOLATIONS, Violation},
     violator,
 };
 
+/// Another version of the violator's backing service.
+const LATER: &str = "2.0";
+
 /// The file of the violator's deploy.
 const DEPLOY: &str = "k8s/envs/local.toml";
+/// That of another one, and how it begins.
+const OTHER: &str = "k8s/envs/other.toml";
+const OTHER_BEGINS: &str = "schema = 1\n[target]\nkind = 'local'\n[policy]\ndirty = true\n[config]\n";
 
 /// What became of all violations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,7 +125,7 @@ impl Bench {
         let workspace = folder.join("workspace");
         let doing = || format!("making {}", folder.display());
         throw_away::remove(&folder).doing(doing)?;
-        let store = store::begin().doing(|| "starting the violator's backing service")?;
+        let store = store::begin(store::VERSION).doing(|| "starting the violator's backing service")?;
         violator::write(&workspace, free_port()?, &store).doing(doing)?;
         fs::create_dir_all(folder.join("home")).doing(doing)?;
         let toolchain = Toolchain { program, folder: workspace, home: folder.join("home") };
@@ -171,13 +177,18 @@ impl Bench {
                 self.write(DEPLOY, &format!("{deploy}{services}"))
             }
             NO_VARIABLE => {
-                let other = "schema = 1\n[target]\nkind = 'local'\n[policy]\ndirty = true\n[config]\n";
-                self.write("k8s/envs/other.toml", &format!("{other}PORT = 1\nSTORE = 'nowhere'\n"))?;
-                self.toolchain.done(&["release", "--env", "other"], "")?;
-                self.write("k8s/envs/other.toml", other)
+                self.another("nowhere")?;
+                self.write(OTHER, OTHER_BEGINS)
             }
+            OTHER_VERSION => self.another(&store::begin(LATER).doing(|| "starting another backing service")?),
             name => self.toolchain.done(&["config", "set", &format!("VIOLATION={name}")], "").map(drop),
         }
+    }
+
+    /// Another deploy with a release, which keeps what it is told there.
+    fn another(&self, store: &str) -> Result<()> {
+        self.write(OTHER, &format!("{OTHER_BEGINS}PORT = 1\nSTORE = '{store}'\n"))?;
+        self.toolchain.done(&["release", "--env", "other"], "").map(drop)
     }
 
     fn put_back(&self, violation: &Violation) -> Result<()> {
@@ -187,7 +198,7 @@ impl Bench {
                 let (before, _) = deploy.split_once("[services.postgres]").unwrap_or((&deploy, ""));
                 self.write(DEPLOY, before)
             }
-            NO_COMMIT | NO_VARIABLE => Ok(()),
+            NO_COMMIT | NO_VARIABLE | OTHER_VERSION => Ok(()),
             _ => self.toolchain.done(&["config", "unset", "VIOLATION"], "").map(drop),
         }
     }

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     io::{self, BufRead, BufReader},
+    net::SocketAddr,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, ExitStatus, Stdio},
@@ -159,15 +160,20 @@ pub(crate) struct Alone {
 }
 
 impl Alone {
+    /// Where it is asked.
+    pub(crate) fn address(&self) -> SocketAddr {
+        http::here(self.port)
+    }
+
     /// It. What started it has become it.
     pub(crate) fn process(&self) -> Process {
-        Process(self.child.id())
+        Process::here(self.child.id())
     }
 
     /// Waits until it takes requests, and tells how long that took from its start.
     pub(crate) fn ready(&mut self, readiness: &str, patience: Duration) -> Result<Duration> {
         loop {
-            if http::get(self.port, readiness).is_ok_and(|answer| answer.status == 200) {
+            if http::get(self.address(), readiness).is_ok_and(|answer| answer.status == 200) {
                 return Ok(self.started.elapsed());
             }
             let ended = self.child.try_wait().doing(|| "looking at a process")?;

@@ -16,7 +16,7 @@ mod telemetry;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use xtask_contract::{Context, Result};
+use xtask_contract::{Context, Error, Result};
 
 use crate::{
     Factor,
@@ -33,9 +33,14 @@ const READY: Duration = Duration::from_secs(20);
 const NO_EXAMPLE: &str =
     "the service does not say how something is written and read (`example` in what it describes)";
 
-/// What keeps there from being more than one process that serves on this machine.
-const ALONE: &str =
-    "the service takes no socket from its supervisor (`inherits`), so that one process alone can listen here";
+/// What keeps an experiment from being made on a deploy in use.
+const IN_USE: &str =
+    "The deploy is in use, and this would disturb it: without `--live` it is shown on another one.";
+
+/// What keeps an experiment from being made here that writes something.
+fn no_example(stage: &Stage<'_>) -> &'static str {
+    if stage.is_in_use() { IN_USE } else { NO_EXAMPLE }
+}
 
 /// Makes the experiment of a factor.
 pub(crate) fn of(factor: Factor, stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
@@ -67,20 +72,41 @@ fn usual(stage: &Stage<'_>) -> Use {
 
 /// Clients of the deploy that are not in a hurry.
 fn traffic(stage: &Stage<'_>) -> Traffic {
-    Traffic::start(stage.port, &usual(stage), 4, Duration::from_millis(10))
+    Traffic::start(stage.address(), &usual(stage), 4, Duration::from_millis(10))
 }
 
-/// The environment of the deploy's processes, as the first one that serves has it.
+/// The environment of the deploy's processes, as the first one that serves has it, for one beside them on this machine.
 fn environment(stage: &Stage<'_>) -> Result<BTreeMap<String, String>> {
     let serving = stage.serving()?;
-    let process = serving.first().map(|one| one.process);
-    process
-        .map_or_else(|| Ok(BTreeMap::new()), |process| process.environment().doing(|| "looking at a process"))
+    let first =
+        serving.first().ok_or_else(|| Error::failed("looking at a process that serves", "none is seen"))?;
+    let environment = first.process.environment().doing(|| format!("looking at {}", first.name))?;
+    Ok(stage.ground.here(environment))
+}
+
+/// Whether a process of the image can be started beside the deploy on this machine; noted, if not.
+fn can_be_alone(stage: &Stage<'_>, notes: &mut Notes) -> bool {
+    let apart = stage.ground.is_apart();
+    if let Some(why) = apart {
+        notes.not_shown(why);
+    }
+    apart.is_none()
+}
+
+/// Whether the deploy may be disturbed; noted, if not.
+fn may_be_disturbed(stage: &Stage<'_>, notes: &mut Notes) -> bool {
+    if stage.is_in_use() {
+        notes.not_shown(IN_USE);
+    }
+    !stage.is_in_use()
 }
 
 /// What a process by itself asks the system for, from its start until it has done what it is for; none, if that cannot be
 /// seen here, which is noted.
 fn observed(stage: &Stage<'_>, notes: &mut Notes) -> Result<Option<Observed>> {
+    if !can_be_alone(stage, notes) {
+        return Ok(None);
+    }
     let observer = match Observer::here() {
         Ok(observer) => observer,
         Err(why) => {
@@ -88,13 +114,13 @@ fn observed(stage: &Stage<'_>, notes: &mut Notes) -> Result<Option<Observed>> {
             return Ok(None);
         }
     };
-    let trace = stage.root.folder().with_extension("trace");
+    let trace = stage.scratch().join("trace");
     let kind = stage.web()?;
     let mut process = stage.root.start_observed(&observer, &trace, kind, &environment(stage)?)?;
     process.ready(stage.readiness(), READY)?;
     if let Some(example) = &stage.service.example {
         // Whether it is stored is another experiment's.
-        let _ = write(process.port, example, &stage.text(), &[]);
+        let _ = write(process.address(), example, &stage.text(), &[]);
     }
     drop(process);
     let seen = stage.root.observed(&trace)?;

@@ -28,8 +28,7 @@ pub(crate) struct Answer {
 }
 
 impl Connection {
-    pub(crate) fn open(port: u16) -> io::Result<Self> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    pub(crate) fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
@@ -99,7 +98,12 @@ impl Connection {
     }
 }
 
+/// Where a port of this machine is asked.
+pub(crate) fn here(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
 /// The answer of a connection of its own.
-pub(crate) fn get(port: u16, path: &str) -> io::Result<Answer> {
-    Connection::open(port)?.request(&format!("GET {path}"), &[("connection", "close")], None)
+pub(crate) fn get(address: SocketAddr, path: &str) -> io::Result<Answer> {
+    Connection::open(address)?.request(&format!("GET {path}"), &[("connection", "close")], None)
 }

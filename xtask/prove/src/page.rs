@@ -20,15 +20,17 @@ pub fn page(proof: &Proof) -> String {
     let list: String = panels.iter().map(entry).collect();
     let all: String = panels.iter().map(|one| panel(one, calibration.as_ref())).collect();
     let calibrated = calibrated(proof);
+    let deploy = if proof.live { "the deploy in use," } else { "a deploy of their own, with the config of" };
+    let live = if proof.live { " --live" } else { "" };
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
          <header>\n<h1>{title}</h1>\n\
-         <p>Shown by experiments on a deploy of their own, with the config of <b>{env}</b>, in {} s on {}.</p>\n\
+         <p>Shown by experiments on {deploy} <b>{env}</b>, in {} s on {}.</p>\n\
          <dl><dt>image</dt><dd><code>{image}</code></dd><dt>release</dt><dd><code>{release}</code></dd></dl>\n\
          <p>{calibrated}</p>\n</header>\n<nav><ol>\n{list}</ol></nav>\n<main>\n{all}</main>\n\
-         <footer><p>Made by <code>cargo xtask prove --env {env}</code>. The factors are those of \
+         <footer><p>Made by <code>cargo xtask prove --env {env}{live}</code>. The factors are those of \
          <a href=\"https://12factor.net\">The Twelve-Factor App</a>.</p></footer>\n</body>\n</html>\n",
         took_ms / 1000,
         at.format("%Y-%m-%d at %H:%M UTC"),
@@ -183,6 +185,7 @@ mod tests {
     fn proof(panels: Vec<Panel>) -> Proof {
         Proof {
             env: "local".parse().unwrap(),
+            live: false,
             service: "pets".parse().unwrap(),
             image: Digest::of("image"),
             release: "2011-04-06-20:32:17".parse().unwrap(),

@@ -11,6 +11,8 @@ use crate::{Calibration, Factor, picture::Picture};
 pub struct Proof {
     /// The deploy whose config was taken.
     pub env: EnvName,
+    /// Whether that deploy itself was looked at, in use as it was.
+    pub live: bool,
     /// The service.
     pub service: ServiceName,
     /// The image.

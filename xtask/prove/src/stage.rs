@@ -1,13 +1,14 @@
-//! A deploy of the experiments' own: the config of one of the project's, in a folder of its own, with databases of its own.
-//! There is neither source nor compiler in that folder.
+//! What is there for all experiments: a deploy that runs, and how it is looked at.
 
+mod own;
 mod place;
+mod scratch;
 
 use std::{
     cell::Cell,
     fs, io,
-    net::TcpListener,
-    path::PathBuf,
+    net::{SocketAddr, TcpListener},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -18,16 +19,19 @@ use std::{
 
 use serde_json::Value;
 use xtask_contract::{
-    BuildRecord, Context, EnvName, Error, Layout, Progress, ReleaseId, Repo, Result,
+    BuildRecord, Context, Deploy, EnvName, Error, Layout, Progress, ReleaseId, Repo, Result,
     service::{ProcessType, Service},
 };
 
+pub(crate) use self::own::SERVERS;
+use self::{own::Own, place::Place, scratch::Scratch};
 use crate::{
+    Wanted,
     empty_root::EmptyRoot,
+    ground::{self, Ground, Running},
     system::Process,
-    toolchain::{Called, Staying, Toolchain},
+    toolchain::{Called, Toolchain},
 };
-use place::Place;
 
 /// What is there for all experiments.
 pub(crate) struct Stage<'a> {
@@ -37,111 +41,128 @@ pub(crate) struct Stage<'a> {
     pub(crate) record: BuildRecord,
     pub(crate) layout: Layout,
     pub(crate) service: Service,
-    /// The port that the deploy serves at.
-    pub(crate) port: u16,
+    /// The place that the deploy runs in.
+    pub(crate) ground: Box<dyn Ground>,
     pub(crate) toolchain: Toolchain,
     /// The deploy's folder, as a project.
     pub(crate) project: Repo,
     pub(crate) root: EmptyRoot,
     pub(crate) progress: &'a dyn Progress,
-    run: Option<Staying>,
+    /// The deploy, if it is the experiments' own.
+    own: Option<Own>,
     /// A number that no text had before.
     number: Cell<u32>,
     stop: Arc<AtomicBool>,
     // Deleted last.
-    place: Place,
+    scratch: Scratch,
 }
-
-/// A process of the deploy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Running {
-    /// `web.1`.
-    pub(crate) name: String,
-    pub(crate) process: Process,
-}
-
-/// The two database servers of the deploy, as deploys of their own that have nothing else.
-pub(crate) const SERVERS: [&str; 2] = ["server-a", "server-b"];
 
 impl<'a> Stage<'a> {
-    /// Makes it, and starts it.
-    pub(crate) fn set(
-        (repo, env): (&'a Repo, &'a EnvName),
-        program: PathBuf,
-        stop: Arc<AtomicBool>,
-        progress: &'a dyn Progress,
-    ) -> Result<Self> {
+    /// A deploy of the experiments' own.
+    pub(crate) fn set(wanted: &Wanted<'a>, progress: &'a dyn Progress) -> Result<Self> {
+        let Wanted { repo, env, program, stop, .. } = wanted;
         let record = BuildRecord::newest(repo)?;
         let layout = Layout::at(repo.images());
         let service = layout.description(&record.digest)?;
         progress.step("making a deploy of its own");
-        let place = Place::make(repo, env, &service, &record)?;
-        let toolchain =
-            Toolchain { program, folder: place.project.root().to_owned(), home: place.folder.join("home") };
-        let root = EmptyRoot::make(&place.folder.join("root"), &layout, &record.digest)?;
-        let (port, project) = (place.port, place.project.clone());
-        let mut stage = Self {
+        let scratch = Scratch::empty(repo.rebuildable().join("prove").join(env.as_str()))?;
+        let (place, mut ground) = Place::make(repo, env, &service, &record, scratch.path())?;
+        let project = place.project.clone();
+        let home = scratch.path().join("home");
+        let toolchain = Toolchain { program: program.clone(), folder: project.root().to_owned(), home };
+        let root = EmptyRoot::make(&scratch.path().join("root"), &layout, &record.digest)?;
+        let own = Some(Own::start(env, &toolchain, place, &mut *ground, progress)?);
+        let (number, stop) = (Cell::new(0), stop.clone());
+        Ok(Self {
             repo,
             env,
             record,
             layout,
             service,
-            port,
+            ground,
             toolchain,
             project,
             root,
             progress,
-            run: None,
-            number: Cell::new(0),
+            own,
+            number,
             stop,
-            place,
-        };
-        stage.seal()?;
-        stage.attach_first()?;
-        stage.start()?;
-        Ok(stage)
+            scratch,
+        })
     }
 
-    /// Seals what the project's deploy has sealed, for this one's own identity.
-    fn seal(&self) -> Result<()> {
-        for (name, secret) in &self.place.secrets {
-            let env = self.env.as_str();
-            self.toolchain.done(&["config", "set", "--secret", name, "--env", env], secret.expose())?;
-        }
-        Ok(())
+    /// The project's own deploy, as it runs. Nothing is told it that it would keep.
+    pub(crate) fn in_use(wanted: &Wanted<'a>, progress: &'a dyn Progress) -> Result<Self> {
+        let Wanted { repo, env, program, stop, .. } = wanted;
+        let home = std::env::home_dir().unwrap_or_default();
+        let toolchain = Toolchain { program: program.clone(), folder: repo.root().to_owned(), home };
+        let doing = || format!("looking at {env}");
+        let status = toolchain.document(&["status", "--env", env.as_str()])?;
+        let release = status["release"].as_str().ok_or_else(|| {
+            let next =
+                format!("`cargo xtask up --env {env}` starts it; without `--live` one of its own is started");
+            Error::refused(doing(), "nothing runs").next(next)
+        })?;
+        let shown = toolchain.document(&["releases", "show", release, "--env", env.as_str()])?;
+        let digest = shown["image"]["digest"].as_str().and_then(|digest| digest.parse().ok());
+        let digest = digest.ok_or_else(|| Error::failed(doing(), "its release names no image"))?;
+        let (record, layout) = (BuildRecord::of(repo, &digest)?, Layout::at(repo.images()));
+        let service = Service { example: None, ..layout.description(&digest)? };
+        let ground = ground::of(&Deploy::read(repo, env)?.target, status["url"].as_str())?;
+        let scratch = Scratch::empty(repo.rebuildable().join("prove").join(format!("{env}-in-use")))?;
+        let root = EmptyRoot::make(&scratch.path().join("root"), &layout, &digest)?;
+        let (number, stop, project) = (Cell::new(0), stop.clone(), (*repo).clone());
+        let own = None;
+        Ok(Self {
+            repo,
+            env,
+            record,
+            layout,
+            service,
+            ground,
+            toolchain,
+            project,
+            root,
+            progress,
+            own,
+            number,
+            stop,
+            scratch,
+        })
     }
 
-    /// Starts the database servers, and has the deploy begin with the first one.
-    fn attach_first(&self) -> Result<()> {
-        if !self.has_database() {
-            return Ok(());
-        }
-        for server in SERVERS {
-            self.progress.step(&format!("starting {server}"));
-            self.toolchain.done(&["services", "up", "postgres", "--env", server], "")?;
-        }
-        self.attach(SERVERS[0])
+    /// Whether others use the deploy: it is looked at, and not disturbed.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.own.is_none()
     }
 
-    /// Whether the service has a database that the deploy's file names the variable of.
+    /// A folder for what is needed for a while.
+    pub(crate) fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Where the deploy is reached.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.ground.address()
+    }
+
+    /// Whether the deploy has a database of the experiments' own.
     pub(crate) fn has_database(&self) -> bool {
-        self.place.database.is_some()
+        self.own.as_ref().is_some_and(Own::has_database)
     }
 
     /// Points the deploy at one of its servers, from its next release on.
     pub(crate) fn attach(&self, server: &str) -> Result<()> {
-        let Some(variable) = &self.place.database else { return Ok(()) };
-        let url = self.toolchain.done(&["config", "get", variable, "--reveal", "--env", server], "")?;
-        let env = self.env.as_str();
-        self.toolchain.done(&["services", "attach", "postgres", "-", "--env", env], url.trim()).map(drop)
+        self.own.as_ref().map_or(Ok(()), |own| own.attach(server, &*self.ground))
     }
 
-    /// The port of the server that the deploy's database is on, if it is on this machine.
-    pub(crate) fn server_port(&self) -> Result<Option<u16>> {
-        let Some(variable) = &self.place.database else { return Ok(None) };
-        let url = self.toolchain.done(&["config", "get", variable, "--reveal", "--env", SERVERS[0]], "")?;
-        let host = url.trim().rsplit('@').next().and_then(|rest| rest.split('/').next());
-        Ok(host.and_then(|host| host.rsplit(':').next()?.parse().ok()))
+    /// The processes of the server that the deploy's database is on, as far as they can be seen.
+    pub(crate) fn server(&self) -> Result<Vec<Process>> {
+        let [server, _] = SERVERS;
+        match self.own.as_ref().map_or(Ok(None), |own| own.url(server))? {
+            Some(url) => self.ground.server(server, &url),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Calls the toolchain in the project itself.
@@ -152,21 +173,9 @@ impl<'a> Stage<'a> {
         there.call(args, "")
     }
 
-    /// Makes a release, and starts the deploy with it.
-    fn start(&mut self) -> Result<()> {
-        self.release()?;
-        self.progress.step("starting it");
-        let path = self.place.folder.join("no-tools");
-        let run = self.toolchain.stays(&["run", "--env", self.env.as_str(), "--json"], &path)?;
-        self.run = Some(run);
-        Ok(())
-    }
-
-    /// Makes a release, and tells its ID.
+    /// Makes a release.
     pub(crate) fn release(&self) -> Result<ReleaseId> {
-        let made = self.toolchain.document(&["release", "--env", self.env.as_str()])?;
-        let id = made["id"].as_str().and_then(|id| id.parse().ok());
-        id.ok_or_else(|| Error::failed("making a release", format!("it says no ID: {made}")))
+        self.toolchain.release(self.env)
     }
 
     /// Has the newest release take over.
@@ -187,20 +196,24 @@ impl<'a> Stage<'a> {
 
     /// The processes of the deploy.
     pub(crate) fn processes(&self) -> Result<Vec<Running>> {
-        let status = self.status()?;
-        let types = status["processes"].as_array().cloned().unwrap_or_default();
-        let pods = types.iter().flat_map(|one| one["pods"].as_array().cloned().unwrap_or_default());
-        let running = |pod: Value| {
-            let name = pod["name"].as_str()?.split(' ').next()?.to_owned();
-            Some(Running { name, process: Process(u32::try_from(pod["pid"].as_u64()?).ok()?) })
-        };
-        Ok(pods.filter_map(running).collect())
+        self.ground.processes(&self.status()?)
     }
 
     /// Those of the type that serves.
     pub(crate) fn serving(&self) -> Result<Vec<Running>> {
-        let (name, all) = (self.web()?.name.clone(), self.processes()?);
-        Ok(all.into_iter().filter(|one| one.name.starts_with(&format!("{name}."))).collect())
+        let (name, all) = (&self.web()?.name, self.processes()?);
+        Ok(all.into_iter().filter(|one| one.kind == *name).collect())
+    }
+
+    /// An error, if no process that serves is seen: of nothing much can be said that proves nothing.
+    pub(crate) fn is_seen(&self) -> Result<()> {
+        if self.serving()?.is_empty() {
+            return Err(Error::failed(
+                format!("looking at the processes of {}", self.env),
+                "none that serves is seen",
+            ));
+        }
+        Ok(())
     }
 
     /// The process type that serves HTTP.
@@ -211,9 +224,9 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// Whether there can be more than one process that serves on this machine: those share a socket.
-    pub(crate) fn can_scale(&self) -> Result<bool> {
-        Ok(self.web()?.inherits)
+    /// Why there can be only one process that serves, if that is so.
+    pub(crate) fn is_single(&self) -> Result<Option<&'static str>> {
+        Ok(self.ground.is_single(self.web()?))
     }
 
     /// The path that answers 200 when the service takes requests.
@@ -234,9 +247,10 @@ impl<'a> Stage<'a> {
         self.toolchain.done(&["scale", &format!("{kind}={count}"), "--env", env], "").map(drop)
     }
 
-    /// The process of the `run` that is up.
+    /// The process of the `run` that is up, where it stays.
     pub(crate) fn supervisor(&self) -> Option<Process> {
-        self.run.as_ref().map(|run| Process(run.id()))
+        let run = self.own.as_ref()?.run.as_ref()?;
+        Some(Process::here(run.id()))
     }
 
     /// What the deploy's processes have written, as it was collected.
@@ -245,9 +259,12 @@ impl<'a> Stage<'a> {
         Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
     }
 
-    /// What `run` has shown in the foreground so far.
-    pub(crate) fn shown(&self) -> String {
-        self.run.as_ref().map(Staying::said).unwrap_or_default()
+    /// All that the deploy's processes have written, as people see it.
+    pub(crate) fn shown(&self) -> Result<String> {
+        match self.own.as_ref().and_then(|own| own.run.as_ref()) {
+            Some(run) => Ok(run.said()),
+            None => self.toolchain.done(&["logs", "--env", self.env.as_str()], ""),
+        }
     }
 
     /// A text that nothing else has.
@@ -257,15 +274,19 @@ impl<'a> Stage<'a> {
         format!("proof {}-{number}", std::process::id())
     }
 
+    /// An error, if somebody wants it to end.
+    pub(crate) fn goes_on(&self) -> Result<()> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Error::failed("proving", "it was interrupted").next("the same command begins anew"));
+        }
+        Ok(())
+    }
+
     /// Waits for a moment, unless somebody wants it to end.
     pub(crate) fn wait(&self, time: Duration) -> Result<()> {
         let until = Instant::now() + time;
         loop {
-            if self.stop.load(Ordering::Relaxed) {
-                return Err(
-                    Error::failed("proving", "it was interrupted").next("the same command begins anew")
-                );
-            }
+            self.goes_on()?;
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(());
@@ -293,16 +314,6 @@ impl<'a> Stage<'a> {
     }
 }
 
-impl Drop for Stage<'_> {
-    fn drop(&mut self) {
-        self.run = None;
-        let envs = SERVERS.iter().copied().filter(|_| self.has_database()).chain([self.env.as_str()]);
-        for env in envs {
-            let _ = self.toolchain.call(&["down", "--env", env, "--data", "--yes"], "");
-        }
-    }
-}
-
 /// A port of this machine that nobody listens at.
 pub(crate) fn free_port() -> Result<u16> {
     let free = || -> io::Result<u16> { Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port()) };
@@ -310,6 +321,6 @@ pub(crate) fn free_port() -> Result<u16> {
 }
 
 /// Reads a file of the project's.
-pub(crate) fn read(path: &std::path::Path) -> Result<String> {
+pub(crate) fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).doing(|| format!("reading {}", path.display()))
 }

@@ -1,5 +1,5 @@
 //! The backing service of the violator: it keeps texts, as long as this process lives. `PUT ID TEXT` is answered with an empty
-//! line, `GET ID` with the text.
+//! line, `GET ID` with the text, `VERSION` with its version.
 
 use std::{
     collections::HashMap,
@@ -9,14 +9,17 @@ use std::{
     thread,
 };
 
+/// The usual version of it.
+pub const VERSION: &str = "1.2";
+
 type Texts = Arc<Mutex<HashMap<String, String>>>;
 
-/// Begins to serve, and tells where.
+/// Begins to serve as a server of this version, and tells where.
 ///
 /// # Errors
 ///
 /// When there is no port to listen at.
-pub fn begin() -> io::Result<String> {
+pub fn begin(version: &'static str) -> io::Result<String> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let address = listener.local_addr()?.to_string();
     thread::spawn(move || {
@@ -24,13 +27,13 @@ pub fn begin() -> io::Result<String> {
         for stream in listener.incoming().flatten() {
             let texts = texts.clone();
             // One that leaves before it was answered wants no answer.
-            thread::spawn(move || drop(answer(&stream, &texts)));
+            thread::spawn(move || drop(answer(&stream, version, &texts)));
         }
     });
     Ok(address)
 }
 
-fn answer(mut stream: &TcpStream, texts: &Texts) -> io::Result<()> {
+fn answer(mut stream: &TcpStream, version: &str, texts: &Texts) -> io::Result<()> {
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;
     let mut words = line.trim_end().splitn(3, ' ');
@@ -40,6 +43,7 @@ fn answer(mut stream: &TcpStream, texts: &Texts) -> io::Result<()> {
             texts.insert(id.to_owned(), text.to_owned());
             String::new()
         }
+        (Some("VERSION"), None, _) => version.to_owned(),
         (_, Some(id), _) => texts.get(id).cloned().unwrap_or_default(),
         _ => String::new(),
     };

@@ -8,31 +8,61 @@ use std::{
     thread,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use xtask_contract::Digest;
 
+use crate::machine::Machine;
+
 /// A process, as the system knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Process(pub(crate) u32);
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Process {
+    pub(crate) id: u32,
+    machine: Machine,
+}
 
 impl Process {
-    fn place(self, name: &str) -> PathBuf {
-        Path::new("/proc").join(self.0.to_string()).join(name)
+    /// A process of this machine.
+    pub(crate) fn here(id: u32) -> Self {
+        Self::of(Machine::This, id)
+    }
+
+    /// A process of that machine.
+    pub(crate) fn of(machine: Machine, id: u32) -> Self {
+        Self { id, machine }
+    }
+
+    fn place(&self, name: &str) -> PathBuf {
+        Path::new("/proc").join(self.id.to_string()).join(name)
+    }
+
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        self.machine.read(&self.place(name))
+    }
+
+    fn text(&self, name: &str) -> io::Result<String> {
+        self.read(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The parts of a file between zeros.
+    fn words(&self, name: &str) -> io::Result<Vec<String>> {
+        let bytes = self.read(name)?;
+        let words = bytes.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+        Ok(words.map(|word| String::from_utf8_lossy(word).into_owned()).collect())
     }
 
     /// Whether it is there, and has not ended.
-    pub(crate) fn is_alive(self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         self.state().is_some_and(|state| !matches!(state, 'Z' | 'X'))
     }
 
     /// `R`, `S`, `T` and the like, as `proc_pid_stat(5)` has them; none, if it is gone.
-    fn state(self) -> Option<char> {
-        fs::read_to_string(self.place("stat")).ok()?.rsplit_once(") ")?.1.chars().next()
+    fn state(&self) -> Option<char> {
+        self.text("stat").ok()?.rsplit_once(") ")?.1.chars().next()
     }
 
     /// Has it stand still, and waits until it does: one in the midst of executing another program has no environment yet,
     /// and stops when that is done. False, if it ends before.
-    pub(crate) fn stands_still(self) -> bool {
+    pub(crate) fn stands_still(&self) -> bool {
         self.signal(Signal::STOP);
         loop {
             match self.state() {
@@ -44,68 +74,71 @@ impl Process {
     }
 
     /// The environment that it was started with.
-    pub(crate) fn environment(self) -> io::Result<BTreeMap<String, String>> {
-        let bytes = fs::read(self.place("environ"))?;
-        let all = bytes.split(|byte| *byte == 0).filter(|one| !one.is_empty());
-        let all = all.map(|one| String::from_utf8_lossy(one).into_owned());
-        Ok(all
-            .filter_map(|one| one.split_once('=').map(|(name, value)| (name.into(), value.into())))
-            .collect())
+    pub(crate) fn environment(&self) -> io::Result<BTreeMap<String, String>> {
+        let all = self.words("environ")?;
+        let pair = |one: &String| one.split_once('=').map(|(name, value)| (name.into(), value.into()));
+        Ok(all.iter().filter_map(pair).collect())
     }
 
     /// Its arguments, the name of its program among them.
-    pub(crate) fn arguments(self) -> io::Result<Vec<String>> {
-        let bytes = fs::read(self.place("cmdline"))?;
-        let all = bytes.split(|byte| *byte == 0).filter(|one| !one.is_empty());
-        Ok(all.map(|one| String::from_utf8_lossy(one).into_owned()).collect())
+    pub(crate) fn arguments(&self) -> io::Result<Vec<String>> {
+        self.words("cmdline")
     }
 
     /// The digest of the program that it executes.
-    pub(crate) fn program(self) -> io::Result<Digest> {
-        Ok(Digest::of(fs::read(self.place("exe"))?))
+    pub(crate) fn program(&self) -> io::Result<Digest> {
+        self.read("exe").map(Digest::of)
     }
 
     /// Where the program is that it executes.
-    pub(crate) fn executes(self) -> io::Result<PathBuf> {
-        fs::read_link(self.place("exe"))
+    pub(crate) fn executes(&self) -> io::Result<PathBuf> {
+        self.machine.link(&self.place("exe"))
     }
 
     /// Sends it a signal. One that has ended hears none.
-    pub(crate) fn signal(self, signal: Signal) {
-        if let Some(pid) = i32::try_from(self.0).ok().and_then(Pid::from_raw) {
-            let _ = kill_process(pid, signal);
-        }
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.machine.signal(self.id, signal);
+    }
+
+    /// A line of its status, by its name.
+    fn status(&self, name: &str) -> io::Result<String> {
+        let status = self.text("status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        Ok(line.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).unwrap_or_default())
     }
 
     /// The user and the group that it acts as.
-    pub(crate) fn user(self) -> io::Result<(String, String)> {
-        let status = fs::read_to_string(self.place("status"))?;
-        let line = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            line.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).unwrap_or_default()
-        };
-        Ok((line("Uid:"), line("Gid:")))
+    pub(crate) fn user(&self) -> io::Result<(String, String)> {
+        Ok((self.status("Uid:")?, self.status("Gid:")?))
+    }
+
+    /// Whether it is the one that its container was made for.
+    pub(crate) fn is_first_of_its_container(&self) -> bool {
+        self.status("NSpid:").is_ok_and(|numbers| numbers.split(' ').next_back() == Some("1"))
     }
 
     /// Its limits, as the system shows them.
-    pub(crate) fn limits(self) -> io::Result<String> {
-        fs::read_to_string(self.place("limits"))
+    pub(crate) fn limits(&self) -> io::Result<String> {
+        self.text("limits")
     }
 
     /// Its parent.
-    pub(crate) fn parent(self) -> Option<Self> {
-        let stat = fs::read_to_string(self.place("stat")).ok()?;
-        stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok().map(Self)
+    pub(crate) fn parent(&self) -> Option<Self> {
+        let stat = self.text("stat").ok()?;
+        let id = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
+        Some(Self::of(self.machine.clone(), id))
     }
 
-    /// The processes that it has started and that are there.
-    pub(crate) fn children(self) -> Vec<Self> {
-        all().into_iter().filter(|process| process.parent() == Some(self)).collect()
+    /// The processes that its first thread has started and that are there.
+    pub(crate) fn children(&self) -> Vec<Self> {
+        let children = self.text(&format!("task/{}/children", self.id)).unwrap_or_default();
+        let ids = children.split_whitespace().filter_map(|id| id.parse().ok());
+        ids.map(|id| Self::of(self.machine.clone(), id)).collect()
     }
 
     /// What it has mapped into its memory from files: its program, and the libraries that it is linked to.
-    pub(crate) fn mapped(self) -> io::Result<BTreeSet<String>> {
-        let maps = fs::read_to_string(self.place("maps"))?;
+    pub(crate) fn mapped(&self) -> io::Result<BTreeSet<String>> {
+        let maps = self.text("maps")?;
         let path = |line: &str| {
             let path = line.splitn(6, ' ').nth(5)?.trim();
             path.starts_with('/').then(|| path.trim_end_matches(" (deleted)").to_owned())
@@ -113,18 +146,12 @@ impl Process {
         Ok(maps.lines().filter_map(path).collect())
     }
 
-    /// The regular files that it may write to.
-    pub(crate) fn written_files(self) -> io::Result<Vec<String>> {
+    /// The files that it may write to.
+    pub(crate) fn written_files(&self) -> io::Result<Vec<String>> {
         let mut files = Vec::new();
-        for entry in fs::read_dir(self.place("fd"))?.flatten() {
-            let number = entry.file_name().to_string_lossy().into_owned();
-            let (Ok(target), Ok(about)) =
-                (fs::read_link(entry.path()), fs::read_to_string(self.place("fdinfo").join(&number)))
-            else {
-                continue;
-            };
-            let is_file = fs::metadata(entry.path()).is_ok_and(|file| file.is_file());
-            if is_file && is_for_writing(&about) && !is_held(&target) {
+        for (number, target) in self.machine.links(&self.place("fd"))? {
+            let is_file = target.is_absolute() && !target.starts_with("/dev") && !is_held(&target);
+            if is_file && self.text(&format!("fdinfo/{number}")).is_ok_and(|about| is_for_writing(&about)) {
                 files.push(target.display().to_string());
             }
         }
@@ -132,18 +159,18 @@ impl Process {
     }
 
     /// The ports at which it listens by sockets of its own.
-    pub(crate) fn ports(self) -> io::Result<BTreeSet<u16>> {
-        let sockets: BTreeSet<String> = fs::read_dir(self.place("fd"))?
-            .flatten()
-            .filter_map(|entry| fs::read_link(entry.path()).ok())
-            .filter_map(|target| {
+    pub(crate) fn ports(&self) -> io::Result<BTreeSet<u16>> {
+        let links = self.machine.links(&self.place("fd"))?;
+        let sockets: BTreeSet<String> = links
+            .into_iter()
+            .filter_map(|(_, target)| {
                 let target = target.to_string_lossy().into_owned();
                 Some(target.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
             })
             .collect();
         let mut ports = BTreeSet::new();
         for table in ["net/tcp", "net/tcp6"] {
-            let table = fs::read_to_string(self.place(table)).unwrap_or_default();
+            let table = self.text(table).unwrap_or_default();
             ports.extend(
                 listening(&table).filter(|(_, inode)| sockets.contains(*inode)).map(|(port, _)| port),
             );
@@ -152,15 +179,11 @@ impl Process {
     }
 }
 
-/// All processes of this machine that can be seen.
-pub(crate) fn all() -> Vec<Process> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Process)).collect()
-}
-
 /// The process that listens at a port of this machine, if it can be seen.
 pub(crate) fn listener(port: u16) -> Option<Process> {
-    all().into_iter().find(|process| process.ports().is_ok_and(|ports| ports.contains(&port)))
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut all = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Process::here));
+    all.find(|process| process.ports().is_ok_and(|ports| ports.contains(&port)))
 }
 
 /// Whether a descriptor was opened for writing, by its `flags` line: octal, `O_ACCMODE` being 3.
@@ -186,7 +209,6 @@ fn listening(table: &str) -> impl Iterator<Item = (u16, &str)> {
         (*state == LISTEN).then_some((port, *inode))
     })
 }
-
 /// All that is below a folder: path, size and the moment of the last change.
 pub(crate) fn listing(folder: &Path) -> io::Result<BTreeMap<PathBuf, (u64, i64, i64)>> {
     let mut found = BTreeMap::new();
@@ -212,8 +234,8 @@ mod tests {
 
     #[test]
     fn what_this_process_is_and_has_open_is_seen() {
-        let me = Process(std::process::id());
-        assert!(me.is_alive() && !Process(u32::MAX).is_alive());
+        let me = Process::here(std::process::id());
+        assert!(me.is_alive() && !Process::here(u32::MAX).is_alive());
         assert!(me.environment().unwrap().contains_key("PATH"));
         let listening = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listening.local_addr().unwrap().port();
@@ -223,7 +245,12 @@ mod tests {
         assert!(me.written_files().unwrap().contains(&path));
         drop(file);
         assert!(!me.written_files().unwrap().contains(&path));
-        assert!(me.parent().unwrap().children().contains(&me));
+        let mut shell = std::process::Command::new("sh").args(["-c", "sleep 60; true"]).spawn().unwrap();
+        let started = Process::here(shell.id());
+        assert_eq!(started.parent(), Some(me));
+        while started.children().is_empty() {}
+        started.children()[0].signal(Signal::KILL);
+        shell.wait().unwrap();
     }
 
     #[test]
@@ -231,7 +258,7 @@ mod tests {
         for _ in 0..200 {
             let words = ["-c", "exec env --ignore-environment A=b sleep 60"];
             let mut child = std::process::Command::new("sh").args(words).spawn().unwrap();
-            let process = Process(child.id());
+            let process = Process::here(child.id());
             let is_sleep = || process.executes().is_ok_and(|program| program.ends_with("sleep"));
             while !is_sleep() {}
             let (stood, environment) = (process.stands_still(), process.environment());

@@ -2,7 +2,6 @@
 
 use std::{
     env,
-    ffi::OsString,
     io::{BufRead, BufReader, Write},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
@@ -17,7 +16,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use xtask_contract::{Callee, Context, Error, Result};
+use xtask_contract::{Callee, Context, EnvName, Error, ReleaseId, Result};
 
 /// How long a command may take that starts something.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -45,6 +44,14 @@ impl Called {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Self { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) }
     }
+
+    fn done(self, args: &[&str]) -> Result<String> {
+        if self.code == 0 {
+            return Ok(self.stdout);
+        }
+        let why = self.stderr.trim().lines().map(str::to_owned).collect::<Vec<_>>().join("\n");
+        Err(Error::failed(format!("calling `cargo xtask {}`", args.join(" ")), why))
+    }
 }
 
 impl Toolchain {
@@ -54,9 +61,11 @@ impl Toolchain {
         for name in ["CARGO_TARGET_DIR", "XTASK_AGE_KEY", "XTASK_SIGNING_KEY"] {
             command.env_remove(name);
         }
-        // Where Rust is does not depend on whose home it is.
+        // Where Rust and the container engine are does not depend on whose home it is.
         let home = env::home_dir().unwrap_or_default();
-        for (name, folder) in [("RUSTUP_HOME", ".rustup"), ("CARGO_HOME", ".cargo")] {
+        for (name, folder) in
+            [("RUSTUP_HOME", ".rustup"), ("CARGO_HOME", ".cargo"), ("DOCKER_CONFIG", ".docker")]
+        {
             if env::var_os(name).is_none() {
                 command.env(name, home.join(folder));
             }
@@ -68,8 +77,11 @@ impl Toolchain {
 
     /// Calls it, with this on its standard input, and waits for its end.
     pub(crate) fn call(&self, args: &[&str], input: &str) -> Result<Called> {
+        Self::ended(self.command(args), args, input)
+    }
+
+    fn ended(mut command: Command, args: &[&str], input: &str) -> Result<Called> {
         let doing = || format!("calling `cargo xtask {}`", args.join(" "));
-        let mut command = self.command(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().doing(doing)?;
         if let Some(mut stdin) = child.stdin.take() {
@@ -104,12 +116,21 @@ impl Toolchain {
 
     /// Calls it; it must do what it is asked for. Gives back its standard output.
     pub(crate) fn done(&self, args: &[&str], input: &str) -> Result<String> {
-        let called = self.call(args, input)?;
-        if called.code == 0 {
-            return Ok(called.stdout);
-        }
-        let why = called.stderr.trim().lines().map(str::to_owned).collect::<Vec<_>>().join("\n");
-        Err(Error::failed(format!("calling `cargo xtask {}`", args.join(" ")), why))
+        self.call(args, input)?.done(args)
+    }
+
+    /// The same, with nothing on its PATH but what is in this folder.
+    pub(crate) fn done_with(&self, args: &[&str], path: &Path) -> Result<String> {
+        let mut command = self.command(args);
+        command.env("PATH", path);
+        Self::ended(command, args, "")?.done(args)
+    }
+
+    /// Makes a release, and tells its ID.
+    pub(crate) fn release(&self, env: &EnvName) -> Result<ReleaseId> {
+        let made = self.document(&["release", "--env", env.as_str()])?;
+        let id = made["id"].as_str().and_then(|id| id.parse().ok());
+        id.ok_or_else(|| Error::failed("making a release", format!("it says no ID: {made}")))
     }
 
     /// The document that it answers with.
@@ -131,7 +152,7 @@ impl Toolchain {
     pub(crate) fn stays(&self, args: &[&str], path: &Path) -> Result<Staying> {
         let doing = || format!("calling `cargo xtask {}`", args.join(" "));
         let mut command = self.command(args);
-        command.env("PATH", OsString::from(path)).stdin(Stdio::null());
+        command.env("PATH", path).stdin(Stdio::null());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().doing(doing)?;
         let (tell, results) = channel();
         if let Some(stdout) = child.stdout.take() {

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -65,11 +66,11 @@ pub(crate) struct Traffic {
 impl Traffic {
     /// Sets as many clients to work, each with a pause between its requests: every other one uses a connection as long as it
     /// lasts.
-    pub(crate) fn start(port: u16, what: &Use, clients: usize, pause: Duration) -> Self {
+    pub(crate) fn start(address: SocketAddr, what: &Use, clients: usize, pause: Duration) -> Self {
         let (from, stop, answered) = (Instant::now(), Arc::new(AtomicBool::new(false)), Arc::default());
         let client = |number: usize| {
             let mut client = Client {
-                port,
+                address,
                 what: what.clone(),
                 number,
                 from,
@@ -139,9 +140,9 @@ impl Seen {
     }
 
     /// What was written and is not to be read any more, a line each.
-    pub(crate) fn missing(&self, port: u16) -> Vec<String> {
+    pub(crate) fn missing(&self, address: SocketAddr) -> Vec<String> {
         let reads = |one: &Written| {
-            let answer = crate::http::get(port, &one.path);
+            let answer = crate::http::get(address, &one.path);
             answer.is_ok_and(|answer| answer.status == 200 && answer.body.contains(&one.text))
         };
         self.written.iter().filter(|one| !reads(one)).map(|one| one.path.clone()).collect()
@@ -149,7 +150,7 @@ impl Seen {
 }
 
 struct Client {
-    port: u16,
+    address: SocketAddr,
     what: Use,
     number: usize,
     from: Instant,
@@ -188,7 +189,7 @@ impl Client {
     }
 
     fn ask(&self, kept: &mut Option<Connection>, keeps: bool, text: &str) -> io::Result<Answer> {
-        let mut connection = kept.take().map_or_else(|| Connection::open(self.port), Ok)?;
+        let mut connection = kept.take().map_or_else(|| Connection::open(self.address), Ok)?;
         let fields: &[(&str, &str)] = if keeps { &[] } else { &[("connection", "close")] };
         let answer = match &self.what {
             Use::Write(example) => {
@@ -214,14 +215,14 @@ impl Client {
 
 /// Writes this text once, and tells where it is read.
 pub(crate) fn write(
-    port: u16,
+    address: SocketAddr,
     example: &Example,
     text: &str,
     fields: &[(&str, &str)],
 ) -> io::Result<(Answer, Option<Written>)> {
     let fields = [fields, &[("connection", "close")]].concat();
     let line = format!("POST {}", example.write.path);
-    let answer = Connection::open(port)?.request(&line, &fields, Some(&example.body(text)))?;
+    let answer = Connection::open(address)?.request(&line, &fields, Some(&example.body(text)))?;
     let document = serde_json::from_str::<Value>(&answer.body).unwrap_or_default();
     let path = example.path(&document).filter(|_| (200..300).contains(&answer.status));
     Ok((answer, path.map(|path| Written { text: text.to_owned(), path })))

@@ -22,6 +22,9 @@ pub(crate) const KNOWN_ADDRESS: &str = "uses_an_address_that_it_knows";
 /// The one for which another deploy lacks a variable.
 pub(crate) const NO_VARIABLE: &str = "another_deploy_lacks_a_variable";
 
+/// The one for which another deploy has another version of a backing service.
+pub(crate) const OTHER_VERSION: &str = "another_deploy_has_another_version";
+
 const fn violation(
     name: &'static str,
     factor: Factor,
@@ -32,7 +35,7 @@ const fn violation(
 }
 
 /// All of them.
-pub const VIOLATIONS: [Violation; 21] = [
+pub const VIOLATIONS: [Violation; 22] = [
     violation(NO_COMMIT, Factor::Codebase, "unknown_revision", "was built from a commit that nobody has"),
     violation("calls_a_program", Factor::Dependencies, "needs_the_system", "calls `sh`"),
     violation("needs_a_file", Factor::Dependencies, "needs_the_system", "reads a file of the system"),
@@ -75,6 +78,12 @@ pub const VIOLATIONS: [Violation; 21] = [
         "answers before it has stored what it was told",
     ),
     violation(NO_VARIABLE, Factor::Parity, "missing_variable", "has a variable in one deploy only"),
+    violation(
+        OTHER_VERSION,
+        Factor::Parity,
+        "other_version",
+        "uses another version of its backing service in another deploy",
+    ),
     violation("log_file", Factor::Logs, "log_file", "writes a log file"),
     violation("held_back", Factor::Logs, "held_back", "holds its lines back"),
     violation("changes_its_limits", Factor::Admin, "other_limits", "gives its processes limits of their own"),

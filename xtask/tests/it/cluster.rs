@@ -8,6 +8,7 @@ mod hindering;
 mod killing;
 mod likeness;
 mod logging;
+mod proving;
 mod sharing;
 mod shipping;
 mod steady;
@@ -73,6 +74,11 @@ fn a_service_that_is_written() {
 #[test]
 fn a_log_shipper() {
     Story::goes_on(shipping::tell);
+}
+
+#[test]
+fn a_deploy_whose_factors_are_shown() {
+    Story::goes_on(proving::tell);
 }
 
 /// What takes long, and is run with `--all` alone.

@@ -1,21 +1,30 @@
 //! `cargo xtask prove`: each experiment holds for the service, and comes out red where a service breaks the factor.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use rustix::process::Signal;
 use serde_json::Value;
-use xtask_prove::{Calibration, VIOLATIONS};
+use xtask_prove::{Calibration, Factor, VIOLATIONS};
 
-use crate::support::{checkout::Checkout, needs, violator::Violator};
+use crate::support::{
+    PATIENCE,
+    checkout::Checkout,
+    load::{Habit, Load},
+    needs,
+    processes::Tree,
+    violator::Violator,
+};
+
+/// Whether an image can be built again is another check's: it takes a compile.
+const ALL_BUT_CODEBASE: &str = "II III IV V VI VII VIII IX X XI XII telemetry";
+
+/// How the deploy is used meanwhile.
+const IN_USE: Habit = Habit { keep_alive: true, pause: Duration::from_millis(20), ends_when_refused: false };
 
 #[test]
 fn the_service_keeps_each_factor() {
     let checkout = Checkout::built();
-    let factors = "dependencies config backing-services stages processes port-binding concurrency disposability parity \
-                   logs admin telemetry";
-    let mut prove = checkout.xtask(["prove", "--json"]);
-    prove = prove.args(factors.split_whitespace());
-    let outcome = prove.run();
+    let outcome = checkout.xtask(["prove", "--json"]).args(ALL_BUT_CODEBASE.split(' ')).run();
     let proof: Value = serde_json::from_str(&outcome.stdout).unwrap();
     for panel in panels(&proof) {
         assert_eq!(panel["verdict"], "holds", "{panel:#}");
@@ -49,20 +58,70 @@ fn each_violation_is_caught_for_its_own_reason_and_a_service_without_one_is_not(
 }
 
 #[test]
-fn whoever_stops_it_finds_nothing_left() {
+fn stopped_in_the_middle_of_any_experiment_it_leaves_nothing() {
+    let checkout = Checkout::built();
+    let mut interrupted = Vec::new();
+    for factor in Factor::ALL.into_iter().filter(|factor| *factor != Factor::Codebase) {
+        let mut prove = checkout.xtask(["prove", factor.name()]).start();
+        prove.says(factor.title());
+        let tree = Tree::of(prove.pid());
+        prove.signal(Signal::INT);
+        let outcome = prove.ends_within(PATIENCE);
+        // Some are over in less time than it takes to say so.
+        if outcome.status.code() != Some(0) {
+            outcome.exits(1).says("it was interrupted");
+            interrupted.push(factor);
+        }
+        tree.is_gone_within(PATIENCE);
+        assert!(!checkout.path("target/xtask/prove/local").exists(), "{factor}");
+    }
+    let long = [Factor::BackingServices, Factor::Processes, Factor::Concurrency, Factor::Disposability];
+    assert!(long.iter().all(|factor| interrupted.contains(factor)), "{interrupted:?}");
+}
+
+#[test]
+fn a_calibration_that_is_stopped_leaves_nothing() {
     let violator = Violator::built();
-    let mut prove = violator.xtask(["prove", "concurrency", "disposability"]).start();
-    prove.says("IX Disposability");
-    assert!(violator.path("target/xtask/prove/local").exists());
-    prove.signal(Signal::INT);
-    let outcome = prove.ends_within(crate::support::PATIENCE).exits(1);
-    outcome.says("it was interrupted");
-    assert!(!violator.path("target/xtask/prove/local").exists());
     let mut calibrate = violator.xtask(["prove", "--calibrate"]).start();
     calibrate.says("all factors, while none is broken");
     calibrate.signal(Signal::INT);
-    calibrate.ends_within(crate::support::PATIENCE).exits(1).says("it was interrupted");
+    calibrate.ends_within(PATIENCE).exits(1).says("it was interrupted");
     assert!(!violator.path("target/xtask/violator").exists());
+}
+
+#[test]
+fn a_deploy_in_use_is_looked_at_and_not_disturbed() {
+    let checkout = Checkout::released().and_database();
+    checkout.xtask(["prove", "--live"]).run().refused("nothing runs");
+    let mut run = checkout.xtask(["run", "--json"]).start();
+    run.announces();
+    let before = seen_of(&checkout);
+    let load = Load::start(checkout.port(), 2, IN_USE);
+    load.makes(5);
+    let outcome = checkout
+        .xtask(["prove", "--live", "--json"])
+        .args(ALL_BUT_CODEBASE.split(' '))
+        .run()
+        .done()
+        .says("looking at the deploy as it runs");
+    load.makes(5);
+    load.stops();
+    let proof: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    for panel in panels(&proof) {
+        let disturbs = ["backing-services", "concurrency"].iter().any(|factor| panel["factor"] == *factor);
+        assert_eq!(panel["verdict"], if disturbs { "not_shown" } else { "holds" }, "{panel:#}");
+    }
+    assert_eq!(proof["live"], true);
+    assert_eq!(seen_of(&checkout), before);
+    assert!(!checkout.path("target/xtask/prove").read_dir().is_ok_and(|mut left| left.next().is_some()));
+    run.stops().done();
+}
+
+/// What would be another thing if the deploy had been disturbed.
+fn seen_of(checkout: &Checkout) -> (Value, Value) {
+    let status = checkout.xtask(["status", "--json"]).run().json();
+    let releases = checkout.xtask(["releases", "--json"]).run().json();
+    (status["processes"].clone(), releases)
 }
 
 #[test]

@@ -1,6 +1,14 @@
 //! Whether the database is one that this service can work with.
 
-use crate::{check::Trouble, database::Connection};
+use tokio_postgres::Row;
+
+use crate::{
+    check::{Finding, Trouble},
+    database::Connection,
+};
+
+/// What it is called where it is looked at.
+pub(super) const DATABASE: &str = "database";
 
 /// What to do about a database that does not answer.
 pub(super) const REACH_IT: &str =
@@ -14,8 +22,18 @@ const LOOK: &str = "SELECT current_setting('server_version_num')::int, current_s
      current_setting('default_transaction_read_only')::bool";
 
 /// Which server answers, as whom we came, and whether it takes changes.
-pub(super) async fn look(connection: &Connection) -> Result<String, Trouble> {
-    let row = connection.query_one(LOOK, &[]).await?;
+pub(super) async fn look(connection: &Connection) -> Finding {
+    match connection.query_one(LOOK, &[]).await {
+        Err(error) => Finding::wrong(DATABASE, error.into()),
+        Ok(row) => {
+            let found = judged(&row);
+            let version = row.try_get::<_, &str>(1).unwrap_or_default();
+            Finding::of(DATABASE, found).answered_by(format!("PostgreSQL {version}"))
+        }
+    }
+}
+
+fn judged(row: &Row) -> Result<String, Trouble> {
     let number: i32 = row.try_get(0)?;
     let (version, user, name): (&str, &str, &str) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
     let (standby, read_only): (bool, bool) = (row.try_get(4)?, row.try_get(5)?);

@@ -15,8 +15,12 @@ pub(crate) struct Prove {
     #[arg(long, default_value = "local")]
     pub(crate) env: EnvName,
 
+    /// Look at that deploy itself, as it runs: nothing is written, scaled, killed or released
+    #[arg(long)]
+    pub(crate) live: bool,
+
     /// Make the experiments on services that each break a factor: each must be caught, for its own reason
-    #[arg(long, conflicts_with_all = ["factors", "env"])]
+    #[arg(long, conflicts_with_all = ["factors", "env", "live"])]
     pub(crate) calibrate: bool,
 }
 

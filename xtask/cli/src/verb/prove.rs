@@ -10,27 +10,40 @@ use std::{
     thread,
 };
 
-use xtask_contract::{Context, EnvName, Repo, Result, durable};
+use xtask_contract::{Context, Deploy, EnvName, Progress, Repo, Result, durable};
 use xtask_prove::{
     Calibration, Caught, Panel, Proof, Verdict, Wanted, badge, calibrate, page, prove as shown,
 };
 
 use crate::{
-    End, cli,
+    End,
+    backends::Known,
+    cli,
     ui::{Text, Ui},
 };
 
 /// What is kept of the last calibration, beside the proofs.
 const CALIBRATION: &str = "calibration.json";
 
-pub(crate) fn prove(repo: &Repo, args: &cli::Prove, ui: &Ui) -> Result<End> {
+/// What is done to a deploy in use, said before it is.
+const LIVE: &str = "looking at the deploy as it runs: its pages are read, its processes and its log looked at, two one-off \
+                    processes and some beside it are started; nothing is written, scaled, killed or released";
+
+pub(crate) fn prove(repo: &Repo, args: &cli::Prove, backends: &Known<'_>, ui: &Ui) -> Result<End> {
+    if !args.calibrate && Deploy::read(repo, &args.env)?.target.node_port().is_some() {
+        // What it calls is this program, which is then the one that has all that it takes.
+        backends.clusters()?;
+    }
     let program = std::env::current_exe().doing(|| "looking for this program")?;
     let (env, factors, stop) = (&args.env, args.wanted(), told_to_stop()?);
-    let wanted = Wanted { repo, env, factors: &factors, program, stop };
+    let wanted = Wanted { repo, env, factors: &factors, live: args.live, program, stop };
     if args.calibrate {
         return calibrated(&wanted, ui);
     }
-    let proof = Proof { calibration: last_calibration(repo), ..shown(wanted, ui)? };
+    if args.live {
+        ui.note(LIVE);
+    }
+    let proof = Proof { calibration: last_calibration(repo), ..shown(&wanted, ui)? };
     let page = kept(repo, env, &proof)?;
     ui.result(words(&proof, repo.relative(&page)), &proof);
     Ok(if proof.holds() { End::Done } else { End::Broken })

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use rustix::process::Signal;
 use xtask_contract::{Context, Digest, Result};
 
 use crate::{notes::Notes, picture::Picture, stage::Stage, system::Process};
@@ -24,7 +23,7 @@ pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
         notes.not_shown("No process serves to compare with.");
         return Ok(());
     };
-    let wanted = look(serving.process).doing(|| format!("looking at {}", serving.name))?;
+    let wanted = look(&serving.process).doing(|| format!("looking at {}", serving.name))?;
     let before = stage.processes()?;
     let mut seen = None;
     for _ in 0..TRIES {
@@ -37,7 +36,7 @@ pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
         notes.not_shown("Each one-off process had ended before it was seen.");
         return Ok(());
     };
-    compare(&serving.name, &wanted, &found, notes);
+    compare(stage, &serving.name, (&wanted, &found), notes);
     exit_code(stage, notes)?;
     let after = stage.processes()?;
     notes.check(
@@ -60,13 +59,13 @@ pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
 }
 
 /// What a one-off process has like a process of this name, and what it has not.
-fn compare(name: &str, wanted: &Looks, found: &Looks, notes: &mut Notes) {
+fn compare(stage: &Stage<'_>, name: &str, (wanted, found): (&Looks, &Looks), notes: &mut Notes) {
     let differs: Vec<String> = wanted
         .environment
         .iter()
         .filter(|(name, value)| found.environment.get(*name) != Some(value))
         .map(|(name, _)| name.clone())
-        .filter(|name| !["LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET"].contains(&name.as_str()))
+        .filter(|name| !stage.ground.tells(name))
         .collect();
     for (what, cause, same) in [
         ("program", "other_image", found.program == wanted.program),
@@ -86,7 +85,7 @@ fn compare(name: &str, wanted: &Looks, found: &Looks, notes: &mut Notes) {
     );
 }
 
-fn look(process: Process) -> std::io::Result<Looks> {
+fn look(process: &Process) -> std::io::Result<Looks> {
     Ok(Looks {
         program: process.program()?,
         environment: process.environment()?,
@@ -95,19 +94,16 @@ fn look(process: Process) -> std::io::Result<Looks> {
     })
 }
 
-/// Starts the migration as a one-off, and looks at it as soon as it is another program than the toolchain's: it stands still
-/// meanwhile, as it may have ended otherwise.
+/// Starts a one-off process, and looks at it as soon as it is another program than the toolchain's.
 fn one_off(stage: &Stage<'_>) -> Result<Option<Looks>> {
-    let started = stage.toolchain.starts(&admin(stage, &migrate(stage)))?;
-    let process = Process(started.id());
-    let mut seen = None;
-    while process.is_alive() {
-        if process.executes().is_ok_and(|program| program != stage.toolchain.program) {
-            seen = process.stands_still().then(|| look(process).ok()).flatten();
-            process.signal(Signal::CONT);
-            break;
-        }
-    }
+    let lasts = stage.ground.lasts(stage.web()?).map(<[String]>::to_vec);
+    let started = stage.toolchain.starts(&admin(stage, &lasts.unwrap_or_else(|| migrate(stage))))?;
+    let found = stage.ground.finds(&Process::here(started.id()), &stage.toolchain.program)?;
+    let seen = found.and_then(|process| {
+        let seen = look(&process).ok();
+        process.signal(stage.ground.lets_go());
+        seen
+    });
     started.ends()?;
     Ok(seen)
 }

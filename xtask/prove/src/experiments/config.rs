@@ -2,13 +2,11 @@
 
 use std::{collections::BTreeMap, fs};
 
-use xtask_contract::{Context, Deploy, Digest, Result, deploy::Text};
+use xtask_contract::{Context, Deploy, Digest, Result, deploy::Text, service::RELEASE_ID};
 
+use super::may_be_disturbed;
 use crate::{http, notes::Notes, picture::Picture, stage::Stage, traffic};
 
-/// What a supervisor tells its processes of itself (`sd_listen_fds(3)`, `sd_notify(3)`), and which release they are of.
-const OF_THE_SUPERVISOR: [&str; 5] =
-    ["LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "NOTIFY_SOCKET", "RELEASE_ID"];
 /// A shorter secret is found everywhere.
 const SHORTEST: usize = 8;
 
@@ -17,7 +15,7 @@ pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
     let before = environments(stage)?;
     let mut rows = Vec::new();
     for (name, environment) in &before {
-        let unlike = unlike(&said, environment);
+        let unlike = unlike(&said, environment, |name| stage.ground.tells(name));
         notes.check(
             unlike.is_empty(),
             format!("{name} has the {} variables of its release, and no other.", said.len()),
@@ -69,23 +67,26 @@ fn said_by_the_release(stage: &Stage<'_>) -> Result<BTreeMap<String, Said>> {
 
 /// The environment of each process, by the process's name.
 fn environments(stage: &Stage<'_>) -> Result<BTreeMap<String, BTreeMap<String, String>>> {
-    let look = |one: crate::stage::Running| {
+    let look = |one: crate::ground::Running| {
         let environment = one.process.environment().doing(|| format!("looking at {}", one.name))?;
-        Ok((format!("{} ({})", one.name, one.process.0), environment))
+        Ok((format!("{} ({})", one.name, one.process.id), environment))
     };
     stage.processes()?.into_iter().map(look).collect()
 }
 
 /// The names of the variables that are not as the release says.
-fn unlike(said: &BTreeMap<String, Said>, environment: &BTreeMap<String, String>) -> Vec<String> {
+fn unlike(
+    said: &BTreeMap<String, Said>,
+    environment: &BTreeMap<String, String>,
+    of_the_supervisor: impl Fn(&str) -> bool,
+) -> Vec<String> {
     let differs = said.iter().filter(|(name, value)| match (value, environment.get(*name)) {
         (Said::Clear(text), Some(found)) => text != found,
         (Said::Secret(text), Some(found)) => Digest::of(text) != Digest::of(found),
         (_, None) => true,
     });
-    let more = environment
-        .keys()
-        .filter(|name| !said.contains_key(*name) && !OF_THE_SUPERVISOR.contains(&name.as_str()));
+    let is_known = |name: &String| said.contains_key(name) || name == RELEASE_ID || of_the_supervisor(name);
+    let more = environment.keys().filter(|name| !is_known(name));
     differs.map(|(name, _)| name).chain(more).cloned().collect()
 }
 
@@ -108,17 +109,17 @@ fn nowhere_else(stage: &Stage<'_>, said: &BTreeMap<String, Said>, notes: &mut No
         stage.layout.read_layer(layer, |content| content.read_to_end(&mut bytes).map(drop))?;
         places.push((format!("the layer {}", layer.digest.short()), bytes));
     }
-    places.push(("the lines of its processes".into(), stage.shown().into_bytes()));
+    places.push(("the lines of its processes".into(), stage.shown()?.into_bytes()));
     for one in stage.processes()? {
         let arguments = one.process.arguments().unwrap_or_default().join(" ");
         places.push((format!("the arguments of {}", one.name), arguments.into_bytes()));
     }
     for path in [stage.readiness(), "/", "/nowhere"] {
-        let body = http::get(stage.port, path).map(|answer| answer.body).unwrap_or_default();
+        let body = http::get(stage.address(), path).map(|answer| answer.body).unwrap_or_default();
         places.push((format!("the answer to GET {path}"), body.into_bytes()));
     }
     if let Some(example) = &stage.service.example {
-        let answer = traffic::write(stage.port, example, &stage.text(), &[]);
+        let answer = traffic::write(stage.address(), example, &stage.text(), &[]);
         let body = answer.map(|(answer, _)| answer.body).unwrap_or_default();
         places.push((format!("the answer to POST {}", example.write.path), body.into_bytes()));
     }
@@ -163,6 +164,9 @@ fn an_edit_changes_no_process(
     before: &BTreeMap<String, BTreeMap<String, String>>,
     notes: &mut Notes,
 ) -> Result<()> {
+    if !may_be_disturbed(stage, notes) {
+        return Ok(());
+    }
     let path = stage.project.deploy_file(stage.env);
     let text = crate::stage::read(&path)?;
     let mut deploy = Deploy::read(&stage.project, stage.env)?;
@@ -172,7 +176,7 @@ fn an_edit_changes_no_process(
     let edited = toml::to_string(&deploy).doing(|| "editing the deploy's file")?;
     fs::write(&path, edited).doing(|| "editing the deploy's file")?;
     let after = environments(stage);
-    let answers = http::get(stage.port, stage.readiness()).is_ok_and(|answer| answer.status == 200);
+    let answers = http::get(stage.address(), stage.readiness()).is_ok_and(|answer| answer.status == 200);
     fs::write(&path, text).doing(|| "editing the deploy's file")?;
     notes.check(
         answers && &after? == before,
@@ -194,7 +198,7 @@ mod tests {
         ]);
         let unlike = |all: &[(&str, &str)]| {
             let all = all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            unlike(&said, &all)
+            unlike(&said, &all, |name| name == "LISTEN_FDS")
         };
         assert!(unlike(&[("PORT", "80"), ("URL", "canary"), ("LISTEN_FDS", "1")]).is_empty());
         assert_eq!(unlike(&[("PORT", "81"), ("HOME", "/"), ("URL", "canary")]), ["PORT", "HOME"]);

@@ -2,10 +2,13 @@
 
 use xtask_contract::{Context, Result};
 
-use super::{READY, environment, observed};
+use super::{READY, can_be_alone, environment, observed};
 use crate::{notes::Notes, stage::Stage, traffic};
 
 pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
+    if !can_be_alone(stage, notes) {
+        return crates(stage, notes);
+    }
     let mut process = stage.root.start(stage.web()?, &environment(stage)?)?;
     match process.ready(stage.readiness(), READY) {
         Ok(took) => notes.saw(format!(
@@ -21,7 +24,7 @@ pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
         }
     }
     if let Some(example) = &stage.service.example {
-        let written = traffic::write(process.port, example, &stage.text(), &[]);
+        let written = traffic::write(process.address(), example, &stage.text(), &[]);
         notes.check(
             matches!(written, Ok((_, Some(_)))),
             "It does its work there: what it is told is stored.",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use xtask_contract::Result;
 
-use super::{NO_EXAMPLE, READY, alone, environment, usual};
+use super::{READY, alone, can_be_alone, environment, no_example, usual};
 use crate::{
     http,
     notes::Notes,
@@ -22,6 +22,9 @@ const GRACE: Duration = Duration::from_secs(30);
 const SLOW: f64 = 5000.0;
 
 pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
+    if !can_be_alone(stage, notes) {
+        return Ok(());
+    }
     starts(stage, notes)?;
     is_told_to_stop(stage, notes)?;
     is_killed(stage, notes)
@@ -49,8 +52,7 @@ fn starts(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
 /// By SIGTERM, under load.
 fn is_told_to_stop(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
     let process = alone(stage)?;
-    let port = process.port;
-    let traffic = Traffic::start(port, &usual(stage), 4, Duration::from_millis(2));
+    let traffic = Traffic::start(process.address(), &usual(stage), 4, Duration::from_millis(2));
     stage.wait(Duration::from_secs(1))?;
     let at = traffic.now();
     process.signal(Signal::TERM);
@@ -73,7 +75,7 @@ fn is_told_to_stop(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
         ),
         None => notes.broken("does_not_stop", format!("Told to stop, it went on for {} s.", GRACE.as_secs())),
     }
-    let missing = seen.missing(stage.port);
+    let missing = seen.missing(stage.address());
     if stage.service.example.is_some() {
         notes.check(
             missing.is_empty(),
@@ -95,26 +97,26 @@ fn is_told_to_stop(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
 /// By SIGKILL, under load.
 fn is_killed(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
     let Some(example) = &stage.service.example else {
-        notes.not_shown(NO_EXAMPLE);
+        notes.not_shown(no_example(stage));
         return Ok(());
     };
     let (mut written, mut missing) = (0, 0);
     for _ in 0..5 {
         let process = alone(stage)?;
-        let traffic = Traffic::start(process.port, &Use::Write(example.clone()), 4, Duration::ZERO);
+        let traffic = Traffic::start(process.address(), &Use::Write(example.clone()), 4, Duration::ZERO);
         stage.wait(Duration::from_millis(300))?;
         process.signal(Signal::KILL);
         let _ = process.ends(GRACE)?;
         let seen = traffic.stop();
         written += seen.written.len();
-        missing += seen.missing(stage.port).len();
+        missing += seen.missing(stage.address()).len();
     }
     notes.check(
         missing == 0 && written > 0,
         format!("Killed 5 times in the midst of writing: each of {written} acknowledged writes is there."),
         ("lost_writes", format!("Killed 5 times: of {written} acknowledged writes, {missing} are gone.")),
     );
-    let ready = http::get(stage.port, stage.readiness()).is_ok_and(|answer| answer.status == 200);
+    let ready = http::get(stage.address(), stage.readiness()).is_ok_and(|answer| answer.status == 200);
     notes.check(
         ready,
         "The other processes took no notice.",

@@ -9,7 +9,7 @@ pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
     let trace = format!("{:032x}", 0x1000_0000_u64 + u64::from(std::process::id()));
     let parent = format!("00-{trace}-00f067aa0ba902b7-01");
     let fields = [("connection", "close"), ("traceparent", parent.as_str())];
-    let answer = Connection::open(stage.port).and_then(|mut to| to.request("GET /", &fields, None));
+    let answer = Connection::open(stage.address()).and_then(|mut to| to.request("GET /", &fields, None));
     let lines = stage.logs()?;
     let found =
         lines.iter().filter(|line| line["text"].as_str().is_some_and(|text| text.contains(&trace))).count();

@@ -8,76 +8,77 @@ use std::{
 };
 
 use xtask_contract::{
-    BuildRecord, Callee, Context, Deploy, EnvName, Error, Identity, Policy, Repo, Result, SealedSecrets,
-    Secret,
+    BuildRecord, Callee, Context, Deploy, EnvName, Identity, Policy, Repo, Result, SealedSecrets, Secret,
     deploy::{Postgres, Services, Text},
     service::Service,
-    throw_away,
 };
 
-use super::{SERVERS, free_port};
+use super::{free_port, own::SERVERS};
+use crate::ground::{self, Beside, Ground};
 
 /// The programs that `run` calls; no others are on its PATH.
-const CALLED: [&str; 4] = ["initdb", "pg_ctl", "postgres", "psql"];
+const CALLED: [&str; 6] = ["docker", "initdb", "kind", "pg_ctl", "postgres", "psql"];
 
-/// The folder, which is deleted when this is dropped.
+/// The folder.
 pub(super) struct Place {
-    pub(super) folder: PathBuf,
     /// The deploy's folder, as a project.
     pub(super) project: Repo,
-    /// The port that the deploy serves at.
-    pub(super) port: u16,
-    /// The variable with the URL of its database, if it has one.
-    pub(super) database: Option<String>,
+    /// What is on the PATH of its `run`.
+    pub(super) tools: PathBuf,
+    /// Whether `run` stays as long as the deploy runs.
+    pub(super) stays: bool,
+    /// Its database, if it has one.
+    pub(super) database: Option<Postgres>,
     /// The other sealed variables.
     pub(super) secrets: BTreeMap<String, Secret>,
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        // What is left of it is deleted by the next one.
-        let _ = throw_away::remove(&self.folder);
-    }
-}
-
 impl Place {
-    pub(super) fn make(repo: &Repo, env: &EnvName, service: &Service, record: &BuildRecord) -> Result<Self> {
+    /// Fills the folder with a deploy like one of the project's, and tells what its place is like.
+    pub(super) fn make(
+        repo: &Repo,
+        env: &EnvName,
+        service: &Service,
+        record: &BuildRecord,
+        folder: &Path,
+    ) -> Result<(Self, Box<dyn Ground>)> {
         let mut deploy = Deploy::read(repo, env)?;
-        if deploy.target.is_cluster() {
-            let why = "experiments are made on this machine, and it is a deploy of a cluster";
-            return Err(Error::refused(format!("proving {env}"), why)
-                .next("name a deploy of this machine with `--env`: all deploys run the same image"));
-        }
-        let database = deploy.services.postgres.take().map(|postgres| postgres.variable);
+        let Beside { ground, target, of_servers, port, stays } = ground::beside(&deploy.target, &SERVERS)?;
+        let database = deploy.services.postgres.take();
         let mut secrets = secrets(repo, env)?;
-        if let Some(variable) = &database {
+        if let Some(Postgres { variable, .. }) = &database {
             secrets.remove(variable);
             deploy.config.remove(variable);
         }
-        let folder = repo.rebuildable().join("prove").join(env.as_str());
-        fill(repo, &folder, record).doing(|| format!("making {}", folder.display()))?;
-        let (project, port) = (Repo::at(folder.join("project")), free_port()?);
-        let place = Self { folder, project, port, database, secrets };
-        for kind in &service.processes {
-            if let Some(variable) = &kind.port {
+        fill(repo, folder, record).doing(|| format!("making {}", folder.display()))?;
+        let (project, tools) = (Repo::at(folder.join("project")), folder.join("no-tools"));
+        let place = Self { project, tools, stays, database, secrets };
+        for kind in service.processes.iter().filter(|kind| kind.port.is_some()) {
+            deploy.scale.insert(kind.name.clone(), 1);
+            if let (Some(variable), Some(port)) = (&kind.port, port) {
                 deploy.config.insert(variable.clone(), Text(port.to_string()));
             }
         }
+        // What decides how many processes there are, who reaches them and where lines go is not what is shown.
+        deploy.processes.values_mut().for_each(|settings| settings.autoscale = None);
+        (deploy.network, deploy.ingress, deploy.logging) = Default::default();
         deploy.policy = Policy { dirty: true, ..Policy::default() };
-        for server in SERVERS.iter().filter(|_| place.database.is_some()) {
-            let own = Deploy { services: place.postgres(false)?, ..deploy.clone() };
+        deploy.target = target;
+        for (server, target) in SERVERS.iter().zip(of_servers).filter(|_| place.database.is_some()) {
+            let own = Deploy { services: place.postgres(false)?, target, ..deploy.clone() };
             place.write(server, &own)?;
         }
         deploy.services = place.postgres(true)?;
         place.write(env.as_str(), &deploy)?;
-        Ok(place)
+        Ok((place, ground))
     }
 
     /// A database of its own, or of another's.
     fn postgres(&self, attached: bool) -> Result<Services> {
-        let Some(variable) = self.database.clone() else { return Ok(Services::default()) };
-        let port = if attached { 5432 } else { free_port()? };
-        Ok(Services { postgres: Some(Postgres { variable, port, image: None, attached, connections: None }) })
+        let Some(database) = self.database.clone() else { return Ok(Services::default()) };
+        // On this machine each server has a port of its own.
+        let port = if self.stays && !attached { free_port()? } else { 5432 };
+        Ok(Services { postgres: Some(Postgres { port, attached, ..database }) })
     }
 
     fn write(&self, name: &str, deploy: &Deploy) -> Result<()> {
@@ -98,12 +99,17 @@ fn secrets(repo: &Repo, env: &EnvName) -> Result<BTreeMap<String, Secret>> {
 
 /// The workspace's manifest, no deploy, and one image.
 fn fill(repo: &Repo, folder: &Path, record: &BuildRecord) -> io::Result<()> {
-    throw_away::remove(folder)?;
     let project = folder.join("project");
     for name in ["home", "no-tools", "project/k8s/envs", "project/target/xtask/builds"] {
         fs::create_dir_all(folder.join(name))?;
     }
     fs::copy(repo.root().join("Cargo.toml"), project.join("Cargo.toml"))?;
+    // Where the project has objects of its own, these are its deploys'.
+    for name in ["k8s/objects", "k8s/kind.yaml"] {
+        if repo.root().join(name).exists() {
+            symlink(repo.root().join(name), project.join(name))?;
+        }
+    }
     symlink(repo.images(), project.join("target/xtask/images"))?;
     let builds = project.join("target/xtask/builds");
     let name = format!("{}.toml", record.digest.hex());

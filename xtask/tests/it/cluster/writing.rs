@@ -23,6 +23,8 @@ pub(crate) fn tell(story: &Story) {
     assert_eq!(story.checkout.ids("dev"), released, "nothing is released");
     let (dev, _) = story.dev(["dev", "--env", "dev", "--json-events"]);
     story.a_release_takes_over(dev);
+    // What comes after it finds the source as it is committed.
+    edit(&story.checkout, PAGE, "<title>First ", "<title>");
     story.checkout.configure("dev", "DRAIN_DELAY", "1s");
 }
 

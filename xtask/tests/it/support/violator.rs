@@ -24,7 +24,7 @@ impl Violator {
     pub(crate) fn built() -> Self {
         let folder = tempfile::Builder::new().prefix("violator ").tempdir().unwrap();
         let violator = Self { folder };
-        violator::write(&violator.path(""), ports::free(), &store::begin().unwrap()).unwrap();
+        violator::write(&violator.path(""), ports::free(), &store::begin(store::VERSION).unwrap()).unwrap();
         fs::create_dir(violator.folder.path().join("home")).unwrap();
         let root = violator.path("");
         git(&root).run(&["init", "--quiet", "--initial-branch", "main"]);
