@@ -97,7 +97,7 @@ pub(crate) fn beside(target: &Target, servers: &[&str]) -> Result<Beside> {
             Ok(Beside { ground, target: Target::Local {}, of_servers, port: Some(port), stays: true })
         }
         Target::Kind(kind) => {
-            let (ground, target) = Kind::beside(kind)?;
+            let (ground, target) = Kind::beside(kind, servers)?;
             let of_servers = servers.iter().map(|server| Target::Kind(Kind::of_server(&target, server)));
             let of_servers = of_servers.collect();
             Ok(Beside {

@@ -65,11 +65,14 @@ impl<'a> Stage<'a> {
         let layout = Layout::at(repo.images());
         let service = layout.description(&record.digest)?;
         progress.step("making a deploy of its own");
-        let scratch = Scratch::empty(repo.rebuildable().join("prove").join(env.as_str()))?;
-        let (place, mut ground) = Place::make(repo, env, &service, &record, scratch.path())?;
-        let project = place.project.clone();
+        let scratch = Scratch::held(repo.rebuildable().join("prove").join(env.as_str()))?;
+        let project = Repo::at(scratch.path().join("project"));
         let home = scratch.path().join("home");
         let toolchain = Toolchain { program: program.clone(), folder: project.root().to_owned(), home };
+        // If one was killed, its deploy runs on.
+        own::take_away(env, &toolchain);
+        let scratch = scratch.empty()?;
+        let (place, mut ground) = Place::make(repo, env, &service, &record, (&project, scratch.path()))?;
         let root = EmptyRoot::make(&scratch.path().join("root"), &layout, &record.digest)?;
         let own = Some(Own::start(env, &toolchain, place, &mut *ground, progress)?);
         let (number, stop) = (Cell::new(0), stop.clone());
@@ -109,7 +112,8 @@ impl<'a> Stage<'a> {
         let (record, layout) = (BuildRecord::of(repo, &digest)?, Layout::at(repo.images()));
         let service = Service { example: None, ..layout.description(&digest)? };
         let ground = ground::of(&Deploy::read(repo, env)?.target, status["url"].as_str())?;
-        let scratch = Scratch::empty(repo.rebuildable().join("prove").join(format!("{env}-in-use")))?;
+        let scratch =
+            Scratch::held(repo.rebuildable().join("prove").join(format!("{env}-in-use")))?.empty()?;
         let root = EmptyRoot::make(&scratch.path().join("root"), &layout, &digest)?;
         let (number, stop, project) = (Cell::new(0), stop.clone(), (*repo).clone());
         let own = None;

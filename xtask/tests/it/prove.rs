@@ -80,6 +80,19 @@ fn stopped_in_the_middle_of_any_experiment_it_leaves_nothing() {
 }
 
 #[test]
+fn what_one_that_was_killed_has_left_the_next_one_takes_away() {
+    let violator = Violator::built();
+    let mut prove = violator.xtask(["prove", "concurrency"]).start();
+    prove.says("VIII Concurrency");
+    let at_work = "another `cargo xtask prove` of this deploy is at work";
+    violator.xtask(["prove", "port-binding"]).run().refused(at_work);
+    let tree = Tree::of(prove.pid());
+    prove.dies();
+    violator.xtask(["prove", "port-binding"]).run().done();
+    tree.is_gone_within(PATIENCE);
+}
+
+#[test]
 fn a_calibration_that_is_stopped_leaves_nothing() {
     let violator = Violator::built();
     let mut calibrate = violator.xtask(["prove", "--calibrate"]).start();
@@ -113,7 +126,7 @@ fn a_deploy_in_use_is_looked_at_and_not_disturbed() {
     }
     assert_eq!(proof["live"], true);
     assert_eq!(seen_of(&checkout), before);
-    assert!(!checkout.path("target/xtask/prove").read_dir().is_ok_and(|mut left| left.next().is_some()));
+    assert!(!checkout.path("target/xtask/prove/local-in-use").exists());
     run.stops().done();
 }
 

@@ -53,7 +53,7 @@ impl Kind {
     }
 
     /// A place beside another deploy on its cluster, and the target of a deploy there.
-    pub(crate) fn beside(other: &KindTarget) -> Result<(Self, KindTarget)> {
+    pub(crate) fn beside(other: &KindTarget, servers: &[&str]) -> Result<(Self, KindTarget)> {
         let nodes = Node::of(&other.cluster)?;
         let first = nodes.first().ok_or_else(|| {
             let why = format!("the kind cluster {} does not run", other.cluster);
@@ -69,6 +69,11 @@ impl Kind {
         let port = PORTS.filter(|port| !used.contains(port)).find(is_led);
         let port = port.ok_or_else(|| Error::failed("looking for a free port", "all are taken"))?;
         let namespace = format!("{}-prove", other.namespace);
+        // One that was killed has left its own.
+        let left = servers.iter().map(|server| format!("{namespace}-{server}"));
+        let left: Vec<String> = left.chain([namespace.clone()]).collect();
+        let delete = ["delete", "namespace", "--ignore-not-found"].into_iter();
+        first.kubectl(&delete.chain(left.iter().map(String::as_str)).collect::<Vec<_>>(), "")?;
         let target = KindTarget { cluster: other.cluster.clone(), namespace: namespace.clone(), port };
         Ok((Self::new(nodes, namespace, (host, port).into()), target))
     }

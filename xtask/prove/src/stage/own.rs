@@ -84,12 +84,22 @@ impl Own {
 impl Drop for Own {
     fn drop(&mut self) {
         self.run = None;
-        let servers = SERVERS.iter().copied().filter(|_| self.has_database());
-        let down = |env: &str| {
-            let _ = self.toolchain.call(&["down", "--env", env, "--data", "--yes"], "");
-        };
-        // The servers last: what is connected to them ends first.
-        down(self.env.as_str());
-        thread::scope(|scope| servers.for_each(|server| drop(scope.spawn(move || down(server)))));
+        take_away(&self.env, &self.toolchain);
     }
+}
+
+/// Takes away all that runs of such a deploy, and of its servers.
+pub(super) fn take_away(env: &EnvName, toolchain: &Toolchain) {
+    let down = |env: &str| {
+        if toolchain.folder.join(format!("k8s/envs/{env}.toml")).exists() {
+            let _ = toolchain.call(&["down", "--env", env, "--data", "--yes"], "");
+        }
+    };
+    // The servers last: what is connected to them ends first.
+    down(env.as_str());
+    thread::scope(|scope| {
+        for server in SERVERS {
+            scope.spawn(move || down(server));
+        }
+    });
 }

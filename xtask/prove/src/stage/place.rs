@@ -21,8 +21,7 @@ const CALLED: [&str; 6] = ["docker", "initdb", "kind", "pg_ctl", "postgres", "ps
 
 /// The folder.
 pub(super) struct Place {
-    /// The deploy's folder, as a project.
-    pub(super) project: Repo,
+    project: Repo,
     /// What is on the PATH of its `run`.
     pub(super) tools: PathBuf,
     /// Whether `run` stays as long as the deploy runs.
@@ -40,7 +39,7 @@ impl Place {
         env: &EnvName,
         service: &Service,
         record: &BuildRecord,
-        folder: &Path,
+        (project, folder): (&Repo, &Path),
     ) -> Result<(Self, Box<dyn Ground>)> {
         let mut deploy = Deploy::read(repo, env)?;
         let Beside { ground, target, of_servers, port, stays } = ground::beside(&deploy.target, &SERVERS)?;
@@ -51,7 +50,7 @@ impl Place {
             deploy.config.remove(variable);
         }
         fill(repo, folder, record).doing(|| format!("making {}", folder.display()))?;
-        let (project, tools) = (Repo::at(folder.join("project")), folder.join("no-tools"));
+        let (project, tools) = (project.clone(), folder.join("no-tools"));
         let place = Self { project, tools, stays, database, secrets };
         for kind in service.processes.iter().filter(|kind| kind.port.is_some()) {
             deploy.scale.insert(kind.name.clone(), 1);

@@ -1,10 +1,18 @@
 //! Another service beside todo-api, as docs/your-own-service.md puts it there: without touching the toolchain.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, time::Instant};
 
 use super::blocks;
 use crate::support::{
-    checkout::Checkout, command::tool_home, dev, git::git, http, ports, readers::Readers,
+    PATIENCE,
+    checkout::Checkout,
+    command::tool_home,
+    dev,
+    git::git,
+    http,
+    kind::{Cluster, cluster_port},
+    needs, ports,
+    readers::Readers,
     template::shared_target,
 };
 
@@ -37,24 +45,39 @@ fn another_service_runs_step_by_step() {
     assert_eq!((answer.status, &*answer.body), (200, "Hello from this machine"));
     checkout.xtask(["status"]).run().done();
     assert!(checkout.xtask(["logs"]).run().done().stdout.contains("listening"));
-    a_change_of_releases_loses_no_request(&checkout, port);
+    a_change_of_releases_loses_no_request(&checkout, "local", port);
     up.stops().done();
     no_experiment_finds_anything_broken(&checkout);
 
     checkout.xtask(["release", "--env", "dev"]).run().done();
     let objects = fs::read_to_string(checkout.newest("dev").join("objects.yaml")).unwrap();
     assert!(objects.contains("serviceAccountName: greeter") && !objects.contains("todo"), "{objects}");
+    on_kind_it_is_the_same(&checkout);
 }
 
-fn a_change_of_releases_loses_no_request(checkout: &Checkout, port: u16) {
+fn a_change_of_releases_loses_no_request(checkout: &Checkout, env: &str, port: u16) {
     let readers = Readers::start(port);
-    for greeting in ["Hello again", "Hello from this machine"] {
-        checkout.configure("local", "GREETING", greeting);
-        checkout.xtask(["release", "--env", "local"]).run().done();
-        checkout.xtask(["run"]).run().done();
-        assert_eq!(dev::page(port, "/").0, greeting);
+    for greeting in ["Hello again", "Hello once more"] {
+        checkout.configure(env, "GREETING", greeting);
+        checkout.xtask(["release", "--env", env]).run().done();
+        checkout.xtask(["run", "--env", env]).run().done();
+        // On a cluster the release before may answer for another moment.
+        let deadline = Instant::now() + PATIENCE;
+        while dev::page(port, "/").0 != greeting {
+            assert!(Instant::now() < deadline, "{greeting}");
+        }
     }
     assert!(readers.stop() > 0);
+}
+
+fn on_kind_it_is_the_same(checkout: &Checkout) {
+    if !needs::docker_and_kind() {
+        return;
+    }
+    let _cluster = Cluster::empty();
+    checkout.xtask(["up", "--env", "dev"]).run().done();
+    a_change_of_releases_loses_no_request(checkout, "dev", cluster_port());
+    checkout.xtask(["down", "--env", "dev", "--data", "--yes"]).run().done();
 }
 
 /// It does not say how something is written and read: what needs that is named.
