@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path, process::Command, time::Instant};
 
+use xtask_contract::deploy::{KindTarget, Target};
+
 use super::blocks;
 use crate::support::{
     PATIENCE,
@@ -10,7 +12,7 @@ use crate::support::{
     dev,
     git::git,
     http,
-    kind::{Cluster, cluster_port},
+    kind::{CLUSTER, Cluster, cluster_port},
     needs, ports,
     readers::Readers,
     template::shared_target,
@@ -60,7 +62,7 @@ fn a_change_of_releases_loses_no_request(checkout: &Checkout, env: &str, port: u
     for greeting in ["Hello again", "Hello once more"] {
         checkout.configure(env, "GREETING", greeting);
         checkout.xtask(["release", "--env", env]).run().done();
-        checkout.xtask(["run", "--env", env]).run().done();
+        checkout.xtask(["run", "--env", env]).with_engine().run().done();
         // On a cluster the release before may answer for another moment.
         let deadline = Instant::now() + PATIENCE;
         while dev::page(port, "/").0 != greeting {
@@ -75,9 +77,14 @@ fn on_kind_it_is_the_same(checkout: &Checkout) {
         return;
     }
     let _cluster = Cluster::empty();
-    checkout.xtask(["up", "--env", "dev"]).run().done();
+    checkout.edit_deploy("dev", |deploy| {
+        // The text's cluster is somebody else's.
+        let (cluster, namespace) = (CLUSTER.to_string(), format!("{CLUSTER}-dev"));
+        deploy.target = Target::Kind(KindTarget { cluster, namespace, port: cluster_port() });
+    });
+    checkout.xtask(["up", "--env", "dev"]).with_engine().run().done();
     a_change_of_releases_loses_no_request(checkout, "dev", cluster_port());
-    checkout.xtask(["down", "--env", "dev", "--data", "--yes"]).run().done();
+    checkout.xtask(["down", "--env", "dev", "--data", "--yes"]).with_engine().run().done();
 }
 
 /// It does not say how something is written and read: what needs that is named.
