@@ -169,12 +169,13 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Calls the toolchain in the project itself.
+    /// Calls the toolchain in the project itself, until somebody wants it to end.
     pub(crate) fn of_the_project(&self, args: &[&str]) -> Result<Called> {
         let home = std::env::home_dir().unwrap_or_default();
         let there =
             Toolchain { program: self.toolchain.program.clone(), folder: self.repo.root().to_owned(), home };
-        there.call(args, "")
+        let called = there.call_until(args, &self.stop)?;
+        self.goes_on().map(|()| called)
     }
 
     /// Makes a release.

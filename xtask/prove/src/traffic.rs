@@ -141,11 +141,27 @@ impl Seen {
 
     /// What was written and is not to be read any more, a line each.
     pub(crate) fn missing(&self, address: SocketAddr) -> Vec<String> {
-        let reads = |one: &Written| {
-            let answer = crate::http::get(address, &one.path);
-            answer.is_ok_and(|answer| answer.status == 200 && answer.body.contains(&one.text))
-        };
-        self.written.iter().filter(|one| !reads(one)).map(|one| one.path.clone()).collect()
+        /// How long all of it may take that cannot be told at once.
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let until = Instant::now() + PATIENCE;
+        self.written.iter().filter(|one| !one.is_there(address, until)).map(|one| one.path.clone()).collect()
+    }
+}
+
+impl Written {
+    /// Whether it is read. What cannot be told at present is asked again until then: it is not gone for that.
+    fn is_there(&self, address: SocketAddr, until: Instant) -> bool {
+        const AGAIN: Duration = Duration::from_millis(200);
+        loop {
+            match crate::http::get(address, &self.path) {
+                Ok(answer) if answer.status == 200 => return answer.body.contains(&self.text),
+                Ok(answer) if answer.status < 500 => return false,
+                _ if Instant::now() > until => return false,
+                _ => {}
+            }
+            #[expect(clippy::disallowed_methods, reason = "processes need a moment to be there again")]
+            thread::sleep(AGAIN);
+        }
     }
 }
 

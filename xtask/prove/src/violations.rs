@@ -35,7 +35,7 @@ const fn violation(
 }
 
 /// All of them.
-pub const VIOLATIONS: [Violation; 22] = [
+pub const VIOLATIONS: [Violation; 23] = [
     violation(NO_COMMIT, Factor::Codebase, "unknown_revision", "was built from a commit that nobody has"),
     violation("calls_a_program", Factor::Dependencies, "needs_the_system", "calls `sh`"),
     violation("needs_a_file", Factor::Dependencies, "needs_the_system", "reads a file of the system"),
@@ -61,6 +61,12 @@ pub const VIOLATIONS: [Violation; 22] = [
     violation("compiles_at_start", Factor::Stages, "compiles_at_start", "calls a compiler when it starts"),
     violation("fetches_at_start", Factor::Stages, "fetches_at_start", "fetches something when it starts"),
     violation("state_in_memory", Factor::Processes, "not_shared", "keeps what it is told in memory"),
+    violation(
+        "keeps_sessions",
+        Factor::Processes,
+        "not_shared",
+        "tells what it was told only to the client that it knows by a cookie",
+    ),
     violation("file_in_the_folder", Factor::Processes, "file_kept", "writes a file beside its program"),
     violation("goes_away", Factor::PortBinding, "not_its_own_port", "leaves its socket to another process"),
     violation(

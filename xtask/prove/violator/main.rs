@@ -168,6 +168,7 @@ struct Request {
     id: String,
     trace: String,
     in_front: bool,
+    session: bool,
 }
 
 /// One request for each connection: what would be kept open is closed in good order.
@@ -184,6 +185,7 @@ fn serve(stream: TcpStream) -> io::Result<()> {
             "content-length" => request.length = value.parse().unwrap_or(0),
             "x-request-id" => request.id = value.to_owned(),
             "x-forwarded-for" => request.in_front = true,
+            "cookie" => request.session = true,
             "traceparent" if !violates("no_trace") => request.trace = value.to_owned(),
             _ => {}
         }
@@ -218,6 +220,9 @@ fn answer(request: &Request, body: &str) -> (&'static str, String) {
         };
     }
     let Some(id) = path.strip_prefix("/kept/") else { return ("200 OK", "{}".to_owned()) };
+    if violates("keeps_sessions") && !request.session {
+        return ("404 Not Found", String::new());
+    }
     match kept(id) {
         Ok(Some(text)) => ("200 OK", text),
         Ok(None) => ("404 Not Found", String::new()),

@@ -83,7 +83,7 @@ fn a_deploy_whose_factors_are_shown() {
 
 /// What takes long, and is run with `--all` alone.
 mod long {
-    use super::{Story, failing, killing, steady};
+    use super::{Story, failing, killing, proving, steady};
 
     #[test]
     fn failing_in_every_way() {
@@ -93,6 +93,11 @@ mod long {
     #[test]
     fn killed_at_every_call() {
         Story::goes_on(killing::tell_all);
+    }
+
+    #[test]
+    fn all_experiments() {
+        Story::goes_on(proving::tell_all);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
-use xtask_contract::{Context, Result};
+use xtask_contract::{Context, Deploy, Result};
 
 use super::{alone, can_be_alone, traffic as clients};
 use crate::{http::Connection, notes::Notes, stage::Stage};
@@ -17,6 +17,10 @@ pub(super) fn show(stage: &Stage<'_>, notes: &mut Notes) -> Result<()> {
         nothing_is_held_back(stage, notes)?;
     }
     no_file_is_written(stage, notes)?;
+    if Deploy::read(stage.repo, stage.env)?.logging.is_some() {
+        notes
+            .not_shown("Whether lines arrive where the deploy's `[logging]` ships them to is not looked at.");
+    }
     all_are_collected(stage, notes)
 }
 

@@ -58,7 +58,7 @@ impl Kind {
         let first = nodes.first().ok_or_else(|| {
             let why = format!("the kind cluster {} does not run", other.cluster);
             Error::refused("looking for a place beside the deploy", why)
-                .next("`cargo xtask up` with its `--env` starts it")
+                .next("start the deploy with `cargo xtask up --env ENV`, and run the same command again")
         })?;
         let used =
             first.kubectl(&["get", "services", "--all-namespaces", "--output=jsonpath={..nodePort}"], "")?;

@@ -2,9 +2,13 @@
 
 use std::{fs, path::Path, process::Command, time::Instant};
 
-use xtask_contract::deploy::{KindTarget, Target};
+use serde_json::{Value, json};
+use xtask_contract::{
+    BuildRecord,
+    deploy::{KindTarget, Target},
+};
 
-use super::blocks;
+use super::blocks::{self, Block};
 use crate::support::{
     PATIENCE,
     checkout::Checkout,
@@ -20,24 +24,10 @@ use crate::support::{
 
 #[test]
 fn another_service_runs_step_by_step() {
-    let checkout = Checkout::fresh();
-    compile_quickly(&checkout);
-    checkout.commit_all("Compiled quickly");
+    let (checkout, port) = (beside(), ports::free());
     let before = toolchain(&checkout);
-    let port = ports::free();
-    for block in blocks::of(&checkout.path("docs/your-own-service.md")) {
-        // As the text has it, but for what is somebody else's on this machine.
-        let text = block.text().replace("PORT = 30000", &format!("PORT = {port}"));
-        if let Some(file) = block.file() {
-            fs::write(checkout.path(file), text).unwrap();
-        } else if let Some(file) = block.part_of() {
-            change(&checkout.path(file), &text);
-        } else if block.mark == "sh" {
-            for line in block.lines.iter().filter(|line| *line != "cargo xtask up") {
-                shell(&checkout, line);
-            }
-        }
-    }
+    let [first, second] = parts(&checkout);
+    follow(&checkout, &first, port);
     assert_eq!(toolchain(&checkout), before, "the toolchain is what it was");
     assert_eq!(git(&checkout.root).run(&["status", "--porcelain"]), "", "all is committed");
 
@@ -54,7 +44,58 @@ fn another_service_runs_step_by_step() {
     checkout.xtask(["release", "--env", "dev"]).run().done();
     let objects = fs::read_to_string(checkout.newest("dev").join("objects.yaml")).unwrap();
     assert!(objects.contains("serviceAccountName: greeter") && !objects.contains("todo"), "{objects}");
-    on_kind_it_is_the_same(&checkout);
+
+    follow(&checkout, &second, port);
+    assert_eq!(toolchain(&checkout), before, "the toolchain is what it was");
+    with_a_table_a_worker_and_a_metric(&checkout, port);
+}
+
+/// Does what the text says.
+fn follow(checkout: &Checkout, blocks: &[Block], port: u16) {
+    let (metrics, database) = (ports::free(), ports::free());
+    for block in blocks {
+        // As the text has it, but for what is somebody else's on this machine.
+        let text = block.text();
+        let text = text.replace("METRICS_PORT = 30090", &format!("METRICS_PORT = {metrics}"));
+        let text = text.replace("PORT = 30000", &format!("PORT = {port}"));
+        let text = text.replace("port = 30432", &format!("port = {database}"));
+        if let Some(file) = block.file() {
+            fs::write(checkout.path(file), text).unwrap();
+        } else if let Some(file) = block.part_of() {
+            change(&checkout.path(file), &text);
+        } else if block.mark == "sh" {
+            for line in block.lines.iter().filter(|line| *line != "cargo xtask up") {
+                shell(checkout, line);
+            }
+        }
+    }
+}
+
+/// Two packages are one image: a change of the one below is another.
+fn with_a_table_a_worker_and_a_metric(checkout: &Checkout, port: u16) {
+    let mut up = checkout.xtask(["up", "--json"]).start();
+    up.announces();
+    for guest in ["Ada", "Grace"] {
+        let answer =
+            http::Connection::open(port).unwrap().request(&format!("POST /{guest}"), "", false).unwrap();
+        assert_eq!((answer.status, answer.body), (200, format!("Hello, {guest}")));
+    }
+    let config = checkout.deploy("local").config;
+    let metrics = dev::page(config["METRICS_PORT"].0.parse().unwrap(), "/metrics").0;
+    assert!(metrics.contains("guests_total 2\n"), "{metrics}");
+    let status = checkout.xtask(["status", "--json"]).run().json();
+    let ready = |kind: &Value| (kind["name"].clone(), kind["ready"].clone());
+    let processes: Vec<_> = status["processes"].as_array().unwrap().iter().map(ready).collect();
+    assert_eq!(processes, [(json!("web"), json!(1)), (json!("worker"), json!(1))]);
+    up.stops().done();
+
+    let image = || BuildRecord::newest(&checkout.repo()).unwrap().digest;
+    let first = image();
+    dev::edit(checkout, "guests/src/lib.rs", "interval '1 day'", "interval '2 days'");
+    checkout.xtask(["build"]).run().refused("guests/src/lib.rs");
+    checkout.commit_all("They are remembered for longer");
+    checkout.xtask(["build"]).run().done();
+    assert_ne!(image(), first);
 }
 
 fn a_change_of_releases_loses_no_request(checkout: &Checkout, env: &str, port: u16) {
@@ -72,19 +113,45 @@ fn a_change_of_releases_loses_no_request(checkout: &Checkout, env: &str, port: u
     assert!(readers.stop() > 0);
 }
 
-fn on_kind_it_is_the_same(checkout: &Checkout) {
-    if !needs::docker_and_kind() {
-        return;
+mod long {
+    use super::*;
+
+    #[test]
+    fn on_kind_a_change_of_releases_loses_no_request_either() {
+        if !needs::docker_and_kind() {
+            return;
+        }
+        let _cluster = Cluster::empty();
+        let checkout = beside();
+        let [first, _] = parts(&checkout);
+        follow(&checkout, &first, ports::free());
+        checkout.edit_deploy("dev", |deploy| {
+            // The text's cluster is somebody else's.
+            let (cluster, namespace) = (CLUSTER.to_string(), format!("{CLUSTER}-dev"));
+            deploy.target = Target::Kind(KindTarget { cluster, namespace, port: cluster_port() });
+        });
+        checkout.xtask(["up", "--env", "dev"]).with_engine().run().done();
+        a_change_of_releases_loses_no_request(&checkout, "dev", cluster_port());
+        checkout.xtask(["down", "--env", "dev", "--data", "--yes"]).with_engine().run().done();
     }
-    let _cluster = Cluster::empty();
-    checkout.edit_deploy("dev", |deploy| {
-        // The text's cluster is somebody else's.
-        let (cluster, namespace) = (CLUSTER.to_string(), format!("{CLUSTER}-dev"));
-        deploy.target = Target::Kind(KindTarget { cluster, namespace, port: cluster_port() });
-    });
-    checkout.xtask(["up", "--env", "dev"]).with_engine().run().done();
-    a_change_of_releases_loses_no_request(checkout, "dev", cluster_port());
-    checkout.xtask(["down", "--env", "dev", "--data", "--yes"]).with_engine().run().done();
+}
+
+/// A checkout in which nothing was done yet.
+fn beside() -> Checkout {
+    let checkout = Checkout::fresh();
+    compile_quickly(&checkout);
+    checkout.commit_all("Compiled quickly");
+    checkout
+}
+
+/// What the text has until the greeter runs, and what makes more of it.
+fn parts(checkout: &Checkout) -> [Vec<Block>; 2] {
+    let mut first = blocks::of(&checkout.path("docs/your-own-service.md"));
+    let begins =
+        |block: &Block| block.lines.first().is_some_and(|line| line == "cargo new --quiet --lib guests");
+    let second = first.iter().position(begins).unwrap();
+    let second = first.split_off(second);
+    [first, second]
 }
 
 /// It does not say how something is written and read: what needs that is named.

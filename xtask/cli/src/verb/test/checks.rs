@@ -37,7 +37,7 @@ use Suite::{Service, Toolchain};
 use Tier::{Everyday, Long};
 
 #[rustfmt::skip] // a table
-pub(super) const CHECKS: [Check; 33] = [
+pub(super) const CHECKS: [Check; 34] = [
     Check::new("format", Everyday, Cargo(&["fmt", "--all", "--check"])),
     Check::new("lints", Everyday, Cargo(&["clippy", "--workspace", "--all-targets", "--features", "xtask/clusters", "--locked", "--", "-D", "warnings"])),
     Check::new("chassis alone", Everyday, Cargo(&["check", "--package", "chassis", "--locked"])), // with none of its features
@@ -66,10 +66,11 @@ pub(super) const CHECKS: [Check; 33] = [
     Check::new("contributing", Everyday, Tests(Service, "contributing::")),
     Check::new("examples in docs", Everyday, Examples(Toolchain)),
     Check::new("examples of the chassis", Everyday, Examples(Service)),
-    Check::new("cluster at length", Long("a rollout for each way to fail, and for each call at which to die"), Tests(Toolchain, "cluster::long::")),
+    Check::new("cluster at length", Long("a rollout for each way to fail, and for each call at which to die; each experiment on a cluster in use"), Tests(Toolchain, "cluster::long::")),
     Check::new("steady load", Long("100,000 requests over 20 rollouts take ten minutes"), Tests(Toolchain, "cluster::long::steady")),
     Check::new("adoption on kind", Long("the program for clusters is compiled once more"), Tests(Toolchain, "adoption::long::")),
     Check::new("backend on kind", Long("the story of all backends on a cluster says little that its own chapters do not"), Tests(Toolchain, "backend::long::")),
+    Check::new("another service on kind", Long("it is compiled and brought to a cluster of its own"), Tests(Toolchain, "documents::own_service::long::")),
     Check::new("playbook", Long("a fresh system is made from nothing, and set up five times"), Tests(Toolchain, "playbook::")),
 ];
 
