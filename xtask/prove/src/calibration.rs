@@ -36,7 +36,7 @@ pub struct Calibration {
     pub at: DateTime<Utc>,
     /// The digest of the toolchain's program that made the experiments.
     pub toolchain: Digest,
-    /// What the violator was found to break while it was told to break nothing: a factor and a cause each.
+    /// What the violator was found to break while it was told to break nothing: a factor, a cause and its words each.
     pub false_alarms: Vec<String>,
     /// What came of each violation.
     pub violations: Vec<Caught>,
@@ -215,13 +215,18 @@ impl Bench {
     /// What is found where nothing is broken.
     fn false_alarms(&self, stop: &AtomicBool) -> Result<Vec<String>> {
         let proof = self.prove(&[], stop)?;
-        Ok(causes(&proof).map(|(factor, cause)| format!("{factor}: {cause}")).collect())
+        let alarm = |(factor, problem): (&str, &Value)| {
+            let part = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
+            format!("{factor}: {}: {}", part("cause"), part("text"))
+        };
+        Ok(problems(&proof).map(alarm).collect())
     }
 
     /// The causes that the experiment names of its factor.
     fn found(&self, violation: &Violation, stop: &AtomicBool) -> Result<Vec<String>> {
         let proof = self.prove(&[violation.factor.name()], stop)?;
-        Ok(causes(&proof).map(|(_, cause)| cause.to_owned()).collect())
+        let cause = |(_, problem): (&str, &Value)| problem["cause"].as_str().map(str::to_owned);
+        Ok(problems(&proof).filter_map(cause).collect())
     }
 
     fn prove(&self, factors: &[&str], stop: &AtomicBool) -> Result<Value> {
@@ -236,11 +241,10 @@ impl Bench {
     }
 }
 
-/// The factor and the cause of each problem of a proof.
-fn causes(proof: &Value) -> impl Iterator<Item = (&str, &str)> {
+/// Each problem of a proof, with its factor.
+fn problems(proof: &Value) -> impl Iterator<Item = (&str, &Value)> {
     proof["panels"].as_array().into_iter().flatten().flat_map(|panel| {
         let factor = panel["factor"].as_str().unwrap_or_default();
-        let problems = panel["problems"].as_array().into_iter().flatten();
-        problems.map(move |problem| (factor, problem["cause"].as_str().unwrap_or_default()))
+        panel["problems"].as_array().into_iter().flatten().map(move |problem| (factor, problem))
     })
 }

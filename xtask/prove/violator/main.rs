@@ -41,6 +41,7 @@ const LISTEN_FD: i32 = 3;
 
 static STOP: AtomicBool = AtomicBool::new(false);
 static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+static KEPT: AtomicUsize = AtomicUsize::new(0);
 static IN_MEMORY: Mutex<Option<HashMap<String, String>>> = Mutex::new(None);
 static HELD_BACK: Mutex<Option<BufWriter<io::Stdout>>> = Mutex::new(None);
 
@@ -210,7 +211,8 @@ fn answer(request: &Request, body: &str) -> (&'static str, String) {
     }
     if method == "POST" {
         let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
-        let id = format!("{:x}-{nanos:x}", process::id());
+        // Two threads may read the same time.
+        let id = format!("{:x}-{nanos:x}-{}", process::id(), KEPT.fetch_add(1, Ordering::Relaxed));
         if violates("file_in_the_folder") {
             let _ = fs::write(format!("/{id}.txt"), body);
         }
