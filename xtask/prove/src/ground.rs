@@ -46,6 +46,9 @@ pub(crate) trait Ground {
     /// How soon a process that was killed is there again, at most, even if it was killed before.
     fn patience(&self) -> Duration;
 
+    /// Whether it refuses connections in the place of processes of which none is ready.
+    fn refuses(&self) -> bool;
+
     /// Why there can only be one process of this type, if that is so.
     fn is_single(&self, kind: &ProcessType) -> Option<&'static str>;
 

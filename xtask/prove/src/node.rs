@@ -111,9 +111,9 @@ mod tests {
     fn a_pod_is_known_by_its_number_in_its_processes_groups() {
         let pods = [("web-1", "8d3f-aa"), ("web-2", "8d3f-bb")].map(|(name, uid)| (name.into(), uid.into()));
         let said = "100 /pause 0::/kubelet/pod8d3f-aa/x\n\
-                    101 /todo-api 0::/kubelet/pod8d3f-aa/y\n\
-                    102 /todo-api 1:cpu:/a 0::/kubepods.slice/pod8d3f_bb.slice/z\n\
-                    103 /todo-api 0::/kubelet/pod8d3f-cc/y\n\
+                    101 /service 0::/kubelet/pod8d3f-aa/y\n\
+                    102 /service 1:cpu:/a 0::/kubepods.slice/pod8d3f_bb.slice/z\n\
+                    103 /service 0::/kubelet/pod8d3f-cc/y\n\
                     104  0::/\n";
         let found = of_pods(said, &pods);
         assert_eq!(found, BTreeMap::from([("web-1".to_owned(), 101), ("web-2".to_owned(), 102)]));

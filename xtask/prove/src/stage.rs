@@ -60,7 +60,7 @@ pub(crate) struct Stage<'a> {
 impl<'a> Stage<'a> {
     /// A deploy of the experiments' own.
     pub(crate) fn set(wanted: &Wanted<'a>, progress: &'a dyn Progress) -> Result<Self> {
-        let Wanted { repo, env, program, stop, .. } = wanted;
+        let Wanted { repo, env, program, .. } = wanted;
         let record = BuildRecord::newest(repo)?;
         let layout = Layout::at(repo.images());
         let service = layout.description(&record.digest)?;
@@ -75,28 +75,13 @@ impl<'a> Stage<'a> {
         let (place, mut ground) = Place::make(repo, env, &service, &record, (&project, scratch.path()))?;
         let root = EmptyRoot::make(&scratch.path().join("root"), &layout, &record.digest)?;
         let own = Some(Own::start(env, &toolchain, place, &mut *ground, progress)?);
-        let (number, stop) = (Cell::new(0), stop.clone());
-        Ok(Self {
-            repo,
-            env,
-            record,
-            layout,
-            service,
-            ground,
-            toolchain,
-            project,
-            root,
-            progress,
-            own,
-            number,
-            stop,
-            scratch,
-        })
+        let deploy = (ground, toolchain, own);
+        Ok(Self::of(wanted, (record, layout, service, root), deploy, scratch, progress))
     }
 
     /// The project's own deploy, as it runs. Nothing is told it that it would keep.
     pub(crate) fn in_use(wanted: &Wanted<'a>, progress: &'a dyn Progress) -> Result<Self> {
-        let Wanted { repo, env, program, stop, .. } = wanted;
+        let Wanted { repo, env, program, .. } = wanted;
         let home = std::env::home_dir().unwrap_or_default();
         let toolchain = Toolchain { program: program.clone(), folder: repo.root().to_owned(), home };
         let doing = || format!("looking at {env}");
@@ -115,9 +100,20 @@ impl<'a> Stage<'a> {
         let scratch =
             Scratch::held(repo.rebuildable().join("prove").join(format!("{env}-in-use")))?.empty()?;
         let root = EmptyRoot::make(&scratch.path().join("root"), &layout, &digest)?;
-        let (number, stop, project) = (Cell::new(0), stop.clone(), (*repo).clone());
-        let own = None;
-        Ok(Self {
+        let deploy = (ground, toolchain, None);
+        Ok(Self::of(wanted, (record, layout, service, root), deploy, scratch, progress))
+    }
+
+    fn of(
+        wanted: &Wanted<'a>,
+        (record, layout, service, root): (BuildRecord, Layout, Service, EmptyRoot),
+        (ground, toolchain, own): (Box<dyn Ground>, Toolchain, Option<Own>),
+        scratch: Scratch,
+        progress: &'a dyn Progress,
+    ) -> Self {
+        let Wanted { repo, env, stop, .. } = wanted;
+        let (project, number, stop) = (Repo::at(&toolchain.folder), Cell::new(0), stop.clone());
+        Self {
             repo,
             env,
             record,
@@ -132,7 +128,7 @@ impl<'a> Stage<'a> {
             number,
             stop,
             scratch,
-        })
+        }
     }
 
     /// Whether others use the deploy: it is looked at, and not disturbed.

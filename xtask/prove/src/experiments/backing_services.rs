@@ -109,8 +109,7 @@ fn taken_away(stage: &Stage<'_>, what: &Use, notes: &mut Notes) -> Result<()> {
         .filter_map(|sample| sample.status)
         .filter(|status| *status != 503 && !(200..300).contains(status))
         .collect();
-    // A cluster refuses connections in the place of processes of which none is ready.
-    let is_refused = |why: &String| why.contains("refused");
+    let is_refused = |why: &String| stage.ground.refuses() && why.contains("refused");
     let unanswered = seen.samples.iter().filter(meanwhile).filter_map(|sample| sample.lost.as_ref());
     let unanswered: Vec<String> = unanswered.filter(|why| !is_refused(why)).cloned().collect();
     let well = seen.samples.iter().filter(|sample| sample.at > again + BACK.as_secs_f64() - 1.0);

@@ -134,6 +134,10 @@ impl Ground for Kind {
         Duration::from_mins(1)
     }
 
+    fn refuses(&self) -> bool {
+        true
+    }
+
     fn is_single(&self, _: &ProcessType) -> Option<&'static str> {
         None
     }

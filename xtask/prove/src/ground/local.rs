@@ -52,6 +52,10 @@ impl Ground for Local {
         Duration::from_secs(10)
     }
 
+    fn refuses(&self) -> bool {
+        false
+    }
+
     fn is_single(&self, kind: &ProcessType) -> Option<&'static str> {
         // Those that serve share a socket.
         (!kind.inherits).then_some(
