@@ -1,9 +1,11 @@
 //! The proof that a deploy's ledger is whole: every release is as it was made, each follows the one before it,
 //! and nothing was deleted, inserted, reordered or made anew.
 
-use std::thread;
-
-use crate::{Digest, Ledger, ReleaseId, Result, ledger::Head, release::Link};
+use crate::{
+    Digest, Ledger, ReleaseId, Result,
+    ledger::{Head, on_all_processors},
+    release::Link,
+};
 
 /// A release that was found to be in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +22,7 @@ impl Ledger {
     pub fn verify(&self) -> Result<Vec<Entry>> {
         let ids = self.ids()?;
         let mut chain: Vec<Entry> = Vec::with_capacity(ids.len());
-        for head in self.heads(&ids) {
+        for head in on_all_processors(&ids, |id| self.head(id)) {
             let (head, link) = head?;
             if let Some((other, why)) = fork(&head, &chain) {
                 return Err(self.unfit(link.id, &why).next(format!(
@@ -39,20 +41,6 @@ impl Ledger {
             chain.push(Entry { link, image: head.image.digest });
         }
         Ok(chain)
-    }
-
-    /// Reads the releases with all of the machine's processors: it is hashing and parsing that takes the time.
-    fn heads(&self, ids: &[ReleaseId]) -> Vec<Result<(Head, Link)>> {
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        let share = ids.len().div_ceil(processors).max(1);
-        let read = |ids: &[ReleaseId]| -> Vec<_> { ids.iter().map(|id| self.head(*id)).collect() };
-        thread::scope(|scope| {
-            let parts: Vec<_> = ids.chunks(share).map(|part| scope.spawn(move || read(part))).collect();
-            let join = |part: thread::ScopedJoinHandle<'_, Vec<_>>| {
-                part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            parts.into_iter().flat_map(join).collect()
-        })
     }
 }
 

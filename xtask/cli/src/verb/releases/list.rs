@@ -43,9 +43,8 @@ pub(super) fn list(repo: &Repo, env: &EnvName, number: usize, backends: &Known<'
     let mut newer: Option<Found> = None;
     let mut doubts = BTreeSet::new();
     // One more than is shown: what changed is told by the release before.
-    for id in ids.iter().rev().take(number.saturating_add(1)) {
-        let older = ledger.look(*id);
-        // What is wrong with a release is wrong for the one that follows it, too.
+    let shown: Vec<ReleaseId> = ids.iter().rev().take(number.saturating_add(1)).copied().collect();
+    for older in ledger.look_at(&shown) {
         if let Some(doubt) = older.as_ref().map_or_else(Some, |found| found.doubt.as_ref()) {
             doubts.insert(doubt.to_string());
         }
