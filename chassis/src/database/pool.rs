@@ -72,7 +72,8 @@ struct State<T> {
 }
 
 struct Pooled<T> {
-    item: T,
+    /// Boxed, because it is large, and goes from hand to hand several times for each request.
+    item: Box<T>,
     opened: Instant,
     last_used: Instant,
 }
@@ -208,6 +209,7 @@ impl<O: Opener> Shared<O> {
                 state.failure = None;
                 state.open += 1;
                 let now = Instant::now();
+                let item = Box::new(item);
                 self.hand_over(&mut state, Pooled { item, opened: now, last_used: now });
             }
             Err(why) => self.cannot_open(&mut state, why, began),
@@ -255,7 +257,7 @@ impl<O: Opener> Shared<O> {
             closed
         };
         for pooled in closed {
-            self.opener.close(pooled.item).await;
+            self.opener.close(*pooled.item).await;
         }
     }
 }

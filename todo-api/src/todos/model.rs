@@ -7,7 +7,10 @@ use chassis::{
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::{
+    Row,
+    types::{FromSql, ToSql},
+};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -21,13 +24,14 @@ use super::{
 /// A column's name, and a value for it.
 pub(crate) type Column<'a> = (&'static str, Box<dyn ToSql + Sync + Send + 'a>);
 
-/// A thing to do.
+/// A thing to do. Its texts are its own, or those of the row that it is read from.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Todo {
+pub(crate) struct Todo<Text = String> {
     pub(crate) id: Uuid,
-    pub(crate) title: String,
-    #[schema(required)]
-    pub(crate) notes: Option<String>,
+    #[schema(value_type = String)]
+    pub(crate) title: Text,
+    #[schema(required, value_type = Option<String>)]
+    pub(crate) notes: Option<Text>,
     #[schema(required)]
     #[serde(serialize_with = "timestamp::write_optional")]
     pub(crate) due_at: Option<DateTime<Utc>>,
@@ -122,9 +126,11 @@ impl Todo {
     /// The columns, each by its name, because `*` would break running processes when a migration adds one.
     pub(crate) const COLUMNS: [&str; 8] =
         ["id", "title", "notes", "due_at", "completed_at", "created_at", "updated_at", "version"];
+}
 
+impl<'row, Text: FromSql<'row>> Todo<Text> {
     /// In the order of the columns, which costs less than their names.
-    pub(crate) fn from_row(row: &Row) -> Result<Self, StatementError> {
+    pub(crate) fn from_row(row: &'row Row) -> Result<Self, StatementError> {
         Ok(Self {
             id: row.try_get(0)?,
             title: row.try_get(1)?,

@@ -1,5 +1,6 @@
 //! A page of the list, bounded in todos and in bytes: many pages are in memory at once, on their way to slow clients.
 
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{cursor::Cursor, model::Todo};
@@ -44,7 +45,7 @@ impl Draft {
     }
 
     /// Puts the next todo on the page; after the first for which there is no room, none.
-    pub(super) fn add(&mut self, todo: &Todo) -> serde_json::Result<()> {
+    pub(super) fn add(&mut self, todo: &Todo<impl Serialize>) -> serde_json::Result<()> {
         self.is_full |= self.count >= self.most;
         if self.is_full {
             return Ok(());

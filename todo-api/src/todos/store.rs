@@ -14,7 +14,7 @@ use chassis::{
     problem::{Kind, Problem},
 };
 use futures_util::TryStreamExt;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use super::{
@@ -65,33 +65,33 @@ impl Todos<'_> {
         let limit = wanted.limit.get();
         let mut draft = Draft::new(limit, longest);
         // The one too many only tells that there is more.
-        self.each(wanted, limit + 1, |todo| Ok(draft.add(&todo)?)).await?;
+        self.each(wanted, limit + 1, |row| Ok(draft.add(&Todo::<&str>::from_row(row)?)?)).await?;
         Ok(draft.finish())
     }
 
     /// The todos of a page.
     pub(crate) async fn list(&self, wanted: &ListQuery) -> Result<Vec<Todo>, StoreError> {
         let mut todos = Vec::new();
-        let mut add = |todo| {
-            todos.push(todo);
+        let mut add = |row: &Row| {
+            todos.push(Todo::from_row(row)?);
             Ok(())
         };
         self.each(wanted, wanted.limit.get(), &mut add).await?;
         Ok(todos)
     }
 
-    /// Reads so many todos, one after the other: all together may be far longer than a page.
+    /// Reads the rows of so many todos, one after the other: all together may be far longer than a page.
     async fn each(
         &self,
         wanted: &ListQuery,
         limit: usize,
-        mut read: impl FnMut(Todo) -> Result<(), StatementError>,
+        mut read: impl FnMut(&Row) -> Result<(), StatementError>,
     ) -> Result<(), DatabaseError> {
         let query = Statement::list(wanted, limit);
         let read_all = async |connection: &Connection| {
             let mut rows = pin!(connection.query_raw(&query.sql, &query.parameters()).await?);
             while let Some(row) = rows.try_next().await? {
-                read(Todo::from_row(&row)?)?;
+                read(&row)?;
             }
             Ok(())
         };
