@@ -1,7 +1,13 @@
 //! The toolchain of a build: the compiler, the linker and the C library that is linked into the binary.
 //! Each leaves its mark on the bits, so each is part of the build's key and of its record.
 
-use std::{fmt::Display, fs, path::PathBuf};
+use std::{
+    env,
+    ffi::OsString,
+    fmt::Display,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use xtask_contract::{
     Callee, Digest, Error, Repo, Result,
@@ -55,13 +61,13 @@ pub(crate) enum Chooser {
     Checkout,
 }
 
-/// The variable by which rustup tells its children which toolchain was chosen.
+/// The variables by which rustup tells its children which toolchain was chosen, and where all of them are.
 pub(crate) const RUSTUP_TOOLCHAIN: &str = "RUSTUP_TOOLCHAIN";
+const RUSTUP_HOME: &str = "RUSTUP_HOME";
 
 impl Toolchain {
     /// The toolchain that `cargo build` would use here.
     pub(crate) fn of_this_machine(repo: &Repo, chooser: Chooser) -> Result<Self> {
-        // Asking rustup's rustc for its version takes as long as all the rest together.
         let (rustc, c) = std::thread::scope(|scope| {
             let c = scope.spawn(|| CToolchain::of_this_machine(repo));
             let rustc = rustc(repo, chooser, &["-vV"]);
@@ -85,13 +91,27 @@ impl Toolchain {
 }
 
 fn rustc(repo: &Repo, chooser: Chooser, args: &[&str]) -> Result<String> {
-    let mut rustc = Callee::Compiler.command("rustc");
+    let mut rustc = match chooser {
+        Chooser::Caller => Callee::Compiler.command(chosen(|name| env::var_os(name))),
+        Chooser::Checkout => Callee::Compiler.command("rustc"),
+    };
     if chooser == Chooser::Checkout {
         rustc.env_remove(RUSTUP_TOOLCHAIN);
     }
     command::read(rustc.args(args).current_dir(repo.root())).map_err(|failure| {
         lacking("the Rust compiler", failure, "install Rust with rustup: https://rustup.rs")
     })
+}
+
+/// The compiler that rustup's `rustc` would start, where it is known by these variables: that one needs longer to choose it
+/// than the compiler to answer.
+fn chosen(variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
+    let known = variable(RUSTUP_HOME).zip(variable(RUSTUP_TOOLCHAIN));
+    // What is no toolchain's full name has no folder: the first part of one, as a user may type it.
+    known
+        .map(|(home, name)| Path::new(&home).join("toolchains").join(name).join("bin/rustc"))
+        .filter(|rustc| rustc.is_file())
+        .unwrap_or_else(|| "rustc".into())
 }
 
 /// The folder of the Rust toolchain that is used in a checkout.
