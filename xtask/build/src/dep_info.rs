@@ -16,6 +16,12 @@ pub(crate) fn read_for(program: &Path, root: &Path) -> Result<Vec<PathBuf>> {
     Ok(prerequisites(&text).map(|path| root.join(path)).collect())
 }
 
+/// The files of packages by path that a program was compiled from, those of the dependencies among them, by the list that
+/// cargo leaves beside it.
+pub fn sources_of(program: &Path) -> Result<Vec<PathBuf>> {
+    read_for(program, Path::new(""))
+}
+
 /// What stands behind the colon of `TARGET: PATH PATH …`, where a space in a path has a backslash before it.
 fn prerequisites(rule: &str) -> impl Iterator<Item = String> {
     const SPACE: &str = "\u{0}";

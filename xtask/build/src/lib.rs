@@ -40,6 +40,7 @@ use xtask_contract::{
 };
 
 use compile::Cargo;
+pub use dep_info::sources_of;
 use documents::Work;
 pub use image::{Image, Origin, assemble};
 use inputs::Inputs;

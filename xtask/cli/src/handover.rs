@@ -1,6 +1,8 @@
 //! The program that links all backends in the place of this one, which links that for this machine alone: so nobody
 //! waits for a Kubernetes client to be compiled before a deploy on a cluster is touched.
 
+mod current;
+
 use std::{
     env,
     ffi::{OsStr, OsString},
@@ -9,6 +11,7 @@ use std::{
     time::SystemTime,
 };
 
+use current::LastAnswer;
 use xtask_contract::{Callee, Context, Error, Progress, Result, command};
 
 use crate::ui::Ui;
@@ -35,9 +38,13 @@ pub(crate) fn hand_over(package: &Path, ui: &Ui) -> Error {
 
 /// Beside this one; compiled first, where it was cargo that compiled this one and has started it.
 fn program(package: &Path, ui: &Ui) -> Result<PathBuf> {
-    let program = env::current_exe().doing(|| DOING)?.with_file_name(PROGRAM);
+    let this = env::current_exe().doing(|| DOING)?;
+    let program = this.with_file_name(PROGRAM);
     if let Some(cargo) = by_cargo(package) {
-        compile(&cargo, package, &program, ui)?;
+        let last_answer = LastAnswer::about(&program);
+        if !last_answer.still_holds(&this) {
+            last_answer.ask(|| compile(&cargo, package, &program, ui))?;
+        }
     }
     if program.exists() {
         return Ok(program);

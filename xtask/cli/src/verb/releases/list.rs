@@ -39,6 +39,9 @@ pub(super) fn list(repo: &Repo, env: &EnvName, number: usize, backends: &Known<'
         // A deploy without releases may be one that does not exist at all.
         Deploy::read(repo, env)?;
     }
+    // First, because a program that cannot ask begins anew as one that can.
+    let deploy_state =
+        (!ids.is_empty()).then(|| runtime()?.block_on(xtask_run::deploy_state(repo, env, backends)));
     let mut rows = Vec::new();
     let mut newer: Option<Found> = None;
     let mut doubts = BTreeSet::new();
@@ -58,16 +61,17 @@ pub(super) fn list(repo: &Repo, env: &EnvName, number: usize, backends: &Known<'
     for doubt in doubts {
         ui.note(&format!("warning: {doubt}"));
     }
-    if !rows.is_empty() {
-        match runtime()?.block_on(xtask_run::deploy_state(repo, env, backends)) {
-            Ok(deploy_state) => {
-                for row in &mut rows {
-                    row.running = Some(deploy_state.running == Some(row.id));
-                    row.fate = Some(deploy_state.history.fate(row.id));
-                }
+    match deploy_state {
+        Some(Ok(deploy_state)) => {
+            for row in &mut rows {
+                row.running = Some(deploy_state.running == Some(row.id));
+                row.fate = Some(deploy_state.history.fate(row.id));
             }
-            Err(error) => ui.note(&format!("which of these runs is not known: {error}")),
         }
+        Some(Err(error)) if !rows.is_empty() => {
+            ui.note(&format!("which of these runs is not known: {error}"));
+        }
+        Some(Err(_)) | None => {}
     }
     let text = match rows.as_slice() {
         [] if ids.is_empty() => format!("{env} has no releases yet").into(),
