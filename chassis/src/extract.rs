@@ -24,9 +24,10 @@ pub const BODY_LIMIT: usize = 64 * 1024;
 /// The JSON object in the body.
 pub struct Payload<T>(pub T);
 
-/// A wish without content, as a page of another origin cannot have it: a form cannot send JSON, and a script must ask first.
-/// An empty object in the body, or a key and no body, as the page of the release before sends it.
-pub struct Wish;
+/// A request without content: the body is an empty JSON object. With an idempotency key there may also be no body, as
+/// the page of the previous release sends it. A page of another origin can send neither: a form sends neither JSON nor
+/// the key's header, and a script needs a CORS preflight.
+pub struct EmptyBody;
 
 /// Nothing, said in JSON, as forms of other sites cannot say it.
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), serde(deny_unknown_fields))]
@@ -69,7 +70,7 @@ where
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for Wish
+impl<S: Send + Sync> FromRequest<S> for EmptyBody
 where
     BodyTimeout: FromRef<S>,
 {

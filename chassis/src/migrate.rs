@@ -26,7 +26,7 @@ use crate::{
     Identity, OneOff, Outcome,
     database::{
         self, Connected, Connection, DatabaseConfig, StatementError,
-        schema::{Place, Standing, ledger, standing},
+        schema::{Place, SchemaStatus, ledger, status},
         session,
     },
     migration,
@@ -107,15 +107,15 @@ async fn run(
     Ok(())
 }
 
-/// Tells of each migration where it stands, and changes nothing. Fails if `run` would refuse to work on that.
+/// Logs the status of each migration, and changes nothing. Fails if `run` would refuse to work on that.
 async fn tell_status(service: Identity, config: DatabaseConfig, migrations: &[Migration]) -> Outcome {
     let Connected { connection, .. } = database::connect(service, config).await?;
-    let migrations = standing(&connection, migrations)
+    let migrations = status(&connection, migrations)
         .await
         .map_err(|error| format!("cannot read which migrations are in: {error}"))?;
     connection.close().await;
 
-    for Standing { version, description, place } in &migrations {
+    for SchemaStatus { version, description, place } in &migrations {
         match place {
             Place::Applied(at) => tracing::info!(version, %description, %at, "applied"),
             Place::ToCome => tracing::info!(version, %description, "to come"),

@@ -1,6 +1,6 @@
 //! The schema as a database has it: which migrations are in.
 
 pub(crate) mod ledger;
-mod standing;
+mod status;
 
-pub(crate) use self::standing::{Place, Standing, standing};
+pub(crate) use self::status::{Place, SchemaStatus, status};

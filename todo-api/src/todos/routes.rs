@@ -8,7 +8,7 @@ use axum::{
 };
 use chassis::{
     etag::{IfMatch, IfNoneMatch, etag},
-    extract::{Empty, Id, Payload, Query, Wish},
+    extract::{Empty, EmptyBody, Id, Payload, Query},
     idempotency::{Answer, Key, Keyed, Outcome},
     openapi,
     problem::{Kind, Problem},
@@ -183,7 +183,7 @@ async fn remove(State(app): State<App>, Id(id): Id, allowed: IfMatch) -> Result<
         openapi::Limited, openapi::Anywhere,
     )
 )]
-async fn restore(State(app): State<App>, Id(id): Id, _: Wish) -> Result<impl IntoResponse, Problem> {
+async fn restore(State(app): State<App>, Id(id): Id, _: EmptyBody) -> Result<impl IntoResponse, Problem> {
     Ok(tagged(announced(&app, Todos(&app.database).restore(id), saved).await?))
 }
 

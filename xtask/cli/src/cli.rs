@@ -38,7 +38,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::ui::Form;
 use xtask_contract::{EnvName, ReleaseId};
-use xtask_run::Wish;
+use xtask_run::ScaleRequest;
 
 /// Build, release and run the service: three stages, strictly apart.
 ///
@@ -226,7 +226,7 @@ pub(crate) struct Scale {
     ///
     /// It holds for all releases to come, too. Whatever an autoscaler owns is refused.
     #[arg(value_name = "TYPE=NUMBER")]
-    pub(crate) wishes: Vec<Wish>,
+    pub(crate) requests: Vec<ScaleRequest>,
 
     /// The deploy
     #[arg(long, default_value = "local")]

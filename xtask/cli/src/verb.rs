@@ -55,7 +55,7 @@ fn record(repo: &Repo, env: &EnvName, backends: &Known<'_>, ui: &Ui) -> Result<R
 
 /// The images that have run in the deploys which this one's policy promotes from. Only they can tell, so the
 /// command line asks them and hands it to the stage that decides.
-fn evidence(repo: &Repo, env: &EnvName, backends: &Known<'_>) -> Result<Vec<Digest>> {
+fn promoted_digests(repo: &Repo, env: &EnvName, backends: &Known<'_>) -> Result<Vec<Digest>> {
     let mut images = Vec::new();
     for from in Policy::read(repo, env)?.promote_from {
         let deploy_state = runtime()?.block_on(xtask_run::deploy_state(repo, &from, backends))?;

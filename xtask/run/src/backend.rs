@@ -69,7 +69,7 @@ pub trait Backend: Services + Shipper {
     /// autoscaler owns is refused.
     async fn scale(
         &self,
-        wishes: &BTreeMap<String, Amount>,
+        requests: &BTreeMap<String, Amount>,
         if_busy: IfBusy,
         progress: &dyn Progress,
     ) -> Result<Formation>;

@@ -32,16 +32,16 @@ impl Amount {
     }
 }
 
-/// What is asked for of one process type: `web=3`, `web+1` or `web-1`.
+/// A request to scale one process type: `web=3`, `web+1` or `web-1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub struct ScaleRequest {
     /// `web`.
     pub process: String,
     /// How many.
     pub amount: Amount,
 }
 
-impl FromStr for Wish {
+impl FromStr for ScaleRequest {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
@@ -75,10 +75,10 @@ pub fn in_words(formation: &Formation) -> String {
 }
 
 /// How many there are to be of each type that is asked for; `now` has all types that there are.
-pub fn resolve(env: &EnvName, wishes: &BTreeMap<String, Amount>, now: &Formation) -> Result<Formation> {
+pub fn resolve(env: &EnvName, requests: &BTreeMap<String, Amount>, now: &Formation) -> Result<Formation> {
     let mut then = Formation::new();
     let mut problems = Vec::new();
-    for (process, amount) in wishes {
+    for (process, amount) in requests {
         match now.get(process).map(|now| (now, amount.seen_from(*now))) {
             Some((_, Some(count))) => drop(then.insert(process.clone(), count)),
             Some((now, None)) => {
@@ -106,19 +106,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wish_names_a_process_type_and_how_many() {
-        let wish = |text: &str| text.parse::<Wish>().map(|wish| (wish.process, wish.amount));
-        assert_eq!(wish("web=3"), Ok(("web".into(), Amount::Exactly(3))));
-        assert_eq!(wish("mail-worker+1"), Ok(("mail-worker".into(), Amount::More(1))));
-        assert_eq!(wish("web-0"), Ok(("web".into(), Amount::Fewer(0))));
+    fn a_request_names_a_process_type_and_how_many() {
+        let parse =
+            |text: &str| text.parse::<ScaleRequest>().map(|request| (request.process, request.amount));
+        assert_eq!(parse("web=3"), Ok(("web".into(), Amount::Exactly(3))));
+        assert_eq!(parse("mail-worker+1"), Ok(("mail-worker".into(), Amount::More(1))));
+        assert_eq!(parse("web-0"), Ok(("web".into(), Amount::Fewer(0))));
         for wrong in
             ["", "web", "3", "=3", "web=", "web=x", "web 3", "web=-1", "web=1.5", "é", "3web", "web=é"]
         {
-            assert!(wish(wrong).is_err(), "{wrong}");
+            assert!(parse(wrong).is_err(), "{wrong}");
         }
-        let too_many = wish("web=1001").unwrap_err();
+        let too_many = parse("web=1001").unwrap_err();
         assert!(too_many.contains("more than 1000"), "{too_many}");
-        assert!(wish("web=99999999999").is_err());
+        assert!(parse("web=99999999999").is_err());
     }
 
     #[test]
@@ -135,13 +136,13 @@ mod tests {
     fn all_that_cannot_be_is_said_at_once() {
         let env: EnvName = "dev".parse().unwrap();
         let now = Formation::from([("web".into(), 1), ("worker".into(), 0)]);
-        let wishes = |all: &[&str]| {
-            let all = all.iter().map(|text| text.parse::<Wish>().unwrap());
-            all.map(|Wish { process, amount }| (process, amount)).collect()
+        let requests = |all: &[&str]| {
+            let all = all.iter().map(|text| text.parse::<ScaleRequest>().unwrap());
+            all.map(|ScaleRequest { process, amount }| (process, amount)).collect()
         };
-        let then = resolve(&env, &wishes(&["web+2"]), &now).unwrap();
+        let then = resolve(&env, &requests(&["web+2"]), &now).unwrap();
         assert_eq!(then, Formation::from([("web".into(), 3)]));
-        let refused = resolve(&env, &wishes(&["web-2", "wroker=1", "worker+1"]), &now).unwrap_err();
+        let refused = resolve(&env, &requests(&["web-2", "wroker=1", "worker+1"]), &now).unwrap_err();
         assert_eq!(
             refused.why,
             [

@@ -37,7 +37,7 @@ pub use console::Console;
 pub use deploy_state::DeployState;
 pub use dev::{DevBackend, DevLoop, no_quick_builds};
 pub use failure_record::FailureRecord;
-pub use formation::{Amount, Formation, Wish, in_words, resolve};
+pub use formation::{Amount, Formation, ScaleRequest, in_words, resolve};
 pub use gone::{Data, Down, Gone};
 pub use history::{Fate, History, Outcome};
 pub use job::Job;

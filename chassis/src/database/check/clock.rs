@@ -31,7 +31,7 @@ pub(super) async fn look(connection: &Connection) -> Result<String, Trouble> {
             best = reading;
         }
     }
-    judge(&best)
+    evaluate(&best)
 }
 
 async fn read(connection: &Connection) -> Result<Reading, StatementError> {
@@ -41,7 +41,7 @@ async fn read(connection: &Connection) -> Result<Reading, StatementError> {
     Ok(Reading { ahead: row.try_get::<_, DateTime<Utc>>(0)? - (asked + doubt), doubt })
 }
 
-fn judge(reading: &Reading) -> Result<String, Trouble> {
+fn evaluate(reading: &Reading) -> Result<String, Trouble> {
     let Reading { ahead, doubt } = reading;
     let side = if *ahead < TimeDelta::zero() { "behind" } else { "ahead of" };
     let how = format!(
@@ -66,8 +66,11 @@ mod tests {
     #[test]
     fn only_a_difference_that_is_certain_is_wrong() {
         let wrong = |ahead, doubt| {
-            judge(&Reading { ahead: TimeDelta::milliseconds(ahead), doubt: TimeDelta::milliseconds(doubt) })
-                .is_err()
+            evaluate(&Reading {
+                ahead: TimeDelta::milliseconds(ahead),
+                doubt: TimeDelta::milliseconds(doubt),
+            })
+            .is_err()
         };
         assert!(!wrong(0, 0) && !wrong(1000, 0) && !wrong(-1000, 0) && !wrong(1400, 500));
         assert!(wrong(1001, 0) && wrong(-1001, 0) && wrong(1400, 300) && wrong(-100_000, 500));

@@ -16,10 +16,10 @@ pub(super) async fn look(connection: &Connection, wanted: u32) -> Result<String,
     let limits: [i32; 3] = [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?];
     let now: i64 = row.try_get(3)?;
     let allowed = limits.into_iter().filter_map(|limit| u32::try_from(limit).ok()).min().unwrap_or(0);
-    judge(wanted, allowed, now)
+    evaluate(wanted, allowed, now)
 }
 
-fn judge(wanted: u32, allowed: u32, now: i64) -> Result<String, Trouble> {
+fn evaluate(wanted: u32, allowed: u32, now: i64) -> Result<String, Trouble> {
     if wanted > allowed {
         return Err(Trouble::new(
             format!(

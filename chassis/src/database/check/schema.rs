@@ -4,17 +4,17 @@ use crate::{
     check::Trouble,
     database::{
         Connection,
-        schema::{Place, Standing, standing},
+        schema::{Place, SchemaStatus, status},
     },
     migration::Migration,
 };
 
 /// The migrations that are in, that lack, and that are not what they should be.
 pub(super) async fn look(connection: &Connection, migrations: &[Migration]) -> Result<String, Trouble> {
-    judge(&standing(connection, migrations).await?)
+    evaluate(&status(connection, migrations).await?)
 }
 
-fn judge(migrations: &[Standing]) -> Result<String, Trouble> {
+fn evaluate(migrations: &[SchemaStatus]) -> Result<String, Trouble> {
     let versions = |wanted: fn(&Place) -> bool| {
         let all = migrations.iter().filter(|migration| wanted(&migration.place));
         Some(all.map(|migration| migration.version.to_string()).collect::<Vec<_>>().join(", "))

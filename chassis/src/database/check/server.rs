@@ -26,14 +26,14 @@ pub(super) async fn look(connection: &Connection) -> Finding {
     match connection.query_one(LOOK, &[]).await {
         Err(error) => Finding::wrong(DATABASE, error.into()),
         Ok(row) => {
-            let found = judged(&row);
+            let found = evaluate(&row);
             let version = row.try_get::<_, &str>(1).unwrap_or_default();
             Finding::of(DATABASE, found).answered_by(format!("PostgreSQL {version}"))
         }
     }
 }
 
-fn judged(row: &Row) -> Result<String, Trouble> {
+fn evaluate(row: &Row) -> Result<String, Trouble> {
     let number: i32 = row.try_get(0)?;
     let (version, user, name): (&str, &str, &str) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
     let (standby, read_only): (bool, bool) = (row.try_get(4)?, row.try_get(5)?);

@@ -106,7 +106,7 @@ impl Values {
             (_, "id" | "release" | "before" | "after") => Some(Self::Releases),
             ("get", "name") | ("unset", "names") => Some(Self::Variables),
             ("set", "assignments") => Some(Self::Assignments),
-            ("scale", "wishes") => Some(Self::Numbers),
+            ("scale", "requests") => Some(Self::Numbers),
             ("logs", "process") => Some(Self::Processes),
             ("up" | "down" | "attach", "name") => Some(Self::Services),
             #[cfg(feature = "checks")]

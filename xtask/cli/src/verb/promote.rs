@@ -3,7 +3,7 @@
 use xtask_contract::{Changes, Error, Progress, Record, Repo, Result, Vouched, ledger::Verified};
 use xtask_release::Draft;
 
-use super::{evidence, release, releases::diff_words, runtime};
+use super::{promoted_digests, release, releases::diff_words, runtime};
 use crate::backends::Known;
 use crate::{cli, ui::Ui};
 
@@ -15,7 +15,7 @@ pub(crate) fn promote(repo: &Repo, args: &cli::Promote, backends: &Known<'_>, ui
     }
     ui.step(&format!("asking what {from} runs"));
     let image = running(repo, args, backends)?.release.image;
-    let draft = Draft::of_image(repo, to, &image, &evidence(repo, to, backends)?)?;
+    let draft = Draft::of_image(repo, to, &image, &promoted_digests(repo, to, backends)?)?;
     let record = super::record(repo, to, backends, ui)?;
     let newest = Vouched::of(repo, to, &record)?.newest()?;
 

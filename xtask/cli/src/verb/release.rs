@@ -35,7 +35,7 @@ pub(super) fn draft<'a>(
     backends: &Known<'_>,
     ui: &Ui,
 ) -> Result<Draft<'a>> {
-    let draft = Draft::of_build(repo, env, build, &super::evidence(repo, env, backends)?)?;
+    let draft = Draft::of_build(repo, env, build, &super::promoted_digests(repo, env, backends)?)?;
     warn(&draft, ui);
     Ok(draft)
 }

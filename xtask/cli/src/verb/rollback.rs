@@ -28,8 +28,8 @@ pub(crate) fn rollback(repo: &Repo, args: &cli::Rollback, backends: &Known<'_>, 
         runtime()?.block_on(xtask_run::could_run(repo, &args.env, to, &options, backends))?;
     }
     ui.step("making the release");
-    let evidence = super::evidence(repo, &args.env, backends)?;
-    let made = xtask_release::rollback(repo, &args.env, to, &record, &evidence, layout.as_ref())?;
+    let promoted_digests = super::promoted_digests(repo, &args.env, backends)?;
+    let made = xtask_release::rollback(repo, &args.env, to, &record, &promoted_digests, layout.as_ref())?;
     if args.no_run {
         release::show(repo, &made, ui);
         return Ok(());

@@ -3,22 +3,22 @@
 use std::collections::BTreeMap;
 
 use xtask_contract::{EnvName, Error, Ledger, Progress, Repo, Result};
-use xtask_run::{Amount, Formation, IfBusy, Wish};
+use xtask_run::{Amount, Formation, IfBusy, ScaleRequest};
 
 use crate::backends::Known;
 use crate::{cli, ui::Ui};
 
 pub(crate) fn scale(repo: &Repo, args: &cli::Scale, backends: &Known<'_>, ui: &Ui) -> Result<()> {
     let runtime = super::runtime()?;
-    let formation = if args.wishes.is_empty() {
+    let formation = if args.requests.is_empty() {
         runtime.block_on(xtask_run::formation(repo, &args.env, backends))?
     } else {
         let if_busy = if args.no_wait { IfBusy::Refuse } else { IfBusy::Wait };
-        let wishes = by_process(&args.wishes)?;
-        if let Some(warning) = runtime.block_on(warning(repo, &args.env, &wishes, backends)) {
+        let requests = by_process(&args.requests)?;
+        if let Some(warning) = runtime.block_on(warning(repo, &args.env, &requests, backends)) {
             ui.note(&format!("warning: {warning}"));
         }
-        runtime.block_on(xtask_run::scale(repo, &args.env, &wishes, if_busy, backends, ui))?
+        runtime.block_on(xtask_run::scale(repo, &args.env, &requests, if_busy, backends, ui))?
     };
     ui.result(words(&formation), &formation);
     Ok(())
@@ -28,21 +28,21 @@ pub(crate) fn scale(repo: &Repo, args: &cli::Scale, backends: &Known<'_>, ui: &U
 async fn warning(
     repo: &Repo,
     env: &EnvName,
-    wishes: &BTreeMap<String, Amount>,
+    requests: &BTreeMap<String, Amount>,
     backends: &Known<'_>,
 ) -> Option<String> {
     let running = xtask_run::deploy_state(repo, env, backends).await.ok()?.running?;
     let release = Ledger::of(repo, env).load(running).ok()?.release;
     let mut formation = xtask_run::formation(repo, env, backends).await.ok()?;
-    let changed = xtask_run::resolve(env, wishes, &formation).ok()?;
+    let changed = xtask_run::resolve(env, requests, &formation).ok()?;
     formation.extend(changed);
     xtask_release::warning_of_scale(repo, &release, &formation)
 }
 
-/// Two wishes for one process type could be meant in more than one way.
-fn by_process(wishes: &[Wish]) -> Result<BTreeMap<String, Amount>> {
+/// The amount for each process type. Two requests for one type are refused: they are ambiguous.
+fn by_process(requests: &[ScaleRequest]) -> Result<BTreeMap<String, Amount>> {
     let mut all = BTreeMap::new();
-    for Wish { process, amount } in wishes {
+    for ScaleRequest { process, amount } in requests {
         if all.insert(process.clone(), *amount).is_some() {
             return Err(Error::usage("reading the process types", format!("{process} is there twice")));
         }

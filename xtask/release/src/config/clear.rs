@@ -28,7 +28,7 @@ pub fn set(repo: &Repo, env: &EnvName, assignments: &[Assignment]) -> Result<Cha
         variables.push(name.clone());
     }
     let names = assignments.iter().map(|assignment| assignment.name.as_str()).collect();
-    let notes = judge(repo, env, &after, &names, doing)?;
+    let notes = check_variables(repo, env, &after, &names, doing)?;
     let files = write(repo, env, &before, &after)?;
     Ok(Changed { variables, files, notes })
 }
@@ -47,7 +47,7 @@ pub fn check(repo: &Repo, env: &EnvName, before: &str, after: &str) -> Result<Ve
     let new = parse(repo, env, after)?.config;
     let names = differing(before, &new);
     let names = names.iter().map(String::as_str).filter(|name| new.contains_key(*name)).collect();
-    judge(repo, env, after, &names, || format!("editing k8s/envs/{env}.toml"))
+    check_variables(repo, env, after, &names, || format!("editing k8s/envs/{env}.toml"))
 }
 
 /// Writes an edited text, unless the file has changed meanwhile.
@@ -71,8 +71,8 @@ fn differing(before: &str, new: &BTreeMap<String, Text>) -> Vec<String> {
     names.into_iter().filter(|name| old.get(*name) != new.get(*name)).cloned().collect()
 }
 
-/// What is to be said of these variables, or why they may not stand in the clear.
-fn judge(
+/// Checks that these variables may stand in the clear. Returns notes on their values.
+fn check_variables(
     repo: &Repo,
     env: &EnvName,
     text: &str,

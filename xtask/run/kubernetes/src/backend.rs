@@ -161,12 +161,12 @@ impl<H: Host> Backend for Cluster<'_, H> {
 
     async fn scale(
         &self,
-        wishes: &BTreeMap<String, Amount>,
+        requests: &BTreeMap<String, Amount>,
         _: IfBusy,
         progress: &dyn Progress,
     ) -> Result<Formation> {
         match self.at_hand().await? {
-            Some(client) => scale::scale(&self.site(&client), wishes, progress).await,
+            Some(client) => scale::scale(&self.site(&client), requests, progress).await,
             None => Err(scale::nothing_to_scale(self.env)),
         }
     }

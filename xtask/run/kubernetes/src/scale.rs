@@ -85,7 +85,7 @@ pub(crate) async fn formation(site: &Site<'_>) -> Result<Formation> {
 /// these numbers.
 pub(crate) async fn scale(
     site: &Site<'_>,
-    wishes: &BTreeMap<String, Amount>,
+    requests: &BTreeMap<String, Amount>,
     progress: &dyn Progress,
 ) -> Result<Formation> {
     let deadline = Instant::now() + Options::default().deadline;
@@ -93,9 +93,9 @@ pub(crate) async fn scale(
     if now.is_empty() {
         return Err(nothing_to_scale(site.env));
     }
-    let then = resolve(site.env, wishes, &now)?;
+    let then = resolve(site.env, requests, &now)?;
     refuse_autoscaled(site, &then).await?;
-    for (name, amount) in wishes {
+    for (name, amount) in requests {
         change(site, name, *amount).await?;
     }
     let mut of_release: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -127,8 +127,8 @@ async fn change(site: &Site<'_>, name: &str, amount: Amount) -> Result<()> {
     for _ in 0..TRIES {
         let known = api.get_scale(name).await.asked(doing)?;
         let now = known.spec.and_then(|spec| spec.replicas).unwrap_or(0).unsigned_abs();
-        let wish = BTreeMap::from([(name.to_owned(), amount)]);
-        let then = resolve(site.env, &wish, &Formation::from([(name.to_owned(), now)]))?;
+        let request = BTreeMap::from([(name.to_owned(), amount)]);
+        let then = resolve(site.env, &request, &Formation::from([(name.to_owned(), now)]))?;
         let version = known.metadata.resource_version;
         let changed = patch(
             site,

@@ -60,11 +60,11 @@ impl Backend for Local<'_> {
 
     async fn scale(
         &self,
-        wishes: &BTreeMap<String, Amount>,
+        requests: &BTreeMap<String, Amount>,
         if_busy: IfBusy,
         progress: &dyn Progress,
     ) -> Result<Formation> {
-        scale::scale(self.repo, self.env, wishes, if_busy, progress).await
+        scale::scale(self.repo, self.env, requests, if_busy, progress).await
     }
 
     async fn logs(&self, query: &Query, sink: &mut dyn Sink) -> Result<()> {

@@ -9,7 +9,7 @@ use tokio::{
 use xtask_contract::{Context, EnvName, Error, Progress, ReleaseId, Repo, Result};
 
 use crate::{
-    control::{Reply, Request, VERSION, Wish},
+    control::{Action, Reply, Request, VERSION},
     holder::user,
     lock, socket_folder,
     state::State,
@@ -26,7 +26,7 @@ pub(crate) enum Outcome {
 /// How the deploy is, if a `run` of it is up. It is not kept waiting, nor does it keep anybody waiting.
 pub async fn state(repo: &Repo, env: &EnvName) -> Result<Option<State>> {
     let doing = format!("asking how {env} is");
-    match ask(repo, env, &doing, Wish::State, IfBusy::Wait, &xtask_contract::progress::Silent).await? {
+    match ask(repo, env, &doing, Action::State, IfBusy::Wait, &xtask_contract::progress::Silent).await? {
         Outcome::Nobody => Ok(None),
         Outcome::Done(Reply::State(state)) => Ok(Some(*state)),
         Outcome::Done(_) => Err(misunderstood(doing)),
@@ -42,8 +42,8 @@ pub(crate) async fn run(
     progress: &dyn Progress,
 ) -> Result<Option<Ran>> {
     let doing = format!("running {release} of {env}");
-    let wish = Wish::Run { release, start: options.start };
-    match ask(repo, env, &doing, wish, options.if_busy, progress).await? {
+    let action = Action::Run { release, start: options.start };
+    match ask(repo, env, &doing, action, options.if_busy, progress).await? {
         Outcome::Nobody => Ok(None),
         Outcome::Done(Reply::Ran(ran)) => Ok(Some(ran)),
         Outcome::Done(_) => Err(misunderstood(doing)),
@@ -54,12 +54,12 @@ pub(crate) async fn run(
 pub(crate) async fn scale(
     repo: &Repo,
     env: &EnvName,
-    wishes: &BTreeMap<String, Amount>,
+    requests: &BTreeMap<String, Amount>,
     if_busy: IfBusy,
     progress: &dyn Progress,
 ) -> Result<Option<Formation>> {
     let doing = format!("scaling {env}");
-    match ask(repo, env, &doing, Wish::Scale { wishes: wishes.clone() }, if_busy, progress).await? {
+    match ask(repo, env, &doing, Action::Scale { requests: requests.clone() }, if_busy, progress).await? {
         Outcome::Nobody => Ok(None),
         Outcome::Done(Reply::Scaled(counts)) => Ok(Some(counts)),
         Outcome::Done(_) => Err(misunderstood(doing)),
@@ -70,7 +70,7 @@ async fn ask(
     repo: &Repo,
     env: &EnvName,
     doing: &str,
-    wish: Wish,
+    action: Action,
     if_busy: IfBusy,
     progress: &dyn Progress,
 ) -> Result<Outcome> {
@@ -81,7 +81,7 @@ async fn ask(
         }
         Err(error) => return Err(Error::failed(doing, format!("its `run` cannot be asked: {error}"))),
     };
-    let request = Request { version: VERSION, user: user(), wait: if_busy == IfBusy::Wait, wish };
+    let request = Request { version: VERSION, user: user(), wait: if_busy == IfBusy::Wait, action };
     let line = serde_json::to_string(&request).doing(|| doing)? + "\n";
     if stream.write_all(line.as_bytes()).await.is_err() {
         return Ok(Outcome::Nobody); // it ends just now

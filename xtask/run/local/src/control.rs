@@ -20,7 +20,8 @@ pub(crate) struct Request {
     pub(crate) user: String,
     /// Whether to wait for another command that changes the deploy, rather than be refused.
     pub(crate) wait: bool,
-    pub(crate) wish: Wish,
+    #[serde(rename = "wish")]
+    pub(crate) action: Action,
 }
 
 /// The version alone, which every version of this conversation has in the same place.
@@ -29,10 +30,10 @@ pub(crate) struct Version {
     pub(crate) version: u32,
 }
 
-/// What a command wants.
+/// What a command asks for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Wish {
+pub(crate) enum Action {
     Run {
         release: ReleaseId,
         /// How long each of its processes may take to become ready.
@@ -40,7 +41,8 @@ pub(crate) enum Wish {
         start: Duration,
     },
     Scale {
-        wishes: BTreeMap<String, Amount>,
+        #[serde(rename = "wishes")]
+        requests: BTreeMap<String, Amount>,
     },
     State,
 }

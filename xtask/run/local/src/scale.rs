@@ -17,13 +17,13 @@ use crate::{
 pub(crate) async fn scale(
     repo: &Repo,
     env: &EnvName,
-    wishes: &BTreeMap<String, Amount>,
+    requests: &BTreeMap<String, Amount>,
     if_busy: IfBusy,
     progress: &dyn Progress,
 ) -> Result<Formation> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(now) = client::scale(repo, env, wishes, if_busy, progress).await? {
+        if let Some(now) = client::scale(repo, env, requests, if_busy, progress).await? {
             return Ok(now);
         }
         if let Some(_lock) = Lock::try_take(repo, env, progress).await? {
@@ -31,7 +31,7 @@ pub(crate) async fn scale(
             if let Some(doubt) = doubt {
                 return Err(doubt);
             }
-            let counts = resolve(env, wishes, &all)?;
+            let counts = resolve(env, requests, &all)?;
             scale_file::note(&lock::folder(repo, env), &counts)?;
             all.extend(counts);
             return Ok(all);

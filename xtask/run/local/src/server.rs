@@ -15,7 +15,7 @@ use xtask_contract::{Error, Result};
 
 use crate::{
     change_lock::ChangeLock,
-    control::{Reply, Request, Told, VERSION, Version, Wish},
+    control::{Action, Reply, Request, Told, VERSION, Version},
     holder::Holder,
     supervisor::Supervisor,
     task_set::TaskSet,
@@ -60,10 +60,10 @@ impl Supervisor<'_> {
         lines: &mut Lines<BufReader<OwnedReadHalf>>,
         tell: &UnboundedSender<Reply>,
     ) -> Option<Reply> {
-        let release = match request.wish {
-            Wish::State => return Some(Reply::State(Box::new(self.state()))),
-            Wish::Run { release, .. } => Some(release),
-            Wish::Scale { .. } => None,
+        let release = match request.action {
+            Action::State => return Some(Reply::State(Box::new(self.state()))),
+            Action::Run { release, .. } => Some(release),
+            Action::Scale { .. } => None,
         };
         let holder = Holder { user: request.user.clone(), process, release, since: chrono::Utc::now() };
         let busy = self.holder.borrow().clone();
@@ -80,7 +80,7 @@ impl Supervisor<'_> {
             }
         };
         let _ = tell.send(Reply::Begun);
-        let done = self.grant_now(&change_lock, &request.wish, &holder, tell).await;
+        let done = self.grant_now(&change_lock, &request.action, &holder, tell).await;
         if let Err(error) = &done {
             self.progress.note(&format!("what {holder} asked for was not done: {error}"));
         }
@@ -90,13 +90,13 @@ impl Supervisor<'_> {
     async fn grant_now(
         &self,
         change_lock: &ChangeLock<'_>,
-        wish: &Wish,
+        action: &Action,
         holder: &Holder,
         tell: &UnboundedSender<Reply>,
     ) -> Result<Reply> {
         let progress = Told { here: self.progress, there: tell };
-        match wish {
-            Wish::Run { release, start } => {
+        match action {
+            Action::Run { release, start } => {
                 self.progress
                     .note(&format!("{} (process {}) asks for {release}", holder.user, holder.process));
                 let wanted = Wanted::check(self.repo, self.env, *release, &self.record()?)?;
@@ -108,8 +108,10 @@ impl Supervisor<'_> {
                 self.taken_over.send_replace(Some(*release));
                 Ok(Reply::Ran(ran))
             }
-            Wish::Scale { wishes } => self.scale(change_lock, wishes, &progress).await.map(Reply::Scaled),
-            Wish::State => Ok(Reply::State(Box::new(self.state()))),
+            Action::Scale { requests } => {
+                self.scale(change_lock, requests, &progress).await.map(Reply::Scaled)
+            }
+            Action::State => Ok(Reply::State(Box::new(self.state()))),
         }
     }
 }
@@ -155,8 +157,14 @@ mod tests {
             "{error}"
         );
         assert!(parse("Good morning!").is_err());
-        let wish = r#"{"version": 2, "user": "me", "wait": true, "wish": {"run": {"release": "2011-04-06-20:32:17"}}}"#;
+        let action = |wish: &str| {
+            parse(&format!(r#"{{"version": 2, "user": "me", "wait": true, "wish": {wish}}}"#)).unwrap().action
+        };
         let minute = Duration::from_mins(1);
-        assert!(matches!(parse(wish).unwrap().wish, Wish::Run { start, .. } if start == minute));
+        let run = action(r#"{"run": {"release": "2011-04-06-20:32:17"}}"#);
+        assert!(matches!(run, Action::Run { start, .. } if start == minute));
+        let scale = action(r#"{"scale": {"wishes": {"web": {"more": 1}}}}"#);
+        let Action::Scale { requests } = scale else { panic!("another action") };
+        assert_eq!(requests.get("web"), Some(&xtask_run::Amount::More(1)));
     }
 }

@@ -330,18 +330,18 @@ impl<'a> Supervisor<'a> {
         ))
     }
 
-    /// Has as many processes of these types as is wished.
+    /// Starts and stops processes until there are as many of these types as requested.
     pub(crate) async fn scale(
         &self,
         _: &ChangeLock<'_>,
-        wishes: &BTreeMap<String, Amount>,
+        requests: &BTreeMap<String, Amount>,
         progress: &dyn Progress,
     ) -> Result<xtask_run::Formation> {
         let formation = self.formation.borrow().clone().ok_or_else(|| {
             Error::failed(format!("scaling {}", self.env), "none of its processes runs yet").next("try again")
         })?;
         let before = formation.counts();
-        let counts = resolve(self.env, wishes, &before)?;
+        let counts = resolve(self.env, requests, &before)?;
         progress.step("starting and stopping processes");
         let scaled = formation.scale(&counts, &self.sockets, &self.processes, self.progress).await;
         scaled.map_err(|error| {

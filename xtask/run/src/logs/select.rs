@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn each_wish_leaves_out_what_it_does_not_match() {
+    fn each_filter_leaves_out_what_it_does_not_match() {
         let none = Query::default;
         let process = |name: &str| Query { process: Some(name.to_owned()), ..none() };
         assert_eq!(select(&process("web")), ["2", "2", "3", "4", "5"]);

@@ -18,7 +18,7 @@ pub async fn formation(repo: &Repo, env: &EnvName, backends: &dyn Backends) -> R
 pub async fn scale(
     repo: &Repo,
     env: &EnvName,
-    wishes: &BTreeMap<String, Amount>,
+    requests: &BTreeMap<String, Amount>,
     if_busy: IfBusy,
     backends: &dyn Backends,
     progress: &dyn Progress,
@@ -28,5 +28,5 @@ pub async fn scale(
         Some(newest) => newest.release.target,
         None => place(repo, env)?.0,
     };
-    backends.of(repo, env, &target)?.scale(wishes, if_busy, progress).await
+    backends.of(repo, env, &target)?.scale(requests, if_busy, progress).await
 }

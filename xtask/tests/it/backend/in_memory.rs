@@ -82,12 +82,12 @@ impl Backend for InMemory<'_> {
 
     async fn scale(
         &self,
-        wishes: &BTreeMap<String, Amount>,
+        requests: &BTreeMap<String, Amount>,
         _: IfBusy,
         _: &dyn Progress,
     ) -> Result<Formation> {
         let mut state = self.memory.borrow_mut();
-        let then = resolve(self.env, wishes, &state.formation)?;
+        let then = resolve(self.env, requests, &state.formation)?;
         state.formation.extend(then);
         Ok(state.formation.clone())
     }

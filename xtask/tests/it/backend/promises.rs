@@ -162,9 +162,9 @@ impl Story<'_> {
     }
 
     async fn scale(&self, process: &str, amount: Amount) -> Result<Formation> {
-        let wishes = BTreeMap::from([(process.to_owned(), amount)]);
+        let requests = BTreeMap::from([(process.to_owned(), amount)]);
         let Self { repo, env, backends, .. } = *self;
-        self.beside(xtask_run::scale(repo, env, &wishes, IfBusy::Wait, backends, &Silent)).await
+        self.beside(xtask_run::scale(repo, env, &requests, IfBusy::Wait, backends, &Silent)).await
     }
 
     async fn down(&self, data: bool) -> Down {

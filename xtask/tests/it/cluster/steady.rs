@@ -67,8 +67,8 @@ impl Story {
     }
 
     /// Scales the deploy; all processes are ready then.
-    fn scales(&self, wishes: &[&str], formation: &str) {
-        let scale = self.xtask(["scale", "--env", "dev"]).args(wishes);
+    fn scales(&self, requests: &[&str], formation: &str) {
+        let scale = self.xtask(["scale", "--env", "dev"]).args(requests);
         scale.run().done().prints(&format!("{formation}\n"));
         let status = self.xtask(["status", "--env", "dev", "--json"]).run().done().json();
         let ready = |process: &Value| {

@@ -40,8 +40,8 @@ fn processes_come_and_go_under_load_and_no_request_is_lost() {
     let run = up(&checkout);
     let load = Load::start(checkout.port(), 2, habit(false));
     let kept = Load::start(checkout.port(), 2, habit(true));
-    for (wish, web) in [("web=3", 3), ("web-2", 1), ("web+3", 4), ("web=2", 2)] {
-        assert_eq!(scale(&checkout, wish), format!("web={web} worker=0"));
+    for (request, web) in [("web=3", 3), ("web-2", 1), ("web+3", 4), ("web=2", 2)] {
+        assert_eq!(scale(&checkout, request), format!("web={web} worker=0"));
         let state = state(&checkout);
         assert!(state.processes.iter().all(|process| process.ready), "{state:?}");
         let names: Vec<&str> = state.processes.iter().map(|process| process.name.as_str()).collect();

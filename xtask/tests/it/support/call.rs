@@ -49,7 +49,7 @@ impl Call {
         Ok(Some(call))
     }
 
-    /// The request, with the wish that the connection be closed after it.
+    /// The request, with `connection: close`.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let Self { method, path, accept, content_type, body, .. } = self;
         let accept = if accept.is_empty() { "*/*" } else { accept };

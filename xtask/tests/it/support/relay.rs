@@ -20,12 +20,12 @@ pub(crate) enum Fate {
     Hangs,
 }
 
-type Judge = Box<dyn FnMut(&Call) -> Fate + Send>;
+type Decide = Box<dyn FnMut(&Call) -> Fate + Send>;
 
 /// The relay, for as long as the test runs.
 pub(crate) struct Relay {
     pub(crate) port: u16,
-    judge: Arc<Mutex<Judge>>,
+    decide: Arc<Mutex<Decide>>,
 }
 
 impl Relay {
@@ -33,20 +33,20 @@ impl Relay {
     pub(crate) fn to(address: String) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let judge: Arc<Mutex<Judge>> = Arc::new(Mutex::new(Box::new(|_| Fate::Passes)));
-        let judges = Arc::clone(&judge);
+        let decide: Arc<Mutex<Decide>> = Arc::new(Mutex::new(Box::new(|_| Fate::Passes)));
+        let shared = Arc::clone(&decide);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (address, judge) = (address.clone(), Arc::clone(&judges));
-                thread::spawn(move || drop(relay(client, &address, &judge)));
+                let (address, decide) = (address.clone(), Arc::clone(&shared));
+                thread::spawn(move || drop(relay(client, &address, &decide)));
             }
         });
-        Self { port, judge }
+        Self { port, decide }
     }
 
     /// From now on this decides what becomes of each request.
-    pub(crate) fn decides(&self, judge: impl FnMut(&Call) -> Fate + Send + 'static) {
-        *self.judge.lock().unwrap() = Box::new(judge);
+    pub(crate) fn decides(&self, decide: impl FnMut(&Call) -> Fate + Send + 'static) {
+        *self.decide.lock().unwrap() = Box::new(decide);
     }
 
     /// From now on everything passes.
@@ -56,12 +56,12 @@ impl Relay {
 }
 
 /// Relays the request of one connection.
-fn relay(client: TcpStream, address: &str, judge: &Mutex<Judge>) -> io::Result<()> {
+fn relay(client: TcpStream, address: &str, decide: &Mutex<Decide>) -> io::Result<()> {
     client.set_nodelay(true)?;
     let mut requests = BufReader::new(client.try_clone()?);
     let mut answers = client;
     let Some(call) = Call::read(&mut requests)? else { return Ok(()) };
-    if (judge.lock().unwrap())(&call) == Fate::Hangs {
+    if (decide.lock().unwrap())(&call) == Fate::Hangs {
         // Until the client gives up.
         return requests.read(&mut [0]).map(drop);
     }

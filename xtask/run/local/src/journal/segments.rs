@@ -67,13 +67,13 @@ fn parse(name: &str) -> Option<(u64, bool)> {
 /// Which files are to go. The newest one stays.
 pub(super) fn expired(all: &[Segment], now: SystemTime) -> Vec<&Segment> {
     let mut size = 0;
-    let judge = |(place, segment): (usize, &'_ Segment)| {
+    let is_expired = |(place, segment): (usize, &'_ Segment)| {
         size += segment.size;
         let old = now.duration_since(segment.changed).is_ok_and(|age| age > AGE);
         place > 0 && (size > ALL || old)
     };
-    let verdicts: Vec<bool> = all.iter().rev().enumerate().map(judge).collect();
-    all.iter().rev().zip(verdicts).filter(|(_, gone)| *gone).map(|(segment, _)| segment).collect()
+    let expired: Vec<bool> = all.iter().rev().enumerate().map(is_expired).collect();
+    all.iter().rev().zip(expired).filter(|(_, expired)| *expired).map(|(segment, _)| segment).collect()
 }
 
 /// Compresses what is not written to any more, and deletes what is too old or too much.

@@ -35,7 +35,7 @@ pub(super) fn serve(mut client: TcpStream, shared: &Arc<Shared>) -> io::Result<(
             continue;
         }
         shared.calls.lock().unwrap().push(call.clone());
-        let fate = (shared.judge.lock().unwrap())(&call);
+        let fate = (shared.decide.lock().unwrap())(&call);
         match fate {
             Fate::Answered(answer) => send(&mut client, &call, &answer)?,
             // Until the client gives up.

@@ -52,7 +52,7 @@ pub(crate) enum Fate {
     Ends,
 }
 
-type Judge = Box<dyn FnMut(&Call) -> Fate + Send>;
+type Decide = Box<dyn FnMut(&Call) -> Fate + Send>;
 
 /// The server, for as long as the test runs. A copy is the same one.
 #[derive(Clone)]
@@ -64,7 +64,7 @@ pub(crate) struct ApiServer {
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
-    judge: Mutex<Judge>,
+    decide: Mutex<Decide>,
     calls: Mutex<Vec<Call>>,
     /// How many changes are being made, and whether there were ever two at once.
     changing: AtomicUsize,
@@ -86,7 +86,7 @@ impl ApiServer {
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             changed: Condvar::new(),
-            judge: Mutex::new(Box::new(|_| Fate::Passes)),
+            decide: Mutex::new(Box::new(|_| Fate::Passes)),
             calls: Mutex::default(),
             changing: AtomicUsize::new(0),
             two_at_once: AtomicBool::new(false),
@@ -114,8 +114,8 @@ impl ApiServer {
     }
 
     /// From now on this decides what becomes of each call.
-    pub(crate) fn decides(&self, judge: impl FnMut(&Call) -> Fate + Send + 'static) {
-        *self.shared.judge.lock().unwrap() = Box::new(judge);
+    pub(crate) fn decides(&self, decide: impl FnMut(&Call) -> Fate + Send + 'static) {
+        *self.shared.decide.lock().unwrap() = Box::new(decide);
     }
 
     /// From now on every call passes.

@@ -1,4 +1,4 @@
-//! Where each migration stands in a database.
+//! The status of each migration in a database.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -10,8 +10,8 @@ use super::{
 };
 use crate::migration::Migration;
 
-/// One migration, of this binary or of the database.
-pub(crate) struct Standing {
+/// The status of one migration, of this binary or of the database.
+pub(crate) struct SchemaStatus {
     pub(crate) version: i64,
     pub(crate) description: Cow<'static, str>,
     pub(crate) place: Place,
@@ -38,16 +38,16 @@ impl Place {
 }
 
 /// Every migration that the binary or the database knows, in order. Only reads.
-pub(crate) async fn standing(
+pub(crate) async fn status(
     connection: &Connection,
     migrations: &[Migration],
-) -> Result<Vec<Standing>, StatementError> {
+) -> Result<Vec<SchemaStatus>, StatementError> {
     let applied =
         if ledger::exists(connection).await? { ledger::applied(connection).await? } else { BTreeMap::new() };
     Ok(compare(applied, migrations))
 }
 
-fn compare(mut applied: BTreeMap<i64, ledger::Applied>, migrations: &[Migration]) -> Vec<Standing> {
+fn compare(mut applied: BTreeMap<i64, ledger::Applied>, migrations: &[Migration]) -> Vec<SchemaStatus> {
     let mut all: Vec<_> = migrations
         .iter()
         .map(|migration| {
@@ -57,10 +57,10 @@ fn compare(mut applied: BTreeMap<i64, ledger::Applied>, migrations: &[Migration]
                 Some(entry) if entry.checksum != migration.checksum() => Place::OtherText(entry.at),
                 Some(entry) => Place::Applied(entry.at),
             };
-            Standing { version: migration.version(), description: migration.name().into(), place }
+            SchemaStatus { version: migration.version(), description: migration.name().into(), place }
         })
         .collect();
-    all.extend(applied.into_iter().map(|(version, entry)| Standing {
+    all.extend(applied.into_iter().map(|(version, entry)| SchemaStatus {
         version,
         description: entry.description.into(),
         place: if entry.success { Place::Newer(entry.at) } else { Place::Unfinished },
