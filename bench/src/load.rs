@@ -45,7 +45,7 @@ struct Turns {
 
 impl Turns {
     /// Waits for the next turn, and says since when its answer is waited for. With a rate that is when it was due, also if
-    /// no connection was free then: otherwise whoever is slow would be asked less often, and seem fast.
+    /// no connection was free then: otherwise a slow service would be asked less often, and seem fast.
     async fn take(&self) -> Option<Instant> {
         let Some(rate) = self.rate else {
             return Some(Instant::now()).filter(|now| *now < self.end);

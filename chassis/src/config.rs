@@ -1,4 +1,4 @@
-//! Configuration: environment variables, each declared once, and all mistakes told at once.
+//! Configuration: environment variables, each declared once, and all errors reported together.
 //!
 //! A [`Variable`] has a name, a kind of value, a need and a line of help. A function reads those that a process uses
 //! from a [`Reader`]; the same function tells which there are, without a value being set.

@@ -1,4 +1,4 @@
-//! Reads named values and remembers what is wrong with each, so that all of it can be told at once.
+//! Reads named values and remembers what is wrong with each, so that all errors are reported together.
 //!
 //! ```
 //! use chassis::fields::{Field, Fields, FromFields, Noted, text};

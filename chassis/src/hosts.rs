@@ -1,7 +1,8 @@
-//! By which names requests may ask for this service.
+//! The host names by which requests may ask for this service.
 //!
-//! Any web page may have its own name lead to this machine (DNS rebinding): what listens on a loopback address for those
-//! who work at the machine would then be of the page's origin. So there only names of the machine itself are heeded.
+//! Any web page may have its own name lead to this machine (DNS rebinding). For a user of the machine, a service on a
+//! loopback address would then be of the page's origin. So on such an address only names of the machine itself are
+//! accepted.
 
 use std::{
     net::{IpAddr, SocketAddr},

@@ -1,6 +1,6 @@
 //! What an axum service needs to keep the [twelve factors](https://12factor.net), and nothing of what it is for.
 //!
-//! - [`config`]: environment variables that describe themselves, with every mistake told at once (III)
+//! - [`config`]: environment variables that describe themselves, with all errors reported together (III)
 //! - [`Service`], [`Process`] and [`OneOff`]: what a service is made of, with its command line (VIII, XII)
 //! - [`check`]: whether all that it depends on is as it should be
 //! - [`web`]: a process that serves HTTP on a port or a socket that is handed down, tells when it is ready, drains, and

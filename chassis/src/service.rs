@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn each_variable_is_listed_once_whoever_reads_it() {
+    fn each_variable_is_listed_once_however_many_processes_read_it() {
         let text = serde_json::to_string(&service().variables()).unwrap();
         for name in ["A", "PORT", "LOG_LEVEL", "SHUTDOWN_TIMEOUT", "RELEASE_ID"] {
             assert_eq!(text.matches(&format!("\"name\":\"{name}\"")).count(), 1, "{name}: {text}");

@@ -16,7 +16,7 @@ pub(crate) struct WorkerConfig {
 
 // Everything is read before the first `?`, so that everything wrong is reported.
 
-/// Tells the migrations' triggers that whoever writes through such a connection announces it afterwards.
+/// Tells the migrations' triggers that a writer on such a connection announces its changes itself, afterwards.
 fn database(from: &mut Reader) -> Option<DatabaseConfig> {
     Some(DatabaseConfig::read(from)?.with_setting("todo_api.announces", "later"))
 }

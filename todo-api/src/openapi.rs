@@ -25,7 +25,7 @@ impl IntoResponses for OfOne {
     }
 }
 
-/// What a route that heeds If-Match may answer.
+/// What a route that evaluates If-Match may answer.
 pub(crate) struct WithPrecondition;
 
 impl IntoResponses for WithPrecondition {

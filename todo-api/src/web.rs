@@ -14,7 +14,7 @@ pub(crate) fn build(web: &mut Web, config: WebConfig) -> Outcome<OpenApiRouter> 
     let events = Live::start(web, &database, &config.live);
     OUTBOX.observe(web, &database);
     let app = App { database, events, body_timeout: web.body_timeout() };
-    // Whoever watches holds no place among the requests, but one of its own.
+    // A client that watches takes no place among the requests, but one of its own.
     let limited = todos::routes().layer(web.admission().layer());
     Ok(OpenApiRouter::with_openapi(Api::openapi())
         .merge(limited)

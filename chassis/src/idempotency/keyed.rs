@@ -13,7 +13,7 @@ use crate::{
     problem::Problem,
 };
 
-/// The JSON object in the body, and what makes sure that it is heeded once.
+/// The JSON object in the body, and the key that makes sure that it is applied once.
 pub struct Keyed<T> {
     /// What is in the body.
     pub payload: T,

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_comes_gets_in_once_the_one_who_has_waited_longest_is_gone() {
+    async fn a_newcomer_gets_in_once_the_one_that_has_waited_longest_is_gone() {
         let seats = Seats::new(2, None);
         let mut guests = Vec::new();
         for _ in 0..2 + STANDING {
@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(
             gone.iter().position(|gone| *gone),
             Some(2),
-            "neither who has a seat nor who just left one"
+            "neither one with a seat nor one that just left it"
         );
         assert_eq!(gone.iter().filter(|gone| **gone).count(), 1);
         drop(guests.remove(2));

@@ -1,4 +1,4 @@
-//! A connection's bytes, with an ear for what they mean to the conversation.
+//! A connection's stream of bytes. It tells the conversation what is read, and when all is written.
 
 use std::{
     io::{self, IoSlice},
@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::phase::Conversation;
 
-/// A stream that tells what is read from it, and when all is written.
+/// A stream, and the conversation that is told.
 pub(super) struct Socket<S> {
     stream: S,
     conversation: Conversation,

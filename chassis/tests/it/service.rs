@@ -72,7 +72,7 @@ impl Drop for SetOnDrop<'_> {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once() {
+fn all_errors_are_reported_together() {
     let output = run("web", &[("GREETING", "two words"), ("DRAIN_DELAY", "3")]);
     assert!(!succeeded(output.status));
     let told = String::from_utf8(output.stderr).unwrap();

@@ -81,7 +81,7 @@ impl Error {
         Self::new(ErrorKind::NotFound, doing, why)
     }
 
-    /// Several checks said no at once (exit code 3).
+    /// Several checks said no; all are reported together (exit code 3).
     pub fn refused_for(doing: impl Into<String>, why: Vec<String>) -> Self {
         let why = why.into_iter().map(|one| brief(&one)).collect();
         Self { kind: ErrorKind::Refused, doing: brief(&doing.into()), why, next: None, cause: None }

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_be_heeded_is_shown_instead() {
+    fn what_a_terminal_would_act_on_is_shown_escaped() {
         for (text, shown) in [
             ("plain \"ünï\" words\tand a tab, \\n too", "plain \"ünï\" words\tand a tab, \\n too"),
             ("\u{1b}[2J\u{9b}1m\u{7f}\u{0}", "\\u{1b}[2J\\u{9b}1m\\u{7f}\\u{0}"),

@@ -1,5 +1,5 @@
-//! Holds a deploy's config against what the image asks for. Everything that is wrong is found at once; no
-//! value is ever repeated, as a value in the wrong place may be a secret.
+//! Holds a deploy's config against what the image asks for. All errors are reported together; no value is ever
+//! repeated, as a value in the wrong place may be a secret.
 
 mod cluster;
 mod connections;
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_said_at_once_and_no_value_is_shown() {
+    fn all_errors_are_reported_together_and_no_value_is_shown() {
         let deploy = r#"{"schema": 1, "target": {"kind": "local"}, "scale": {"wbe": 1, "web": 2},
             "config": {"PROT": "canary", "LOG_LEVEL": "canary", "COLOUR": "canary"}}"#;
         assert_eq!(

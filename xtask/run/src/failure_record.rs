@@ -30,7 +30,7 @@ pub struct FailureRecord {
     pub back_on: Option<ReleaseId>,
 }
 
-/// The file of a deploy of this machine.
+/// The file of a local deploy.
 const FILE: &str = "failed.toml";
 
 impl FailureRecord {

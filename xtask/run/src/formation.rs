@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_cannot_be_is_said_at_once() {
+    fn all_errors_are_reported_together() {
         let env: EnvName = "dev".parse().unwrap();
         let now = Formation::from([("web".into(), 1), ("worker".into(), 0)]);
         let requests = |all: &[&str]| {

@@ -68,8 +68,8 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Says which of them mean nothing to a deploy of this machine, if any was given.
-    pub fn tell_what_only_clusters_heed(&self, progress: &dyn Progress) {
+    /// Notes which of the given options have no effect on a local deploy, if any.
+    pub fn note_options_without_effect(&self, progress: &dyn Progress) {
         let given = self.only_for_clusters();
         if !given.is_empty() {
             progress.note(&format!("{} says nothing to a deploy of this machine", given.join(", ")));
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_this_machine_does_not_heed_is_named_if_it_is_given() {
+    fn options_without_effect_on_a_local_deploy_are_named() {
         assert!(Options::default().only_for_clusters().is_empty());
         let given = Options { keep_failed: true, take_over: vec!["data.PORT".into()], ..Options::default() };
         assert_eq!(given.only_for_clusters(), ["--take-over", "--keep-failed"]);

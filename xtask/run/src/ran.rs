@@ -20,7 +20,7 @@ pub struct Ran {
     pub elapsed_ms: u64,
     /// How much of that was the migration of the database.
     pub migration_ms: u64,
-    /// The process of the `run` that was up already and keeps it running, for a deploy of this machine.
+    /// The process of the `run` that was up already and keeps it running, for a local deploy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supervisor: Option<u32>,
 }

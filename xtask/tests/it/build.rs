@@ -1,5 +1,5 @@
 //! The image is a function of the committed inputs: the same bits from other folders, for other users, under
-//! other settings; and it holds nothing of whoever built it.
+//! other settings; and it holds nothing of the user who built it.
 
 mod elsewhere;
 mod hooks;
@@ -37,7 +37,7 @@ fn a_clean_clone_gives_somebody_else_elsewhere_under_other_settings_the_same_ima
     assert_eq!(fs::read_dir(there.temporary()).unwrap().count(), 0, "the clone was cleared away");
 }
 
-/// Of whoever has it verified there can be nothing in it, either: it came out the same for them.
+/// Nor can it hold anything of a user who verifies it: their build gave the same bits.
 #[test]
 fn the_image_holds_nothing_of_its_builder() {
     let checkout = Checkout::built();

@@ -196,7 +196,7 @@ fn what_a_program_gets_of_the_environment_is_said_in_one_place() {
         .filter(|file| starts_a_program(file))
         .map(|file| file.strip_prefix(manifest_folder()).unwrap().display().to_string())
         .collect();
-    // The bench measures programs of its own, as whoever calls it would start them.
+    // The bench measures programs of its own, as its caller would start them.
     let found: BTreeSet<&str> =
         found.iter().map(String::as_str).filter(|file| !file.starts_with("cli/src/verb/bench")).collect();
     assert_eq!(found, BTreeSet::from(STARTS));

@@ -1,4 +1,4 @@
-//! A deploy of this machine: from `up` to `down`, and whatever may happen in between.
+//! A local deploy: from `up` to `down`, and whatever may happen in between.
 
 mod admin;
 mod changing_over;

@@ -94,7 +94,7 @@ fn nobody_and_no_machine_is_in_them() {
 }
 
 #[test]
-fn whoever_scans_the_layout_finds_them_by_their_subject() {
+fn a_scanner_of_the_layout_finds_them_by_their_subject() {
     let checkout = Checkout::built();
     let built = build(&checkout);
     let index = fs::read(checkout.path("target/xtask/images/index.json")).unwrap();

@@ -1,4 +1,4 @@
-//! Backing services of a deploy of this machine: started and stopped by themselves, and swapped by config alone.
+//! Backing services of a local deploy: started and stopped by themselves, and swapped by config alone.
 
 mod attaching;
 mod own;

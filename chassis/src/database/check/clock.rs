@@ -1,4 +1,4 @@
-//! Whether this machine and the database agree on what time it is: what is due, and what is overdue, is judged by both.
+//! Whether the clocks of this machine and of the database agree: both decide what is due, and what is overdue.
 
 use std::time::Instant;
 

@@ -199,7 +199,7 @@ async fn without_a_seat_only_a_probe_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_sent_away_is_closed_at_once() {
+async fn a_client_that_is_sent_away_is_closed_at_once() {
     let seats = Seats::new(1, None);
     let mut idle = Client::of(&seats);
     idle.ask(GET, "here").await;

@@ -62,7 +62,7 @@ async fn a_todo_lives_from_its_creation_to_its_removal() {
 }
 
 #[tokio::test]
-async fn conditions_on_the_version_are_heeded() {
+async fn conditions_on_the_version_are_obeyed() {
     let database = TestDatabase::migrated().await;
     let service = Service::ready(&database, &[]).await;
     let client = client();

@@ -46,7 +46,7 @@ async fn where_all_is_well_each_thing_has_a_line() {
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_is_told_at_once() {
+async fn all_errors_are_reported_together() {
     let database = TestDatabase::empty().await;
     assert!(run("migrate --to 10", &[("DATABASE_URL", &database.url())]).await.status.success());
     database.execute("UPDATE _sqlx_migrations SET checksum = 'other' WHERE version = 2").await;

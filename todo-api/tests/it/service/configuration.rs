@@ -1,4 +1,4 @@
-//! What the environment says is all there is to configure, and all its mistakes are told at once.
+//! The environment is the only configuration, and all its errors are reported together.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::{
 const CANARY: &str = "canary-4711";
 
 #[tokio::test]
-async fn all_mistakes_are_told_at_once() {
+async fn all_errors_are_reported_together() {
     let url = format!("mysql://user:{CANARY}@localhost/todos");
     let output = run(
         "web",

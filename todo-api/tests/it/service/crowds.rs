@@ -37,7 +37,7 @@ async fn is_overloaded(response: reqwest::Response) {
 }
 
 #[tokio::test]
-async fn whoever_is_idle_gives_way_to_newcomers() {
+async fn an_idle_client_gives_way_to_newcomers() {
     let database = TestDatabase::migrated().await;
     let service = Service::ready(&database, &[("MAX_CONNECTIONS", "2")]).await;
     let mut first = Http::open(service.address).await.unwrap();
@@ -54,7 +54,7 @@ async fn whoever_is_idle_gives_way_to_newcomers() {
 }
 
 #[tokio::test]
-async fn whoever_is_served_keeps_the_place_and_probes_need_none() {
+async fn a_client_that_is_served_keeps_its_place_and_probes_need_none() {
     let database = TestDatabase::migrated().await;
     let service = Service::ready(&database, &[("MAX_CONNECTIONS", "2")]).await;
     let mut other = database.connect().await;

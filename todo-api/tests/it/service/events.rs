@@ -1,4 +1,4 @@
-//! Changes reach everyone who watches, whoever made them.
+//! Changes reach every client that watches, from any writer.
 
 use std::{collections::HashSet, net::SocketAddr, time::Duration};
 
@@ -42,7 +42,7 @@ async fn every_process_tells_what_any_of_them_changed() {
     client.post(format!("{url}/restore")).json(&json!({})).send().await.unwrap();
     all(&mut streams, "saved", &json!({"id": id, "version": 3})).await;
 
-    // And whoever else writes: the release before this one, or a person.
+    // And from any other writer: the previous release, or a person.
     database.execute("UPDATE todos SET title = 'by hand', version = 9").await;
     all(&mut streams, "saved", &json!({"id": id, "version": 9})).await;
     database.execute("DELETE FROM todos").await;

@@ -90,10 +90,10 @@ async fn nothing_is_accepted_before_requests_are_welcome() {
 async fn it_tells_when_it_is_ready_and_goes_on_until_it_was_heard_that_it_stops() {
     let (database, socket) = (TestDatabase::migrated().await, socket());
     let folder = std::env::temp_dir().join(format!("todo-api-{}", uuid::Uuid::now_v7()));
-    let ear = UnixDatagram::bind(&folder).unwrap();
+    let listener = UnixDatagram::bind(&folder).unwrap();
     let hear = async || {
         let mut message = [0; 100];
-        let length = timeout(PATIENCE, ear.recv(&mut message)).await.unwrap().unwrap();
+        let length = timeout(PATIENCE, listener.recv(&mut message)).await.unwrap().unwrap();
         String::from_utf8(message[..length].to_vec()).unwrap()
     };
     let variables = [("NOTIFY_SOCKET", folder.to_str().unwrap())];
@@ -103,7 +103,7 @@ async fn it_tells_when_it_is_ready_and_goes_on_until_it_was_heard_that_it_stops(
 
     service.signal(Signal::TERM);
     assert_eq!(hear().await, "STOPPING=1\n");
-    // Whoever comes now has nobody else.
+    // A client that connects now has no other process.
     assert_eq!(service.get("/livez").await.status(), 200);
     assert_eq!(hear().await, "BARRIER=1\n");
     assert_eq!(service.exit().await.code(), Some(0));

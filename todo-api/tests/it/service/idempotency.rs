@@ -1,4 +1,4 @@
-//! A request with an `Idempotency-Key` is heeded once, however often it is sent.
+//! A request with an `Idempotency-Key` is applied once, however often it is sent.
 
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ async fn a_key_belongs_to_one_request() {
 }
 
 #[tokio::test]
-async fn of_many_at_once_one_is_heeded() {
+async fn of_many_at_once_one_is_applied() {
     let database = TestDatabase::migrated().await;
     let (one, other) = tokio::join!(Service::ready(&database, &[]), Service::ready(&database, &[]));
     let body = json!({"title": "a"});

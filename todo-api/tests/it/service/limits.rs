@@ -1,4 +1,4 @@
-//! Whoever takes too much, by ill will or mistake, takes it from nobody else.
+//! A client that takes too much, by ill will or mistake, takes it from no other client.
 
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ async fn problem(request: RequestBuilder, status: u16) -> String {
 }
 
 #[tokio::test]
-async fn a_name_that_others_lead_to_this_machine_is_not_heeded() {
+async fn a_name_that_others_lead_to_this_machine_is_refused() {
     let database = TestDatabase::migrated().await;
     for (variables, names, status) in [
         (&[][..], &["evil.example", "evil.example:30000", "192.0.2.1"][..], 421),

@@ -67,7 +67,7 @@ async fn many_go_in_batches_and_what_somebody_holds_stays() {
 }
 
 #[tokio::test]
-async fn whoever_watches_and_the_webhook_hear_of_it_and_it_can_be_undone() {
+async fn clients_that_watch_and_the_webhook_hear_of_it_and_it_can_be_undone() {
     let database = TestDatabase::migrated().await;
     let service = Service::ready(&database, &[]).await;
     hearing(&service).await;

@@ -75,7 +75,7 @@ async fn what_was_cut_off_is_finished() {
 }
 
 #[tokio::test]
-async fn whoever_watches_and_the_webhook_hear_of_it() {
+async fn clients_that_watch_and_the_webhook_hear_of_it() {
     let database = TestDatabase::migrated().await;
     let service = Service::ready(&database, &[]).await;
     hearing(&service).await;

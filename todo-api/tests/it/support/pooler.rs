@@ -44,7 +44,7 @@ impl Pooler {
             missing("the `pgbouncer` command");
             return None;
         };
-        // Nobody else can enter: whoever reaches its socket is let in.
+        // No other user can enter the folder: the pooler lets in every client that reaches its socket.
         let folder = TempDir::new().unwrap();
         let config = folder.path().join("pgbouncer.ini");
         let name = database.name().to_owned();

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_block_lines_are_lines_and_nothing_else_is_heeded() {
+    fn in_a_block_line_ends_stay_and_all_else_is_escaped() {
         assert_eq!(Text::block("a\n\u{1b}[2Jb\r\n").shown(COLOURED), "a\n\\u{1b}[2Jb\\r\n");
     }
 

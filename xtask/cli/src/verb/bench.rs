@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: how long the stages take and what the service needs, side by side with the usual tools in the same
-//! run. It prints and, if asked to, saves; nothing is judged, as machines differ and are busy. A part is a file that gives
-//! back figures.
+//! run. It prints and, if asked to, saves. There is no pass or fail, as machines differ and are busy. A part is a file
+//! that gives back figures.
 
 mod asker;
 mod call;

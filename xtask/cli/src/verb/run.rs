@@ -39,7 +39,7 @@ fn in_words(changes: &[Change]) -> Text {
     }))
 }
 
-/// Stage 3. For a deploy of this machine it returns when the deploy was told to stop, or was up already.
+/// Stage 3. For a local deploy it returns when the deploy was told to stop, or was up already.
 pub(super) fn start(
     repo: &Repo,
     env: &EnvName,

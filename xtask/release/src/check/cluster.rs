@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_no_cluster_could_keep_are_all_named_at_once() {
+    fn settings_that_no_cluster_could_keep_are_named_together() {
         let web = json!({ "requests": { "cpu": 2, "memory": "1Gi" }, "limits": { "cpu": "500m", "memory": "1Gi" },
             "autoscale": { "min": 3, "max": 2, "cpu": 70 }, "disruption": { "min_available": 3 }, "spread": "a b" });
         assert_eq!(

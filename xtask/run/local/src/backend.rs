@@ -32,7 +32,7 @@ impl Backend for Local<'_> {
     }
 
     async fn run(&self, job: &Job<'_>, announce: &Announce<'_>) -> Result<()> {
-        job.options.tell_what_only_clusters_heed(job.progress);
+        job.options.note_options_without_effect(job.progress);
         run::run(job, announce).await
     }
 

@@ -59,7 +59,7 @@ async fn runs_already(repo: &Repo, env: &EnvName) -> Error {
     ))
 }
 
-/// A deploy of this machine that is in this process's hands.
+/// A local deploy that this process supervises.
 struct Supervised<'s, 'a>(&'s Supervisor<'a>);
 
 #[async_trait(?Send)]

@@ -15,7 +15,7 @@ use crate::{
 /// How long something that still listens may take to answer.
 const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Stops a deploy of this machine, its PostgreSQL server included.
+/// Stops a local deploy, its PostgreSQL server included.
 pub(crate) async fn down(
     repo: &Repo,
     env: &EnvName,

@@ -1,5 +1,5 @@
-//! Who keeps a deploy of this machine running: one `run` at a time, and none before the processes of an earlier
-//! one are gone. Both are file locks, which the system takes back from a process that dies.
+//! The locks of a local deploy: one `run` at a time, and none before the processes of an earlier one are gone. Both are
+//! file locks, which the system takes back from a process that dies.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -232,7 +232,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     durable::lock_file(path)
 }
 
-/// The folder with the state of a deploy of this machine.
+/// The folder with the state of a local deploy.
 pub(crate) fn folder(repo: &Repo, env: &EnvName) -> PathBuf {
     repo.state().join(env.as_str())
 }

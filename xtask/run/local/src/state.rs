@@ -6,7 +6,7 @@ use xtask_contract::ReleaseId;
 
 use crate::holder::Holder;
 
-/// How a deploy of this machine is that runs.
+/// The state of a local deploy that runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     /// The process that keeps it running.

@@ -54,7 +54,7 @@ pub(crate) async fn status(repo: &Repo, env: &EnvName) -> Result<Report> {
     })
 }
 
-/// Where a deploy of this machine stands.
+/// The state of a local deploy: the last release that ran, the one that runs, and the history.
 pub(crate) async fn deploy_state(repo: &Repo, env: &EnvName) -> Result<DeployState> {
     let (last_deployed, history) = (lock::last_deployed(repo, env)?, lock::history(repo, env)?);
     let state = client::state(repo, env).await?;

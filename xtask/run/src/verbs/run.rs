@@ -5,9 +5,9 @@ use xtask_contract::{Deploy, EnvName, Ledger, Progress, ReleaseId, Repo, Result,
 use super::deploy_state::record;
 use crate::{Backends, Change, Options, Ran, wanted::Wanted};
 
-/// Runs a release, the deploy's newest one if none is named. A deploy of this machine stays in the foreground
-/// until it is told to stop, unless a `run` of it is up already, which then takes the release over; `announce` hears
-/// when the service is ready, in either case.
+/// Runs a release, the deploy's newest one if none is named. A local deploy stays in the foreground until it is told to
+/// stop, unless a `run` of it is up already, which then takes the release over; `announce` hears when the service is
+/// ready, in either case.
 pub async fn run(
     repo: &Repo,
     env: &EnvName,

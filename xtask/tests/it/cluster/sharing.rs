@@ -13,7 +13,7 @@ pub(crate) fn tell(story: &Story) {
     story.a_field_that_somebody_took_is_drift_and_a_conflict();
     story.what_overrides_the_release_is_drift_and_is_taken_out_again();
     story.a_secret_that_was_made_again_under_its_name_is_found_by_its_content();
-    story.the_number_of_processes_belongs_to_whoever_scales();
+    story.the_number_of_processes_belongs_to_the_operator_who_scales();
     story.what_a_release_no_longer_has_is_deleted();
     story.two_runs_come_one_after_the_other();
     story.the_lock_of_a_run_that_died_is_free_at_once();
@@ -137,7 +137,7 @@ impl Story {
         assert_eq!(environment_of_pods("DATABASE_URL"), [format!("DATABASE_URL={}", url.expose())]);
     }
 
-    fn the_number_of_processes_belongs_to_whoever_scales(&self) {
+    fn the_number_of_processes_belongs_to_the_operator_who_scales(&self) {
         kubectl(&["scale", "deployment", "web", "--replicas=3"]);
         self.release();
         self.run().done();

@@ -1,4 +1,4 @@
-//! The program for deploys of this machine, and the one for clusters that it becomes.
+//! The program for local deploys, and the one for clusters that it becomes.
 
 use std::{fs, path::Path};
 

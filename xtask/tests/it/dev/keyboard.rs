@@ -4,7 +4,7 @@
 use crate::support::{command::Xtask, http::Connection, ports, shop::Shop, terminal::Terminal};
 
 #[test]
-fn the_last_line_says_how_it_stands_and_keys_are_heeded() {
+fn the_last_line_shows_the_status_and_keys_are_obeyed() {
     let shop = Shop::new();
     Xtask::at(&shop.root, &shop.home).args(["init"]).run().done();
     let port = ports::free();

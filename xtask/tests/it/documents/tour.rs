@@ -35,7 +35,7 @@ const NOT_TYPED: [(&str, &str); 8] = [
 ];
 
 #[test]
-fn whoever_types_what_the_documents_say_gets_what_they_promise() {
+fn commands_of_the_documents_do_what_these_promise() {
     Story::goes_on(|story| {
         let mut tour = Tour::begin(&story.checkout);
         for document in ["README.md", "docs/operating.md"] {

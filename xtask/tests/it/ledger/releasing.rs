@@ -133,7 +133,7 @@ fn assert_are_all_and_a_chain(checkout: &Checkout, count: usize, told: &BTreeSet
 }
 
 #[test]
-fn what_is_wrong_with_a_config_is_said_all_at_once_and_releases_nothing() {
+fn all_errors_in_a_config_are_reported_together_and_nothing_is_released() {
     let checkout = Checkout::with_image();
     checkout.edit_deploy("local", |deploy| {
         deploy.config.remove("PORT");

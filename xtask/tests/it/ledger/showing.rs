@@ -1,5 +1,5 @@
-//! What somebody has written into a file is shown, and never heeded by the terminal or taken for a line of the
-//! toolchain's.
+//! What somebody has written into a file is shown: the terminal never acts on it, and nobody can take it for a line of
+//! the toolchain's.
 
 use std::fs;
 

@@ -60,7 +60,7 @@ fn killing_the_run_that_is_up_ends_all_of_it_and_the_same_command_starts_it() {
 }
 
 #[test]
-fn whoever_comes_while_the_deploy_is_changed_waits_and_sees_for_whom_or_is_refused() {
+fn a_command_that_comes_while_the_deploy_is_changed_waits_and_sees_for_whom_or_is_refused() {
     let checkout = Checkout::with_database();
     let run = up(&checkout);
     let first = serving(checkout.port());

@@ -1,4 +1,4 @@
-//! `logs`: what the processes of a deploy of this machine have written, now and after they are gone.
+//! `logs`: what the processes of a local deploy have written, now and after they are gone.
 
 use std::{
     fs,

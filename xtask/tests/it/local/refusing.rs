@@ -51,7 +51,7 @@ fn the_port_of_postgresql_being_taken_is_told_and_nothing_is_left() {
     assert_eq!(checkout.ids("local"), before, "a release was made that cannot run");
     assert_nothing_runs(&checkout);
 
-    // All that is in the way is told at once.
+    // All problems are reported together.
     let _other = TcpListener::bind(("127.0.0.1", checkout.port())).unwrap();
     let both = checkout.xtask(["up"]).run().refused("looking for what local takes: 2 problems");
     both.says(&format!("listens on port {}", checkout.port())).says(&format!("opening port {port}"));

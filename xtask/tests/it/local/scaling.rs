@@ -81,7 +81,7 @@ fn each_of_three_serves_and_a_killed_one_costs_no_more_than_what_it_had_under_wa
         (3, run.pid().as_raw_nonzero().get().unsigned_abs())
     );
 
-    // Stopped, not dead: whoever it has accepted waits for it, all others are served by the others.
+    // Stopped, not dead: clients that it has accepted wait for it; the other processes serve all others.
     let [first, second, third] = [0, 1, 2]
         .map(|index| Pid::from_raw(before.processes[index].pid.unwrap().try_into().unwrap()).unwrap());
     for sleeping in [first, second] {

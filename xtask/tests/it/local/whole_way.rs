@@ -117,7 +117,7 @@ fn run_needs_neither_compiler_nor_source_nor_any_config_but_the_releases() {
 
 #[test]
 fn an_ordinary_user_needs_nothing_of_roots() {
-    // Whoever is not root sees it in all other tests.
+    // Without root, all other tests show this.
     let Some(user) = needs::root().then(needs::nobody) else { return };
     let checkout = Checkout::with_image();
     let program = checkout.around().join("xtask");

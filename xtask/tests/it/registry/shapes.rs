@@ -177,7 +177,7 @@ fn another_host_may_keep_the_blobs_and_a_plain_200_counts_if_what_was_sent_is_th
     assert_eq!((pushed.sent, pushed.there), (1, 3));
 }
 
-/// A server that gives out tokens, each another one, to whoever is answered none here.
+/// A token server: each request that it does not refuse gets a new token.
 fn gives_tokens(name: &'static str, refuses: impl Fn(&Asked) -> bool + Send + Sync + 'static) -> Shaped {
     let given = AtomicUsize::new(0);
     Shaped::start(move |asked| {

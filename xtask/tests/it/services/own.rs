@@ -198,7 +198,7 @@ fn a_server_that_runs_with_another_port_is_not_used() {
 
 #[test]
 fn an_ordinary_user_has_it_all_in_the_checkout() {
-    // Whoever is not root sees it in all other tests.
+    // Without root, all other tests show this.
     let Some(user) = needs::root().then(needs::nobody) else { return };
     let checkout = Checkout::with_image();
     let program = checkout.around().join("xtask");

@@ -75,7 +75,7 @@ impl Load {
 fn work(port: u16, habit: Habit, tell: &Sender<()>, stopped: &Receiver<()>) -> io::Result<u32> {
     let mut kept = None;
     for count in 0..MOST {
-        // Whoever set this to work says stop by letting go of the other end.
+        // The caller drops the other end to say stop.
         if stopped.recv_timeout(habit.pause) == Err(RecvTimeoutError::Disconnected) {
             return Ok(count);
         }

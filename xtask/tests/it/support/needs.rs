@@ -30,7 +30,7 @@ pub(crate) fn strace() -> bool {
     has("the `strace` command", &["strace", "--", "true"])
 }
 
-/// The `setpriv` command, and to be root: whoever is root can call programs with fewer rights.
+/// The `setpriv` command, and to be root: root can call programs with fewer rights.
 pub(crate) fn root_and_setpriv() -> bool {
     root() && has("the `setpriv` command", &["setpriv", "--version"])
 }

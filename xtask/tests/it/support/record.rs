@@ -1,4 +1,4 @@
-//! What a test did, for whoever reads why it failed: `target/xtask/test/NAME`. `cargo xtask test` deletes what belongs to
+//! What a test did, to find out why it failed: `target/xtask/test/NAME`. `cargo xtask test` deletes the records of
 //! tests that passed.
 
 use std::{

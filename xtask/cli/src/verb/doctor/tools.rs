@@ -15,7 +15,7 @@ use xtask_contract::{
 pub(super) enum Need {
     /// Every deploy: an image has to be built.
     Build,
-    /// Deploys of this machine.
+    /// Local deploys.
     Local,
     /// Deploys on a kind cluster of this machine.
     Kind,

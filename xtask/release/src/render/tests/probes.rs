@@ -73,7 +73,7 @@ fn a_process_type_that_cannot_be_asked_has_to_run_for_a_while() {
 }
 
 #[test]
-fn what_contradicts_the_description_is_refused_all_at_once() {
+fn what_contradicts_the_description_is_refused_all_together() {
     let task = || json!({ "args": ["task"], "count": 1 });
     let refused = |process, text: &str| of_task(process, text).unwrap_err();
     let copy = refused(task(), ALIVE);

@@ -1,4 +1,4 @@
-//! How a Job stands. It is judged by the container that runs the deploy's program: what else is in its pod may never
+//! The status of a Job. It follows from the container that runs the deploy's program: what else is in its pod may never
 //! end, and a Job says that it is done only once all of it has.
 
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! The logs of a deploy of this machine: how soon many lines are shown.
+//! The logs of a local deploy: how soon many lines are shown.
 
 use std::{fmt::Write, fs};
 

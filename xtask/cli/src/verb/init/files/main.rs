@@ -1,4 +1,4 @@
-//! `cargo xtask` for deploys of this machine. It becomes `xtask-cluster` when one on a cluster is touched.
+//! `cargo xtask` for local deploys. It becomes `xtask-cluster` when a deploy on a cluster is touched.
 
 use std::process::ExitCode;
 

@@ -27,7 +27,7 @@ fn aside(mut container: Value) -> Value {
 }
 
 #[test]
-fn each_container_is_judged_by_its_kind_and_named() {
+fn the_kind_of_a_container_decides_and_its_name_is_told() {
     let back_off = || json!({ "waiting": { "reason": "CrashLoopBackOff" } });
     let crashed = || aside(container(false, 1, back_off(), ended(4, "Error")));
     let no_image = || aside(waiting("ImagePullBackOff", "Back-off"));
