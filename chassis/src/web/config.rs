@@ -82,7 +82,7 @@ const RELEASE_ID: Variable<Word> = Variable::new(
     "RELEASE_ID",
     Word,
     Need::Default("none"),
-    "the release that the process belongs to, which answers bear; whoever runs the release sets it",
+    "the release that the process belongs to, which answers bear; the tool that runs the release sets it",
 );
 
 /// How long a client may take over asking again; longer than proxies keep idle connections.

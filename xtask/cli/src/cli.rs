@@ -161,7 +161,7 @@ pub(crate) enum Verb {
     Init(Init),
     /// Say which tools this machine has, and what brings those that it lacks
     ///
-    /// Exit code 1 if one is missing that a deploy of this machine needs. `cargo xtask setup` brings them.
+    /// Exit code 1 if one is missing that a local deploy needs. `cargo xtask setup` brings them.
     #[command(after_help = "Example: cargo xtask doctor")]
     Doctor(Doctor),
     /// Set this machine up with all that it takes, by ansible/setup.yaml
@@ -232,7 +232,7 @@ pub(crate) struct Scale {
     #[arg(long, default_value = "local")]
     pub(crate) env: EnvName,
 
-    /// Refuse, rather than wait, while another command changes a deploy of this machine
+    /// Refuse, rather than wait, while another command changes a local deploy
     #[arg(long)]
     pub(crate) no_wait: bool,
 }

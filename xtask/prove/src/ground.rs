@@ -135,7 +135,7 @@ pub(crate) fn of(target: &Target, url: Option<&str>) -> Result<Box<dyn Ground>> 
 pub(crate) fn unseen() -> Error {
     let why = "the processes of a cluster elsewhere are not seen from here";
     Error::refused("looking at the deploy's processes", why)
-        .next("name a deploy of this machine or of kind with `--env`: all deploys run the same image")
+        .next("name a local deploy or one on kind with `--env`: all deploys run the same image")
 }
 
 /// The pods of `status`: each with its process type.

@@ -72,7 +72,7 @@ impl Options {
     pub fn note_options_without_effect(&self, progress: &dyn Progress) {
         let given = self.only_for_clusters();
         if !given.is_empty() {
-            progress.note(&format!("{} says nothing to a deploy of this machine", given.join(", ")));
+            progress.note(&format!("{} has no effect on a local deploy", given.join(", ")));
         }
     }
 
