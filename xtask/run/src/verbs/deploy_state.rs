@@ -72,7 +72,7 @@ pub(super) async fn record(repo: &Repo, env: &EnvName, backends: &dyn Backends) 
 pub(super) fn place(repo: &Repo, env: &EnvName) -> Result<(Target, Option<Error>)> {
     let ledger = Ledger::of(repo, env);
     let mut doubt = None;
-    for id in ledger.ids()?.into_iter().rev() {
+    for id in ledger.newest_first()? {
         match ledger.look(id) {
             Ok(found) => return Ok((found.release.target, doubt.or(found.doubt))),
             Err(error) => doubt = doubt.or(Some(error)),

@@ -34,19 +34,18 @@ struct Row {
 
 pub(super) fn list(repo: &Repo, env: &EnvName, number: usize, backends: &Known<'_>, ui: &Ui) -> Result<()> {
     let ledger = Ledger::of(repo, env);
-    let ids = ledger.ids()?;
-    if ids.is_empty() {
+    // One more than is shown: what changed is told by the release before.
+    let shown: Vec<ReleaseId> = ledger.newest_first()?.take(number.saturating_add(1)).collect();
+    if shown.is_empty() {
         // A deploy without releases may be one that does not exist at all.
         Deploy::read(repo, env)?;
     }
     // First, because a program that cannot ask begins anew as one that can.
     let deploy_state =
-        (!ids.is_empty()).then(|| runtime()?.block_on(xtask_run::deploy_state(repo, env, backends)));
+        (!shown.is_empty()).then(|| runtime()?.block_on(xtask_run::deploy_state(repo, env, backends)));
     let mut rows = Vec::new();
     let mut newer: Option<Found> = None;
     let mut doubts = BTreeSet::new();
-    // One more than is shown: what changed is told by the release before.
-    let shown: Vec<ReleaseId> = ids.iter().rev().take(number.saturating_add(1)).copied().collect();
     for older in ledger.look_at(&shown) {
         if let Some(doubt) = older.as_ref().map_or_else(Some, |found| found.doubt.as_ref()) {
             doubts.insert(doubt.to_string());
@@ -74,7 +73,7 @@ pub(super) fn list(repo: &Repo, env: &EnvName, number: usize, backends: &Known<'
         Some(Err(_)) | None => {}
     }
     let text = match rows.as_slice() {
-        [] if ids.is_empty() => format!("{env} has no releases yet").into(),
+        [] if shown.is_empty() => format!("{env} has no releases yet").into(),
         [] => format!("none of the newest releases of {env} can be read").into(),
         rows => Text::lines(rows.iter().map(words)),
     };
