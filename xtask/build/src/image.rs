@@ -1,6 +1,6 @@
 //! From a program to an OCI image: two layers, a configuration and a manifest.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, thread};
 
 use serde::Serialize;
 use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
@@ -40,37 +40,55 @@ pub struct Origin<'a> {
 
 /// Puts the image of this service's program into the layout.
 pub fn assemble(layout: &Layout, program: &Path, service: &ServiceName, origin: Origin<'_>) -> Result<Image> {
-    let description = describe(program)?;
+    // What it says of itself takes as long as the rest.
+    let (description, layers) = thread::scope(|scope| {
+        let description = scope.spawn(|| describe(program));
+        let layers = layers(layout, service, program);
+        (description.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), layers)
+    });
+    let description = description?;
     check_name(service, &description)?;
-    let binary = fs::read(program).doing(|| format!("reading the program {}", program.display()))?;
+    Content { service, description: &description, layers: layers? }.put(layout, origin)
+}
+
+/// Puts the layers of this service's program into the layout: below it the root files.
+fn layers(layout: &Layout, service: &ServiceName, program: &Path) -> Result<[Descriptor; 2]> {
     // Mozilla's authorities: the same for every build as long as Cargo.lock names the same list of them.
     let root = root_files::layer(TLS_SERVER_ROOT_CERTS).doing(|| "making the image's root files")?;
-    Content { service, description: &description, program: &binary, root: &root }.put(layout, origin)
+    let binary = fs::read(program).doing(|| format!("reading the program {}", program.display()))?;
+    layers_of(layout, service, &root, &binary)
+}
+
+pub(crate) fn layers_of(
+    layout: &Layout,
+    service: &ServiceName,
+    root: &[u8],
+    program: &[u8],
+) -> Result<[Descriptor; 2]> {
+    let program = program_layer(service, program)?;
+    Ok([blob(layout, Manifest::LAYER, root)?, blob(layout, Manifest::LAYER, &program)?])
 }
 
 /// What an image holds.
 pub(crate) struct Content<'a> {
     pub(crate) service: &'a ServiceName,
     pub(crate) description: &'a Service,
-    /// The program's bytes.
-    pub(crate) program: &'a [u8],
-    /// The lower layer.
-    pub(crate) root: &'a [u8],
+    /// They are in the layout already, the lower one first.
+    pub(crate) layers: [Descriptor; 2],
 }
 
 impl Content<'_> {
     /// Puts the image of it into the layout.
-    pub(crate) fn put(&self, layout: &Layout, origin: Origin<'_>) -> Result<Image> {
-        let program = program_layer(self.service, self.program)?;
-        let layers = [blob(layout, Manifest::LAYER, self.root)?, blob(layout, Manifest::LAYER, &program)?];
+    pub(crate) fn put(self, layout: &Layout, origin: Origin<'_>) -> Result<Image> {
+        let Self { service, description, layers } = self;
         let platform = platform(origin.target);
         let config = Config {
             platform: platform.clone(),
             config: Execution {
                 user: root_files::USER.into(),
-                entrypoint: vec![self.service.program()],
+                entrypoint: vec![service.program()],
                 working_dir: "/".into(),
-                labels: labels(origin, self.description)?,
+                labels: labels(origin, description)?,
             },
             rootfs: RootFs {
                 kind: "layers".into(),

@@ -11,7 +11,7 @@ mod tests {
     use super::*;
     use crate::{
         compile,
-        image::{Content, Origin},
+        image::{Content, Origin, layers_of},
         root_files,
     };
 
@@ -38,15 +38,11 @@ mod tests {
             "variables": [{"name": "PORT", "type": "integer", "min": 0, "max": 65535, "required": true, "secret": false,
                 "needs": ["ADDRESS"], "help": "its port"},
                 {"name": "ADDRESS", "type": "address", "required": false, "secret": false, "default": "::", "help": "a"}]}"#;
-        let content = Content {
-            service: &"greeter".parse().unwrap(),
-            description: &serde_json::from_str(description).unwrap(),
-            program: b"\x7fELF, and so on",
-            root: &root_files::layer(&[
-                b"an authority, longer than fits one line of base64, which has 64 characters",
-            ])
-            .unwrap(),
-        };
+        let (service, description) = ("greeter".parse().unwrap(), serde_json::from_str(description).unwrap());
+        let authority = b"an authority, longer than fits one line of base64, which has 64 characters";
+        let root = root_files::layer(&[authority]).unwrap();
+        let layers = layers_of(&layout, &service, &root, b"\x7fELF, and so on").unwrap();
+        let content = Content { service: &service, description: &description, layers };
         let origin =
             Origin { revision: "a revision", dirty: true, quick: false, target: "x86_64-unknown-linux-gnu" };
         let image = content.put(&layout, origin).unwrap();

@@ -4,7 +4,7 @@ use std::{
     fs::{self, OpenOptions},
     io::Write,
     os::unix::fs::OpenOptionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use xtask_build::{Image, Origin, assemble};
@@ -37,7 +37,8 @@ pub(super) async fn figures(bench: &Bench<'_>) -> Result<Vec<Figure>> {
     let (mut peer_changed, mut peer_unchanged) = (Vec::new(), Vec::new());
     for run in 0..bench.runs {
         let program = program(bench, run)?;
-        changed.push(timed(async { changed_image(bench, &program).map(drop) }).await?);
+        let path = changed_program(bench, &program)?;
+        changed.push(timed(async { image_of(bench, &path).map(drop) }).await?);
         unchanged.push(timed(async { xtask_build::build(bench.repo, true, bench.ui).map(drop) }).await?);
         if let Some(docker) = &docker {
             docker.change(&program)?;
@@ -67,14 +68,21 @@ pub(super) fn program(bench: &Bench<'_>, run: u32) -> Result<Vec<u8>> {
 
 /// Makes the image of this program.
 pub(super) fn changed_image(bench: &Bench<'_>, program: &[u8]) -> Result<Image> {
+    image_of(bench, &changed_program(bench, program)?)
+}
+
+/// Writes this program where images are made of it, as the compiler does.
+fn changed_program(bench: &Bench<'_>, program: &[u8]) -> Result<PathBuf> {
     let path = bench.place.path("todo-api");
-    {
-        let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o755).open(&path);
-        file.and_then(|mut file| file.write_all(program)).doing(|| "writing a changed program")?;
-    }
+    let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o755).open(&path);
+    file.and_then(|mut file| file.write_all(program)).doing(|| "writing a changed program")?;
+    Ok(path)
+}
+
+fn image_of(bench: &Bench<'_>, program: &Path) -> Result<Image> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let origin = Origin { revision: "bench", dirty: true, quick: false, target: &target };
-    assemble(&layout(bench), &path, bench.repo.service()?, origin)
+    assemble(&layout(bench), program, bench.repo.service()?, origin)
 }
 
 /// A layout of the bench's own.
