@@ -18,6 +18,7 @@ pub(crate) mod releases;
 mod services;
 mod shell;
 mod stages;
+mod usage;
 
 #[cfg(feature = "checks")]
 pub(crate) use checks::{Bench, Part, Test};
@@ -33,6 +34,7 @@ pub(crate) use prove::Prove;
 pub(crate) use services::{ServiceAction, Services};
 pub(crate) use shell::{Complete, Completions, Manual, Shell};
 pub(crate) use stages::{Build, Push, Release};
+pub(crate) use usage::{form_of, usage_error};
 
 use clap::{Args, Parser, Subcommand};
 

@@ -15,7 +15,7 @@ use clap::Parser;
 use backends::Known;
 use cli::{Cli, Verb};
 use ui::Ui;
-use xtask_contract::{Context, Repo, Result};
+use xtask_contract::{Context, Error, Repo, Result};
 
 pub use clusters::Clusters;
 
@@ -26,7 +26,10 @@ pub use clusters::Clusters;
 /// a deploy on a cluster is touched.
 pub fn run(package: &str, clusters: Option<&dyn Clusters>) -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
-    let cli = Cli::try_parse_from(&words).unwrap_or_else(|error| cli::with_hint(error, &words).exit());
+    let cli = match Cli::try_parse_from(&words) {
+        Ok(cli) => cli,
+        Err(error) => return not_a_command(&cli::with_hint(error, &words), &words),
+    };
     let ui = Ui::new(cli.form());
     let backends = Known::new(Path::new(package), clusters, &ui);
     match dispatch(&cli, &backends, &ui).and_then(|end| ui.end().map(|()| end)) {
@@ -36,6 +39,26 @@ pub fn run(package: &str, clusters: Option<&dyn Clusters>) -> ExitCode {
             ExitCode::from(error.kind.exit_code())
         }
     }
+}
+
+/// Shows the help or the version that was asked for, or what is wrong with the command line.
+fn not_a_command(error: &clap::Error, words: &[OsString]) -> ExitCode {
+    let printed = error.print();
+    let ui = Ui::new(cli::form_of(words));
+    let error = match (error.use_stderr(), printed) {
+        (true, _) => {
+            let error = cli::usage_error(error);
+            ui.document_of(&error);
+            error
+        }
+        (false, Ok(())) => return ExitCode::SUCCESS,
+        (false, Err(why)) => {
+            let error = Error::failed("writing the result to standard output", why);
+            ui.error(&error);
+            error
+        }
+    };
+    ExitCode::from(error.kind.exit_code())
 }
 
 /// How a command ends that has done what was asked.

@@ -137,6 +137,12 @@ impl Ui {
     /// Shows why a command failed.
     pub(crate) fn error(&self, error: &Error) {
         self.finish_step();
+        self.document_of(error);
+        self.print(&Text::of_error(error).shown(self.colours));
+    }
+
+    /// Writes why a command failed for a program that has asked for documents. A person has read it already.
+    pub(crate) fn document_of(&self, error: &Error) {
         let failure = Failure::of(error);
         match self.form {
             Form::Events => self.event(&Event::Failed(failure)),
@@ -146,7 +152,6 @@ impl Ui {
             }
             Form::Words | Form::Document => {}
         }
-        self.print(&Text::of_error(error).shown(self.colours));
     }
 
     /// Shows a line below all else, on a terminal, until there is another.

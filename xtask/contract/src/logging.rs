@@ -135,7 +135,7 @@ mod tests {
             ("https://logs.example.com/in?", ""),
             ("https://logs.example.com/in", "https://logs.example.com:443/in"),
             ("http://10.0.0.1:9000", "http://10.0.0.1:9000/"),
-            ("file:///var/log/todo-api/all.log", "file:///var/log/todo-api/all.log"),
+            ("file:///var/log/greeter/all.log", "file:///var/log/greeter/all.log"),
         ] {
             let Ok(destination) = text.parse::<Destination>() else {
                 assert_eq!(shown, "", "{text}");

@@ -102,9 +102,9 @@ mod tests {
     #[test]
     fn a_repository_is_a_host_and_a_name() {
         for (text, host, name) in [
-            ("registry.example.com/team/todo-api", "registry.example.com", "team/todo-api"),
-            ("localhost/todo_api", "localhost", "todo_api"),
-            ("127.0.0.1:5000/todo-api", "127.0.0.1:5000", "todo-api"),
+            ("registry.example.com/team/greeter", "registry.example.com", "team/greeter"),
+            ("localhost/greeter_api", "localhost", "greeter_api"),
+            ("127.0.0.1:5000/greeter", "127.0.0.1:5000", "greeter"),
         ] {
             let repository: Repository = text.parse().unwrap();
             assert_eq!((repository.host(), repository.name()), (host, name));
@@ -114,13 +114,13 @@ mod tests {
     #[test]
     fn other_texts_are_refused_with_the_reason() {
         for (text, why) in [
-            ("todo-api", "no `/`"),
-            ("team/todo-api", "registry's host"),
-            ("registry:0/todo-api", "registry's host"),
-            ("https://registry.example.com/todo-api", "registry's host"),
-            ("user:password@registry.example.com/todo-api", "registry's host"),
-            ("registry.example.com/todo-api:1", "tag"),
-            ("registry.example.com/todo-api@sha256:00", "digest"),
+            ("greeter", "no `/`"),
+            ("team/greeter", "registry's host"),
+            ("registry:0/greeter", "registry's host"),
+            ("https://registry.example.com/greeter", "registry's host"),
+            ("user:password@registry.example.com/greeter", "registry's host"),
+            ("registry.example.com/greeter:1", "tag"),
+            ("registry.example.com/greeter@sha256:00", "digest"),
             ("registry.example.com/Todo", "lower-case"),
             ("registry.example.com/", "lower-case"),
             ("registry.example.com/a//b", "lower-case"),

@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn only_this_machine_and_private_places_do_without_tls() {
-        let objection = |host: &str| plain_http_objection(&format!("{host}/todo-api").parse().unwrap());
+        let objection = |host: &str| plain_http_objection(&format!("{host}/greeter").parse().unwrap());
         for good in ["localhost:5000", "127.0.0.1:5000", "10.1.2.3", "172.18.0.1:5000", "registry.test"] {
             assert_eq!(objection(good), None);
         }

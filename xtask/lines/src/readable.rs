@@ -115,11 +115,11 @@ mod tests {
     #[test]
     fn of_an_object_the_message_comes_first_then_the_fields() {
         let text = r#"{"timestamp":"2011-04-06T20:32:16.999999Z","level":"INFO","message":"answered",
-            "target":"todo_api","status":200,"path":"/api/todos","agent":"a b","span":{"name":"request","id":[1]}}"#;
+            "target":"greeter","status":200,"path":"/api/todos","agent":"a b","span":{"name":"request","id":[1]}}"#;
         assert_eq!(
             seen(&text.replace('\n', ""), false),
             "2011-04-06 20:32:16.999 INFO  answered agent=\"a b\" path=/api/todos span.id=[1] \
-             span.name=request status=200 target=todo_api"
+             span.name=request status=200 target=greeter"
         );
     }
 

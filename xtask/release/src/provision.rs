@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_url_that_was_made_for_another_port_follows_the_server() {
-        let made = "postgres://todo_api:00112233445566778899aabbccddeeff@127.0.0.1:30432/todo_api";
+        let made = "postgres://greeter:00112233445566778899aabbccddeeff@127.0.0.1:30432/greeter";
         assert_eq!(port_of(made).unwrap(), made.replace("30432", "30433"));
         assert_eq!(port_of(&made.replace("30432", "30433")), None);
     }
@@ -103,10 +103,10 @@ mod tests {
     #[test]
     fn a_url_of_somebody_elses_stays_as_it_is() {
         for other in [
-            "postgres://todo_api:00112233445566778899aabbccddeeff@db.example.com:30432/todo_api",
-            "postgres://todo_api:secret@127.0.0.1:30432/todo_api",
-            "postgres://todo_api:00112233445566778899aabbccddeeff@127.0.0.1:30432/other",
-            "postgres://todo_api:00112233445566778899aabbccddeeff@127.0.0.1:30432/todo_api?sslmode=require",
+            "postgres://greeter:00112233445566778899aabbccddeeff@db.example.com:30432/greeter",
+            "postgres://greeter:secret@127.0.0.1:30432/greeter",
+            "postgres://greeter:00112233445566778899aabbccddeeff@127.0.0.1:30432/other",
+            "postgres://greeter:00112233445566778899aabbccddeeff@127.0.0.1:30432/greeter?sslmode=require",
             "no URL",
         ] {
             assert_eq!(port_of(other), None, "{other}");

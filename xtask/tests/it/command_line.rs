@@ -70,6 +70,8 @@ fn a_result_that_cannot_be_written_is_a_failure_but_a_reader_that_has_seen_enoug
         &["completions", "bash"],
         &["manual"],
         &["services"],
+        &["--help"],
+        &["--version"],
     ] {
         let told = through("> /dev/full", args).exits(1);
         told.says("writing the result to standard output: No space left on device");
@@ -131,6 +133,9 @@ fn standard_output_carries_one_json_document_and_nothing_else() {
     let document = outcome.says("there is no build yet").json();
     assert_eq!((&document["error"]["exit"], &document["error"]["kind"]), (&3.into(), &"not_found".into()));
     assert!(document["error"]["next"].as_str().unwrap().contains("cargo xtask build"), "{document}");
+    let outcome = checkout.xtask(["down", "--json", "--bad"]).run().exits(2).says("'--bad' found");
+    let error = outcome.json()["error"].clone();
+    assert_eq!((&error["exit"], &error["kind"]), (&2.into(), &"usage".into()));
     // What was found is the document of a command that then fails.
     let doctor = checkout.xtask(["doctor", "--json"]).env("PATH", "/nowhere").run().exits(1).json();
     assert!(doctor["tools"].is_array() && doctor["error"].is_null(), "{doctor}");

@@ -214,7 +214,7 @@ mod tests {
         deploy["schema"] = json!(1);
         if deploy["target"].is_null() {
             deploy["target"] = json!({ "kind": "kubernetes", "context": "c", "namespace": "n",
-                "registry": "registry.acme.com/todo-api" });
+                "registry": "registry.acme.com/greeter" });
         }
         let sealed = Sealed::from([("DATABASE_URL", url.map(Secret::new))]);
         problems(&serde_json::from_value(service).unwrap(), &serde_json::from_value(deploy).unwrap(), &sealed)
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn what_the_example_leaves_open_is_named() {
         let target = json!({ "kind": "kubernetes", "context": "", "namespace": "n",
-            "registry": "registry.example.com/team/todo-api" });
+            "registry": "registry.example.com/team/greeter" });
         let told = check(json!({ "target": target }));
         assert!(
             told[0].contains("kubectl config get-contexts") && told[1].contains("as in the example"),
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn a_wrong_target_is_told_in_all_its_parts() {
         let target = json!({ "kind": "kubernetes", "context": "c", "namespace": "n", "plain_http": true,
-            "registry": "registry.acme.com/todo-api", "pull_secret": "A B", "url": "todo.acme.com" });
+            "registry": "registry.acme.com/greeter", "pull_secret": "A B", "url": "todo.acme.com" });
         let told = check(json!({ "target": target })).join("\n");
         for part in ["target.plain_http", "target.pull_secret", "target.url"] {
             assert!(told.contains(part), "{part}: {told}");

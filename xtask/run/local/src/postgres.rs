@@ -245,8 +245,8 @@ mod tests {
 
     #[test]
     fn every_refusal_counts_but_that_something_is_there_already() {
-        assert_eq!(refusal("42710 ERROR:  role \"todo_api\" already exists"), None);
-        assert_eq!(refusal("42P04 ERROR:  database \"todo_api\" already exists"), None);
+        assert_eq!(refusal("42710 ERROR:  role \"greeter\" already exists"), None);
+        assert_eq!(refusal("42P04 ERROR:  database \"greeter\" already exists"), None);
         assert_eq!(refusal("00000 LOG:  database system is ready"), None);
         assert_eq!(refusal("42939 DETAIL:  Role names starting with \"pg_\" are reserved."), None);
         let reserved = "42939 ERROR:  role name \"pg_todo\" is reserved";

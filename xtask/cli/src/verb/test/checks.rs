@@ -103,16 +103,19 @@ impl Check {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, path::Path};
+
+    use xtask_contract::Repo;
 
     use super::*;
 
     #[test]
     fn each_module_of_both_programs_is_in_some_check() {
-        for (suite, path) in
-            [(Toolchain, "../tests/it/main.rs"), (Service, "../../todo-api/tests/it/main.rs")]
-        {
-            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let repo = Repo::around(here).unwrap();
+        let service = repo.root().join(repo.service().unwrap().as_str());
+        for (suite, package) in [(Toolchain, here.join("..")), (Service, service)] {
+            let path = package.join("tests/it/main.rs");
             let text = fs::read_to_string(&path).unwrap();
             let modules = text.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
             let without: Vec<&str> = modules

@@ -73,7 +73,7 @@ fn pod(name: &str, release: &str, container: Value) -> Value {
             "annotations": { "twelve-factor.dev/release": release },
             "labels": { "app.kubernetes.io/component": "web" },
         },
-        "spec": { "containers": [{ "name": "web", "image": "todo-api", "startupProbe": probe(30), "readinessProbe": probe(2) }] },
+        "spec": { "containers": [{ "name": "web", "image": "greeter", "startupProbe": probe(30), "readinessProbe": probe(2) }] },
         "status": {
             "conditions": [{ "type": "Ready", "status": ready }, { "type": "PodScheduled", "status": "True" }],
             "containerStatuses": [container],
@@ -83,7 +83,7 @@ fn pod(name: &str, release: &str, container: Value) -> Value {
 
 fn container(ready: bool, restarts: i32, state: Value, last: Value) -> Value {
     json!({
-        "name": "web", "image": "todo-api", "imageID": "", "ready": ready, "restartCount": restarts,
+        "name": "web", "image": "greeter", "imageID": "", "ready": ready, "restartCount": restarts,
         "state": state, "lastState": last,
     })
 }
@@ -130,7 +130,7 @@ fn none_have_arrived_where_none_are_wanted() {
 fn one_without_probes_has_arrived_once_it_has_run_for_a_while() {
     let bare = |container| {
         let mut bare = pod("new", RELEASE, container);
-        bare["spec"]["containers"][0] = json!({ "name": "web", "image": "todo-api" });
+        bare["spec"]["containers"][0] = json!({ "name": "web", "image": "greeter" });
         bare
     };
     let starting = Cluster::with(deployment(1, 1, 1)).pod(bare(starting()));
@@ -161,7 +161,7 @@ fn an_image_that_cannot_be_had_is_a_verdict_at_once() {
     let with = |reason, message| {
         Cluster::with(deployment(1, 1, 2)).pod(pod("new", RELEASE, waiting(reason, message)))
     };
-    with("ErrImageNeverPull", "").fails_for(Cause::ImageUnavailable, "its image todo-api cannot be had");
+    with("ErrImageNeverPull", "").fails_for(Cause::ImageUnavailable, "its image greeter cannot be had");
     with("ImagePullBackOff", "Back-off").fails_for(Cause::ImageUnavailable, "Back-off");
     with("ErrImagePull", "manifest unknown").fails_for(Cause::ImageUnavailable, "manifest unknown");
     // A registry may be away for a moment.

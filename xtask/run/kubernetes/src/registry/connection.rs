@@ -328,7 +328,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_registry_with_tls_is_not_followed_to_where_there_is_none() {
-        let repository = "registry.acme.com/todo-api".parse().unwrap();
+        let repository = "registry.acme.com/greeter".parse().unwrap();
         let registry = Registry { repository: &repository, plain_http: false, login: Login::Anonymous };
         let connection = Connection::open(&registry, Access::Push, || "pushing".into()).unwrap();
         let asked = Ask::new(Method::PUT, Url::parse("http://registry.acme.com/v2/x?_state=canary").unwrap());
@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_registry_without_tls_is_not_followed_over_the_open_network() {
-        let repository = "127.0.0.1:5000/todo-api".parse().unwrap();
+        let repository = "127.0.0.1:5000/greeter".parse().unwrap();
         let registry = Registry { repository: &repository, plain_http: true, login: Login::Anonymous };
         let connection = Connection::open(&registry, Access::Push, || "pushing".into()).unwrap();
         let server = |url: &str| connection.server(&Url::parse(url).unwrap());
@@ -355,10 +355,10 @@ mod tests {
 
     #[test]
     fn who_asks_is_told_to_the_registrys_own_scheme_host_and_port_alone() {
-        let repository = "docker.io/somebody/todo-api".parse().unwrap();
+        let repository = "docker.io/somebody/greeter".parse().unwrap();
         let registry = Registry { repository: &repository, plain_http: false, login: Login::Anonymous };
         let connection = Connection::open(&registry, Access::Push, || "pushing".into()).unwrap();
-        assert_eq!(connection.scope(), "repository:somebody/todo-api:pull,push");
+        assert_eq!(connection.scope(), "repository:somebody/greeter:pull,push");
         let is_own = |url: &str| connection.is_own(&Url::parse(url).unwrap());
         assert!(is_own("https://registry-1.docker.io/v2/x") && is_own("https://registry-1.docker.io:443/"));
         for other in

@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn each_refusal_has_its_words_and_next_step_and_no_password() {
-        let repository = "registry.acme.com/todo-api".parse().unwrap();
+        let repository = "registry.acme.com/greeter".parse().unwrap();
         let login =
             Login::User { user: "somebody".into(), password: Secret::new("canary"), from: "the environment" };
         let registry = Registry { repository: &repository, plain_http: false, login };
@@ -214,7 +214,7 @@ mod tests {
             (answered(401, ""), "does not let in the user somebody from the environment", "docker login"),
             (answered(403, "canary"), "does not let the user somebody", "ask the registry's operator"),
             (answered(400, denied), "does not let the user", "ask the registry's operator"),
-            (answered(404, "canary"), "has no repository todo-api", "make it there"),
+            (answered(404, "canary"), "has no repository greeter", "make it there"),
             (answered(503, "m\n"), "it answers 503: m", "try again later"),
             (answered(400, r#"{"errors": [{"code": "SIZE_INVALID"}]}"#), "400: SIZE_INVALID", "try again"),
             (
