@@ -8,7 +8,7 @@ mod handover;
 mod ui;
 mod verb;
 
-use std::{ffi::OsString, path::Path, process::ExitCode};
+use std::{ffi::OsString, io, path::Path, process::ExitCode};
 
 use clap::Parser;
 
@@ -45,18 +45,18 @@ pub fn run(package: &str, clusters: Option<&dyn Clusters>) -> ExitCode {
 fn not_a_command(error: &clap::Error, words: &[OsString]) -> ExitCode {
     let printed = error.print();
     let ui = Ui::new(cli::form_of(words));
-    let error = match (error.use_stderr(), printed) {
-        (true, _) => {
+    let error = match printed {
+        _ if error.use_stderr() => {
             let error = cli::usage_error(error);
             ui.document_of(&error);
             error
         }
-        (false, Ok(())) => return ExitCode::SUCCESS,
-        (false, Err(why)) => {
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => {
             let error = Error::failed("writing the result to standard output", why);
             ui.error(&error);
             error
         }
+        Ok(()) | Err(_) => return ExitCode::SUCCESS,
     };
     ExitCode::from(error.kind.exit_code())
 }

@@ -42,15 +42,16 @@ mod tests {
     fn a_program_is_told_what_is_wrong_and_what_is_next() {
         let told = |line: &str| {
             let words = words(line);
-            let error = usage_error(&with_hint(Cli::try_parse_from(&words).unwrap_err(), &words));
+            let error = Cli::try_parse_from(&words).expect_err(line);
+            let error = usage_error(&with_hint(error, &words));
             (error.why.concat(), error.next.unwrap())
         };
         let (why, next) = told("xtask releases --json --bad");
         assert_eq!(why, "unexpected argument '--bad' found");
         assert_eq!(next, "cargo xtask releases --json");
-        let (why, next) = told("xtask release --json");
-        assert_eq!(why, "the following required arguments were not provided: --env <ENV>");
-        assert_eq!(next, "cargo xtask release --json --env <ENV>");
+        let (why, next) = told("xtask promote --json");
+        assert_eq!(why, "the following required arguments were not provided: --from <ENV> --to <ENV>");
+        assert_eq!(next, "cargo xtask promote --json --from <ENV> --to <ENV>");
         let (why, next) = told("xtask up dev --json");
         assert_eq!(why, "unexpected argument 'dev' found");
         assert_eq!(next, "a deploy is named by --env: cargo xtask up --env dev");
