@@ -51,7 +51,7 @@ mod tests {
         assert_eq!(next, "cargo xtask releases --json");
         let (why, next) = told("xtask promote --json");
         assert_eq!(why, "the following required arguments were not provided: --from <ENV> --to <ENV>");
-        assert_eq!(next, "cargo xtask promote --json --from <ENV> --to <ENV>");
+        assert_eq!(next, "cargo xtask promote --from <ENV> --to <ENV> --json");
         let (why, next) = told("xtask up dev --json");
         assert_eq!(why, "unexpected argument 'dev' found");
         assert_eq!(next, "a deploy is named by --env: cargo xtask up --env dev");
