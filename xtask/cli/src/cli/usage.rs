@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(next, "a deploy is named by --env: cargo xtask up --env dev");
         let (why, next) = told("xtask relase --json");
         assert_eq!(why, "unrecognized subcommand 'relase'");
-        assert_eq!(next, "a similar subcommand exists: 'release'");
+        assert_eq!(next, "some similar subcommands exist: 'releases', 'release'");
     }
 
     #[test]
