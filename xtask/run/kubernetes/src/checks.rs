@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, future::join_all, stream};
 use k8s_openapi::api::{
     authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
     core::v1::{Namespace, Pod},
@@ -35,6 +35,10 @@ const ALSO: [(&[&str], &str, &str); 6] = [
     (&["get", "create", "patch", "delete"], "", "configmaps"),
     (&["get", "create", "patch", "delete"], "", "secrets"),
 ];
+
+/// How many rights are asked for at once. A question takes a connection of its own while it waits, and each new one a
+/// handshake, which takes longer than the answer.
+const AT_ONCE: usize = 8;
 
 /// Whether the deploy's namespace is there.
 pub(crate) async fn has_namespace(client: &Client, namespace: &str) -> Result<bool> {
@@ -100,8 +104,9 @@ pub(crate) async fn lacking(site: &Site<'_>, wanted: &BTreeSet<Right>) -> Result
         let api = &api;
         async move { api.create(&PostParams::default(), &review).await }
     });
+    let answers: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
     let mut lacking: Vec<(String, Vec<&str>)> = Vec::new();
-    for ((_, resource, verb), answer) in wanted.iter().zip(join_all(asked).await) {
+    for ((_, resource, verb), answer) in wanted.iter().zip(answers) {
         let status = answer.asked(|| "asking what this user may do on the cluster")?.status;
         if status.is_some_and(|status| status.allowed) {
             continue;

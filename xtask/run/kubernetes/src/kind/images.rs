@@ -16,10 +16,9 @@ const CTR: [&str; 4] = ["ctr", "--namespace", "k8s.io", "images"];
 /// backing service. What the engine has not got either, the cluster pulls by itself.
 pub(super) async fn bring(job: &Job<'_>, nodes: &[String], engine: &impl Nodes) -> Result<()> {
     let Release { image, services, .. } = &job.verified.release;
-    try_join_all(nodes.iter().map(|node| load(job.layout, &image.digest, node, engine, job.progress)))
-        .await?;
+    let loads = nodes.iter().map(|node| load(job.layout, &image.digest, node, engine, job.progress));
     let postgres = services.own_postgres().and_then(|postgres| postgres.image.as_deref());
-    bring_service(postgres, nodes, engine, job.progress).await
+    tokio::try_join!(try_join_all(loads), bring_service(postgres, nodes, engine, job.progress)).map(drop)
 }
 
 /// Brings the image of a backing service, if it has one, to each node that has not got it.
