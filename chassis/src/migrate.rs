@@ -29,6 +29,7 @@ use crate::{
         schema::{Place, SchemaStatus, ledger, status},
         session,
     },
+    log::millis,
     migration,
 };
 
@@ -155,7 +156,7 @@ async fn apply(connection: &Connection, migration: &Migration) -> Outcome {
         .map_err(|error| Failed::new(migration, done, &error))?;
     ledger::note(connection, migration).await.map_err(|error| asked(&error))?;
     connection.commit().await.map_err(|error| asked(&error))?;
-    let duration_ms = began.elapsed().as_secs_f64() * 1e3;
+    let duration_ms = millis(began.elapsed());
     tracing::info!(version, description, duration_ms, "applied a migration");
     Ok(())
 }

@@ -10,7 +10,7 @@ use axum::{
 use tracing::Instrument;
 use uuid::{Builder, fmt::Hyphenated};
 
-use crate::{health, metrics::Requests, random, trace::Step};
+use crate::{health, log::millis, metrics::Requests, random, trace::Step};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -52,8 +52,7 @@ impl Observation {
         let path = self.path.as_ref().map_or("unmatched", MatchedPath::as_str);
         let (method, request_id) = (self.method.as_str(), self.id());
         let Self { trace_id, span_id, .. } = &self;
-        // To the microsecond; more digits would be noise.
-        let duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3;
+        let duration_ms = millis(took);
         macro_rules! log {
             ($level:ident) => {
                 tracing::$level!(method, path, status, duration_ms, request_id, trace_id, span_id, "request")
