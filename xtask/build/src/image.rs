@@ -59,6 +59,7 @@ fn layers(layout: &Layout, service: &ServiceName, program: &Path) -> Result<[Des
     layers_of(layout, service, &root, &binary)
 }
 
+/// Puts these two layers into the layout: the root files, and the program.
 pub(crate) fn layers_of(
     layout: &Layout,
     service: &ServiceName,

@@ -176,4 +176,22 @@ pub(crate) mod tests {
             libc: CLibrary { digest, path: PathBuf::new() },
         }
     }
+
+    #[test]
+    fn the_compiler_that_rustup_has_chosen_is_called_itself_where_it_is_known() {
+        let home = tempfile::tempdir().unwrap();
+        let rustc = home.path().join("toolchains/1.95.0-x86_64-unknown-linux-gnu/bin/rustc");
+        fs::create_dir_all(rustc.parent().unwrap()).unwrap();
+        fs::write(&rustc, "").unwrap();
+        let of = |name: Option<&str>| {
+            chosen(|variable| match variable {
+                RUSTUP_HOME => Some(home.path().into()),
+                _ => name.map(OsString::from),
+            })
+        };
+        assert_eq!(of(Some("1.95.0-x86_64-unknown-linux-gnu")), rustc);
+        for unknown in [None, Some(""), Some("1.95.0")] {
+            assert_eq!(of(unknown), Path::new("rustc"), "{unknown:?}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    process,
     time::SystemTime,
 };
 
@@ -32,12 +33,12 @@ impl<'a> LastAnswer<'a> {
 
     /// Asks anew. The time that counts is that of the question: what changes while cargo compiles may have been read before.
     pub(super) fn ask(&self, cargo: impl FnOnce() -> Result<()>) -> Result<()> {
-        let asked = self.file.with_extension("asked");
-        // Without a file, cargo is asked the next time, too.
+        // Of this process's own: who asks at the same time asked at another time. Without a file, cargo is asked again.
+        let asked = self.file.with_extension(format!("asked.{}", process::id()));
         let _ = fs::write(&asked, "");
-        cargo()?;
-        let _ = fs::rename(asked, &self.file);
-        Ok(())
+        let answer = cargo();
+        let _ = if answer.is_ok() { fs::rename(&asked, &self.file) } else { fs::remove_file(&asked) };
+        answer
     }
 
     fn is_newer_than(&self, this: &Path) -> Option<bool> {
@@ -171,5 +172,7 @@ mod tests {
         let compiled = Compiled::new();
         compiled.ask(|| Err(Error::failed("compiling", "it does not compile"))).unwrap_err();
         assert!(!compiled.is_current());
+        let left: Vec<_> = fs::read_dir(compiled.path("target/debug")).unwrap().collect();
+        assert_eq!(left.len(), 3, "{left:?}");
     }
 }
