@@ -16,6 +16,7 @@ use crate::{
     cargo_home::{CargoHome, PLACE, config_file},
     crates::{self, Compiled, Graph},
     dep_info,
+    lto::Lto,
     program::{self, Program},
     toolchain::{Chooser, RUSTUP_TOOLCHAIN, rust_folder},
 };
@@ -51,6 +52,7 @@ pub(crate) struct Cargo<'a> {
     home: CargoHome,
     /// The toolchain's folder, for rustup: where cargo is called, no rust-toolchain.toml is found.
     rust: String,
+    lto: Option<Lto>,
 }
 
 impl<'a> Cargo<'a> {
@@ -70,7 +72,8 @@ impl<'a> Cargo<'a> {
         let target_dir = root.join(target_dir);
         let (home, rust) = (CargoHome::of(repo)?, rust_folder(repo, chooser)?);
         let (program, profile) = (Program::default(), Profile::Release);
-        let mut cargo = Self { service, program, root, target, profile, target_dir, home, rust };
+        let lto = Lto::of(&root, Path::new(&rust), target, &target_dir.join(target).join(profile.name()));
+        let mut cargo = Self { service, program, root, target, profile, target_dir, home, rust, lto };
         cargo.program = program::find(&cargo.metadata()?, service)?;
         Ok(cargo)
     }
@@ -206,6 +209,12 @@ impl<'a> Cargo<'a> {
         // No static program finds a symbol by its name: the crate of this name would read /dev/urandom each time, and panic
         // where there is none.
         flags.push("\u{1f}--cfg=getrandom_backend=\"linux_getrandom\"");
+        if let (Profile::Release, Some(lto)) = (self.profile, &self.lto) {
+            for flag in lto.flags() {
+                flags.push("\u{1f}");
+                flags.push(flag);
+            }
+        }
         // The last one that fits wins, so the inner folders come last.
         let names =
             [(users, "/cargo"), (&self.root, "/source"), (&self.target_dir, "/target"), (own, "/cargo")];
@@ -303,6 +312,7 @@ pub(crate) mod tests {
             target_dir: "/nowhere/target".into(),
             home: CargoHome::nowhere(),
             rust: "/nowhere/rust".into(),
+            lto: Some(Lto::below(Path::new("/nowhere/release"))),
         };
         let build = cargo.build();
         let flags = build.get_envs().find(|(name, _)| *name == "CARGO_ENCODED_RUSTFLAGS").unwrap().1.unwrap();

@@ -14,6 +14,7 @@ mod documents;
 mod image;
 mod inputs;
 mod lock;
+mod lto;
 mod origin;
 mod program;
 mod provenance;

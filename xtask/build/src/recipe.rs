@@ -2,7 +2,7 @@
 
 /// It is part of what a build is known by. With a change of what comes out of the same inputs it is raised: images that
 /// were made before are then made anew.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -17,13 +17,13 @@ mod tests {
 
     /// The version, and what comes of fixed inputs by it.
     const GOLDEN: (u32, [(&str, &str); 5]) = (
-        2,
+        3,
         [
             ("root files", "sha256:c6ed4f9429dadab603c79b5517954f35eb7235a17215c31b7ffde17cb66ca99c"),
             ("program", "sha256:58e693a8968e0fa04c77f693ca6c4b653208cc85a4d2219eb06594d2fe4db5fd"),
             ("configuration", "sha256:39c6db30a1ad17d87ebb427312b00b31d458d2344cfe485c22bd3fb6ad01c97b"),
             ("manifest", "sha256:8f68d7c1124e2f95bdd90fbc770b107c02ff0b90e52639f2cb59621fc1308f71"),
-            ("compile", "sha256:820fbaa46278fc25089789ab24ea9d796ba332ba512ad6592aee5472b3b2d1e3"),
+            ("compile", "sha256:efd353dcbf45dc788628aa7a40f1f349a5caeedf3072533e9ec6d358f0a683e5"),
         ],
     );
 

@@ -21,7 +21,8 @@ pub(crate) const UNWANTED: &str = "CANARY_IN_THE_ENVIRONMENT";
 pub(crate) const WAIT: &str = "wait";
 
 const WORKSPACE: &str = "[workspace]\nresolver = '3'\nmembers = ['service', 'library']\n\
-                         [workspace.metadata.xtask]\nservice = 'tiny'\n";
+                         [workspace.metadata.xtask]\nservice = 'tiny'\n\
+                         [profile.release]\nlto = 'thin'\n";
 const SERVICE: &str = "[package]\nname = 'tiny'\nversion = '0.1.0'\nedition = '2024'\n\
                        [dependencies]\nlibrary = { path = '../library' }\n";
 const LIBRARY: &str = "[package]\nname = 'library'\nversion = '0.1.0'\nedition = '2024'\n";
