@@ -53,6 +53,17 @@ pub(crate) struct Look {
     pub(crate) remade: bool,
 }
 
+impl Look {
+    /// Whether applying the object would leave all of it as it is, down to who has set what.
+    pub(crate) fn changes_nothing(&self) -> bool {
+        let live = self.live.as_ref();
+        live == Some(&self.after)
+            && !self.remade
+            && self.taken.is_empty()
+            && live.and_then(scale::to_hand_over).is_none()
+    }
+}
+
 impl Applier<'_> {
     /// Applies objects in their order.
     pub(crate) async fn apply_all(&self, objects: &[DynamicObject]) -> Result<()> {
@@ -334,6 +345,33 @@ mod tests {
         assert_eq!(applied("Deployment", Some(&object("Deployment", ""))), kept);
         assert_eq!(applied("Deployment", None)["selector"]["instance"], "dev");
         assert_eq!(applied("Service", Some(&object("Service", "")))["selector"]["instance"], "dev");
+    }
+
+    #[test]
+    fn an_object_is_left_alone_only_where_all_of_it_would_stay_as_it_is() {
+        let object = |manager: &str, data: &str| -> DynamicObject {
+            let set = json!([{ "manager": manager, "operation": "Apply", "fieldsV1": { "f:data": { "f:A": {} } } }]);
+            serde_json::from_value(json!({ "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": { "name": "c", "managedFields": set }, "data": { "A": data } }))
+            .unwrap()
+        };
+        let look = |live: Option<DynamicObject>, after: DynamicObject| Look {
+            live,
+            after,
+            found: Vec::new(),
+            taken: Vec::new(),
+            remade: false,
+        };
+        let same = || look(Some(object(MANAGER, "1")), object(MANAGER, "1"));
+        assert!(same().changes_nothing());
+        assert!(!look(None, object(MANAGER, "1")).changes_nothing(), "it is made");
+        assert!(!look(Some(object(MANAGER, "2")), object(MANAGER, "1")).changes_nothing());
+        assert!(
+            !look(Some(object("kubectl", "1")), object(MANAGER, "1")).changes_nothing(),
+            "it gets an owner"
+        );
+        assert!(!Look { remade: true, ..same() }.changes_nothing());
+        assert!(!Look { taken: vec![".data.A".into()], ..same() }.changes_nothing());
     }
 
     #[test]

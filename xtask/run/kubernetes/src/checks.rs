@@ -36,9 +36,9 @@ const ALSO: [(&[&str], &str, &str); 6] = [
     (&["get", "create", "patch", "delete"], "", "secrets"),
 ];
 
-/// How many rights are asked for at once. A question takes a connection of its own while it waits, and each new one a
-/// handshake, which takes longer than the answer.
-const AT_ONCE: usize = 8;
+/// How many questions are asked at once. Each takes a connection of its own while it waits, and each new one a handshake,
+/// which takes longer than the answer.
+pub(crate) const AT_ONCE: usize = 6;
 
 /// Whether the deploy's namespace is there.
 pub(crate) async fn has_namespace(client: &Client, namespace: &str) -> Result<bool> {

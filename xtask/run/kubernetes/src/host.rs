@@ -50,8 +50,14 @@ pub(crate) trait Host {
     /// A client of the cluster, which is made or started if need be.
     async fn ready(&self, silence: Duration, progress: &dyn Progress) -> Result<Client>;
 
-    /// Brings the images of a release to where its pods get them from.
-    async fn bring_images(&self, site: &Site<'_>, job: &Job<'_>) -> Result<()>;
+    /// What of a release's images is not where its pods get them from.
+    type Absent;
+
+    /// Looks for that; nothing is changed.
+    async fn absent_images(&self, job: &Job<'_>) -> Result<Self::Absent>;
+
+    /// Brings it there.
+    async fn bring_images(&self, site: &Site<'_>, job: &Job<'_>, absent: &Self::Absent) -> Result<()>;
 
     /// Has the pages of the deploy's quick build show this, or nothing any more.
     async fn show_notice(&self, notice: &str) -> Result<()>;

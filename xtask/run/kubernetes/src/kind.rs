@@ -21,6 +21,7 @@ use crate::{
     site::Site,
 };
 use cluster::Cluster;
+use images::Lacking;
 use nodes::{Node, Nodes};
 
 /// The kind cluster of a deploy.
@@ -30,12 +31,14 @@ pub struct Kind<'a, N> {
     engine: &'a N,
     /// The names of its nodes, once it is known to run.
     nodes: RefCell<Vec<String>>,
+    /// What was asked, and how long its client waits for an answer.
+    asked: RefCell<Option<(Duration, Cluster)>>,
 }
 
 impl<'a, N: Nodes> Kind<'a, N> {
     /// The cluster that a target names, on nodes of this engine.
     pub fn new(repo: &'a Repo, target: &'a KindTarget, engine: &'a N) -> Self {
-        Self { repo, target, engine, nodes: RefCell::default() }
+        Self { repo, target, engine, nodes: RefCell::default(), asked: RefCell::default() }
     }
 
     fn names(&self) -> Vec<String> {
@@ -83,7 +86,10 @@ impl<N: Nodes> Host for Kind<'_, N> {
         if nodes.is_empty() {
             return Ok(None);
         }
-        cluster::open_at_hand(self.repo, self.target, silence).await.map(Some)
+        let client = cluster::open_at_hand(self.repo, self.target, silence).await?;
+        let nodes = nodes.into_iter().map(|node| node.name).collect();
+        self.asked.replace(Some((silence, Cluster { client: client.clone(), nodes })));
+        Ok(Some(client))
     }
 
     async fn runs(&self) -> Result<Option<Client>> {
@@ -103,19 +109,28 @@ impl<N: Nodes> Host for Kind<'_, N> {
     }
 
     async fn ready(&self, silence: Duration, progress: &dyn Progress) -> Result<Client> {
-        let Cluster { client, nodes } =
-            Cluster::ready(self.repo, self.target, self.engine, silence, progress).await?;
+        // A connection that is open need not be made again.
+        let fits = |waits| waits == silence && !cluster::is_unfinished(self.repo, self.target);
+        let Cluster { client, nodes } = match self.asked.take() {
+            Some((waits, asked)) if fits(waits) && asked.client.apiserver_version().await.is_ok() => asked,
+            _ => Cluster::ready(self.repo, self.target, self.engine, silence, progress).await?,
+        };
         self.nodes.replace(nodes);
         Ok(client)
     }
 
-    async fn bring_images(&self, site: &Site<'_>, job: &Job<'_>) -> Result<()> {
+    type Absent = Vec<Lacking>;
+
+    async fn absent_images(&self, job: &Job<'_>) -> Result<Vec<Lacking>> {
+        images::lacking(job, &self.names(), self.engine).await
+    }
+
+    async fn bring_images(&self, site: &Site<'_>, job: &Job<'_>, absent: &Vec<Lacking>) -> Result<()> {
         let names = async {
             settle::names_resolve(site.client).await;
             Ok(())
         };
-        let nodes = self.names();
-        tokio::try_join!(images::bring(job, &nodes, self.engine), names).map(drop)
+        tokio::try_join!(images::bring(job, absent, self.engine), names).map(drop)
     }
 
     async fn show_notice(&self, notice: &str) -> Result<()> {

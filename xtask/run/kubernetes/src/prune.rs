@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use kube::{
     Api, ResourceExt,
     api::{DynamicObject, ListParams},
 };
 use xtask_contract::{
-    Ledger, Release, ReleaseId, Result,
+    Error, Ledger, Release, ReleaseId, Result,
     labels::{self, Part},
 };
 
 use crate::{
     api_error::{ApiContext, code},
+    checks::AT_ONCE,
     delete::delete,
     kinds::Kinds,
     objects::{Objects, called},
@@ -91,16 +93,22 @@ pub(crate) async fn superfluous(
     let kinds = Kinds::of(site.client, versions).await?;
     let parts: Vec<&str> = parts.iter().map(|part| part.as_str()).collect();
     let selector = format!("{},{} in ({})", site.selector(), labels::PART, parts.join(","));
+    let lists =
+        wanted.into_iter().filter_map(|(version, kind)| kinds.namespaced(version, kind)).map(|resource| {
+            let api: Api<DynamicObject> = Api::namespaced_with(site.client.clone(), site.namespace, resource);
+            let selector = &selector;
+            async move {
+                let list = match api.list_metadata(&ListParams::default().labels(selector)).await {
+                    // Who may not even look has made none of them.
+                    Err(error) if code(&error) == Some(403) => Vec::new(),
+                    list => list.asked(|| format!("listing the {}", resource.plural))?.items,
+                };
+                Ok::<_, Error>((api, resource, list))
+            }
+        });
+    let lists: Vec<_> = stream::iter(lists).buffered(AT_ONCE).try_collect().await?;
     let mut found = Vec::new();
-    for (version, kind) in wanted {
-        let Some(resource) = kinds.namespaced(version, kind) else { continue };
-        let api = Api::namespaced_with(site.client.clone(), site.namespace, resource);
-        let list = api.list_metadata(&ListParams::default().labels(&selector)).await;
-        let list = match list {
-            // Who may not even look has made none of them.
-            Err(error) if code(&error) == Some(403) => continue,
-            list => list.asked(|| format!("listing the {}", resource.plural))?,
-        };
+    for (api, resource, list) in lists {
         for one in list {
             let mut object = DynamicObject::new(&one.name_any(), resource);
             object.metadata = one.metadata;

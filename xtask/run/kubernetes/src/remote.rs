@@ -91,7 +91,14 @@ impl Host for Remote<'_> {
         self.client(silence).await
     }
 
-    async fn bring_images(&self, _: &Site<'_>, job: &Job<'_>) -> Result<()> {
+    /// The registry is asked when the image is brought.
+    type Absent = ();
+
+    async fn absent_images(&self, _: &Job<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn bring_images(&self, _: &Site<'_>, job: &Job<'_>, (): &()) -> Result<()> {
         let registry = Registry::of(&self.target.registry, self.target.plain_http)?;
         let image = &job.verified.release.image.digest;
         job.progress.step(&format!("bringing the image to {}", self.target.registry));

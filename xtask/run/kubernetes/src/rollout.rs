@@ -12,12 +12,13 @@ use crate::{
 };
 
 /// A release on its way to a cluster.
-pub(crate) struct Rollout<'a, H> {
+pub(crate) struct Rollout<'a, H: Host> {
     pub(crate) job: &'a Job<'a>,
     pub(crate) site: Site<'a>,
     pub(crate) host: &'a H,
     pub(crate) kinds: &'a Kinds,
     pub(crate) objects: &'a Objects,
+    pub(crate) absent: H::Absent,
     pub(crate) lock: &'a Lock,
     /// What its pods bear, and its answers.
     pub(crate) mark: String,
@@ -28,6 +29,8 @@ pub(crate) struct Rollout<'a, H> {
     pub(crate) before: OnceCell<Option<Objects>>,
     /// Whether config or secrets are made anew that pods may have been started with.
     pub(crate) remade: Cell<bool>,
+    /// Whether the release runs, and applying its objects would change none of them.
+    pub(crate) is_settled: Cell<bool>,
     /// Whether the database is known to have the release's schema already.
     pub(crate) has_schema: Cell<bool>,
 }

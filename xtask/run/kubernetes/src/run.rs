@@ -7,7 +7,7 @@ use std::{
 };
 
 use k8s_openapi::api::{apps::v1::Deployment, batch::v1};
-use kube::{Api, ResourceExt};
+use kube::{Api, ResourceExt, api::DynamicObject};
 use tokio::time;
 use xtask_contract::{
     Error, ErrorKind, ReleaseId, Result,
@@ -51,7 +51,8 @@ pub(crate) async fn run(
 ) -> Result<Ran> {
     let deadline = Instant::now() + job.options.deadline;
     let mark = job.verified.mark();
-    let Beforehand { objects, kinds, left_out, has_namespace } = Beforehand::look(job, &site).await?;
+    let (beforehand, absent) = tokio::try_join!(Beforehand::look(job, &site), host.absent_images(job))?;
+    let Beforehand { objects, kinds, left_out, has_namespace } = beforehand;
     for line in left_out {
         job.progress.note(&line);
     }
@@ -79,12 +80,14 @@ pub(crate) async fn run(
         host,
         kinds: &kinds,
         objects: &objects,
+        absent,
         lock: &lock,
         mark,
         quick_before,
         deadline,
         before: OnceCell::new(),
         remade: Cell::new(false),
+        is_settled: Cell::new(false),
         has_schema: Cell::new(false),
     };
     let result = tokio::select! {
@@ -117,8 +120,8 @@ impl<H: Host> Rollout<'_, H> {
         let release_before = release_before(&before, last_deployed.as_ref());
         let was_on = self.quick_before.map(WasOn::Quick).or(release_before.map(WasOn::Release));
         let mended = self.in_time(self.check(last_deployed.as_ref(), &before)).await?;
-        self.in_time(self.make_ready()).await.map_err(begun)?;
         let unchanged = is_unchanged(&before, &names, &self.mark) && !self.remade.get();
+        self.in_time(self.make_ready()).await.map_err(begun)?;
         let migrating = Instant::now();
         if !unchanged && let Err(failure) = self.in_time(self.migrate()).await {
             return Err(fall_back::before_the_change(self, begun(failure), was_on).await);
@@ -133,12 +136,7 @@ impl<H: Host> Rollout<'_, H> {
             }
             return Err(fall_back::after_the_change(self, begun(error), was_on).await);
         }
-        if !job.verified.is_quick() {
-            // In this order: the history of a deploy that has kept none begins with the last-deployed record of before.
-            notes::add_to_record(site, job.verified.release.id, Outcome::Ran).await?;
-            notes::write_last_deployed(site, &job.last_deployed(last_deployed.as_ref())).await?;
-        }
-        self.prune().await?;
+        tokio::try_join!(self.note(last_deployed.as_ref()), self.prune())?;
         let status = if unchanged && mended.is_empty() { Status::Unchanged } else { Status::Started };
         Ok(job.ran(status, release_before, migration))
     }
@@ -146,7 +144,7 @@ impl<H: Host> Rollout<'_, H> {
     /// Makes what can be made before anything changes.
     async fn make_ready(&self) -> Result<()> {
         // Images come before the pods that want them: a pull that failed is not tried again for a while.
-        self.host.bring_images(&self.site, self.job).await?;
+        self.host.bring_images(&self.site, self.job, &self.absent).await?;
         self.job.progress.step("preparing");
         self.prepare().await?;
         for name in self.objects.stateful_sets() {
@@ -190,6 +188,7 @@ impl<H: Host> Rollout<'_, H> {
         }
         if is_unchanged(present, &self.objects.deployments(), &self.mark) && checks::are_in_step(&looks) {
             status::check_pods(&self.site, self.job.verified).await?;
+            self.is_settled.set(looks.iter().all(|(_, look)| look.changes_nothing()));
         }
         for line in &mended {
             self.job.progress.note(&format!("{line}; it is brought back"));
@@ -202,25 +201,35 @@ impl<H: Host> Rollout<'_, H> {
     async fn prepare(&self) -> Result<()> {
         let (release, values) = (&self.job.verified.release, self.job.secrets);
         let applier = self.applier();
-        for object in &self.objects.namespace {
+        for object in self.to_apply(&self.objects.namespace) {
             match applier.apply(object).await {
                 // One that was given is taken as it is.
                 Err(error) if kind(object) == "Namespace" && is_given(&error) => {}
                 result => drop(result?),
             }
         }
-        secrets::of_release(&self.site, release, values).await?;
-        if let Some(postgres) = release.services.own_postgres()
-            && let Some(value) = values.get(&postgres.variable)
-        {
-            let url = PostgresUrl::parse(&postgres.variable, value)?;
-            secrets::postgres(&self.site, release.service.as_ref(), &url).await?;
-        }
-        applier.apply_all(&self.objects.config).await?;
-        for name in self.objects.stateful_sets() {
-            stateful::label(&self.site, release.service.as_ref(), &name).await?;
-        }
-        applier.apply_all(&self.objects.services).await
+        let service = release.service.as_ref();
+        let postgres = async {
+            let own = release.services.own_postgres();
+            let Some((name, value)) = own.and_then(|own| values.get_key_value(&own.variable)) else {
+                return Ok(());
+            };
+            secrets::postgres(&self.site, service, &PostgresUrl::parse(name, value)?).await
+        };
+        let labels = async {
+            for name in self.objects.stateful_sets() {
+                stateful::label(&self.site, service, &name).await?;
+            }
+            Ok(())
+        };
+        tokio::try_join!(secrets::of_release(&self.site, release, values), postgres, labels)?;
+        applier.apply_all(self.to_apply(&self.objects.config)).await?;
+        applier.apply_all(self.to_apply(&self.objects.services)).await
+    }
+
+    /// Those of these objects that are to be applied: none where that would change none.
+    fn to_apply<'o>(&self, objects: &'o [DynamicObject]) -> &'o [DynamicObject] {
+        if self.is_settled.get() { &[] } else { objects }
     }
 
     /// Brings the database to the release's schema, unless it is known to have that.
@@ -266,7 +275,7 @@ impl<H: Host> Rollout<'_, H> {
     /// The moment of the release, and what follows from it until all of it has arrived.
     async fn change(&self, before: &[Deployment]) -> Result<()> {
         let release = &self.job.verified.release;
-        self.applier().apply_all(&self.objects.processes).await?;
+        self.applier().apply_all(self.to_apply(&self.objects.processes)).await?;
         if self.remade.get() && before.iter().any(|one| on(one) == Some(&self.mark)) {
             restart(&self.site, &self.objects.deployments()).await?;
         }
@@ -291,6 +300,17 @@ impl<H: Host> Rollout<'_, H> {
                  --data` deletes it, with its data"
             ))
         })
+    }
+
+    /// Notes that the release has run.
+    async fn note(&self, last_deployed: Option<&LastDeployed>) -> Result<()> {
+        let Self { job, site, .. } = self;
+        if job.verified.is_quick() {
+            return Ok(());
+        }
+        // In this order: the history of a deploy that has kept none begins with the last-deployed record of before.
+        notes::add_to_record(site, job.verified.release.id, Outcome::Ran).await?;
+        notes::write_last_deployed(site, &job.last_deployed(last_deployed)).await
     }
 
     /// Deletes what no release needs that one could go back to.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time;
 use xtask_contract::{Deploy, EnvName, Error, Ledger, Record, ReleaseId, Repo, Result, deploy::Target};
 
-use crate::{Backends, DeployState};
+use crate::{Backend, Backends, DeployState};
 
 /// How long a deploy may take to tell where it stands.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -53,7 +53,11 @@ async fn deploy_state_at(
     target: &Target,
     backends: &dyn Backends,
 ) -> Result<DeployState> {
-    let backend = backends.of(repo, env, target)?;
+    told_by(env, &*backends.of(repo, env, target)?).await
+}
+
+/// Asks where a deploy stands, but not for long.
+async fn told_by(env: &EnvName, backend: &dyn Backend) -> Result<DeployState> {
     time::timeout(PATIENCE, backend.deploy_state()).await.unwrap_or_else(|_| {
         let why = format!("it does not answer after {} s", PATIENCE.as_secs());
         Err(Error::failed(format!("asking which release {env} runs"), why))
@@ -62,7 +66,16 @@ async fn deploy_state_at(
 
 /// What a deploy says that it has run, as far as it can be asked now.
 pub(super) async fn record(repo: &Repo, env: &EnvName, backends: &dyn Backends) -> Record {
-    deploy_state(repo, env, backends)
+    let Ok((target, _)) = place(repo, env) else { return Record::Unknown };
+    match backends.of(repo, env, &target) {
+        Ok(backend) => record_of(env, &*backend).await,
+        Err(_) => Record::Unknown,
+    }
+}
+
+/// The same, of a backend.
+pub(super) async fn record_of(env: &EnvName, backend: &dyn Backend) -> Record {
+    told_by(env, backend)
         .await
         .map_or(Record::Unknown, |deploy_state| Record::Known(deploy_state.last_deployed))
 }

@@ -1,8 +1,10 @@
 //! Brings a deploy to a release, or tells what that would do.
 
-use xtask_contract::{Deploy, EnvName, Ledger, Progress, ReleaseId, Repo, Result, Vouched, progress::Silent};
+use xtask_contract::{
+    Deploy, EnvName, Ledger, Progress, Record, ReleaseId, Repo, Result, Vouched, progress::Silent,
+};
 
-use super::deploy_state::record;
+use super::deploy_state::{place, record, record_of};
 use crate::{Backends, Change, Options, Ran, wanted::Wanted};
 
 /// Runs a release, the deploy's newest one if none is named. A local deploy stays in the foreground until it is told to
@@ -17,8 +19,20 @@ pub async fn run(
     progress: &dyn Progress,
     announce: &dyn Fn(&Ran),
 ) -> Result<()> {
-    let wanted = wanted(repo, env, newest_if_none(repo, env, id)?, backends).await?;
-    let backend = backends.of(repo, env, &wanted.verified.release.target)?;
+    let id = newest_if_none(repo, env, id)?;
+    let place = place(repo, env).ok().map(|(target, _)| target);
+    let at_place = place.as_ref().and_then(|target| backends.of(repo, env, target).ok());
+    let record = match &at_place {
+        Some(backend) => record_of(env, &**backend).await,
+        None => Record::Unknown,
+    };
+    let wanted = Wanted::check(repo, env, id, &record)?;
+    // What was asked is what runs it, with the connection that it has, unless the release is for another place.
+    let target = &wanted.verified.release.target;
+    let backend = match at_place {
+        Some(backend) if place.as_ref() == Some(target) => backend,
+        _ => backends.of(repo, env, target)?,
+    };
     backend.run(&wanted.job(repo, env, options, progress), announce).await
 }
 

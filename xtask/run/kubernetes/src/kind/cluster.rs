@@ -96,6 +96,11 @@ pub(super) fn was_talked_to(repo: &Repo, target: &KindTarget) -> bool {
     Files::of(repo, &target.cluster).kubeconfig.exists()
 }
 
+/// Whether making it was begun and not finished.
+pub(super) fn is_unfinished(repo: &Repo, target: &KindTarget) -> bool {
+    Files::of(repo, &target.cluster).making.exists()
+}
+
 /// The cluster's files in `.xtask/kind`. The kubeconfig is kept out of the user's own: a deploy does not
 /// change what `kubectl` talks to.
 struct Files {

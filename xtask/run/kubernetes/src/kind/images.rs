@@ -1,5 +1,7 @@
 //! Brings images to the nodes of a kind cluster, without a registry.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::{join_all, try_join_all};
 use xtask_contract::{
     Digest, Error, Layout, Progress, Release, Result,
@@ -12,13 +14,47 @@ use xtask_run::Job;
 /// The command line of containerd's client for the images that the kubelet sees.
 const CTR: [&str; 4] = ["ctr", "--namespace", "k8s.io", "images"];
 
-/// Brings the release's image to each node that has not got it, and an image of the engine's own for each
-/// backing service. What the engine has not got either, the cluster pulls by itself.
-pub(super) async fn bring(job: &Job<'_>, nodes: &[String], engine: &impl Nodes) -> Result<()> {
+/// A node, and the images that it has not got, by the names that it would have for them.
+#[derive(Debug)]
+pub(crate) struct Lacking {
+    node: String,
+    images: BTreeSet<String>,
+}
+
+/// Looks which images of a release its nodes have not got.
+pub(super) async fn lacking(job: &Job<'_>, nodes: &[String], engine: &impl Nodes) -> Result<Vec<Lacking>> {
     let Release { image, services, .. } = &job.verified.release;
-    let loads = nodes.iter().map(|node| load(job.layout, &image.digest, node, engine, job.progress));
+    let own = image_reference(&job.layout.service_name(&image.digest)?, &image.digest);
     let postgres = services.own_postgres().and_then(|postgres| postgres.image.as_deref());
-    tokio::try_join!(try_join_all(loads), bring_service(postgres, nodes, engine, job.progress)).map(drop)
+    let images: BTreeSet<String> = postgres.map(full_name).into_iter().chain([own]).collect();
+    try_join_all(nodes.iter().map(async |node| {
+        let images = absent(engine, node, images.clone()).await?;
+        Ok(Lacking { node: node.clone(), images })
+    }))
+    .await
+}
+
+/// Brings them there: the release's from the layout, those of backing services from the engine. What the engine has not got
+/// either, the cluster pulls by itself.
+pub(super) async fn bring(job: &Job<'_>, lacking: &[Lacking], engine: &impl Nodes) -> Result<()> {
+    let Release { image, services, .. } = &job.verified.release;
+    let postgres = services.own_postgres().and_then(|postgres| postgres.image.as_deref());
+    try_join_all(lacking.iter().map(async |Lacking { node, images }| {
+        let of_service = postgres.filter(|image| images.contains(&full_name(image)));
+        let own = images.len() > usize::from(of_service.is_some());
+        let import = async {
+            if own { import(job.layout, &image.digest, node, engine, job.progress).await } else { Ok(()) }
+        };
+        let copy = async {
+            match of_service {
+                Some(image) => copy(image, node, engine, job.progress).await,
+                None => Ok(()),
+            }
+        };
+        tokio::try_join!(import, copy).map(drop)
+    }))
+    .await
+    .map(drop)
 }
 
 /// Brings the image of a backing service, if it has one, to each node that has not got it.
@@ -30,11 +66,8 @@ pub(super) async fn bring_service(
 ) -> Result<()> {
     let Some(image) = image else { return Ok(()) };
     for node in nodes {
-        if !has(engine, node, &full_name(image)).await? {
-            progress.step(&format!("copying the image {image} to {node}"));
-            if !engine.copy_image(image, node).await? {
-                progress.note(&format!("the Docker Engine has no image {image}: the cluster pulls it"));
-            }
+        if !absent(engine, node, BTreeSet::from([full_name(image)])).await?.is_empty() {
+            copy(image, node, engine, progress).await?;
         }
     }
     Ok(())
@@ -48,20 +81,39 @@ pub async fn load(
     engine: &impl Nodes,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let service = layout.service_name(image)?;
-    let reference = image_reference(&service, image);
-    if has(engine, node, &reference).await? {
+    let name = image_reference(&layout.service_name(image)?, image);
+    if absent(engine, node, BTreeSet::from([name])).await?.is_empty() {
         return Ok(());
     }
+    import(layout, image, node, engine, progress).await
+}
+
+async fn import(
+    layout: &Layout,
+    image: &Digest,
+    node: &str,
+    engine: &impl Nodes,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let service = layout.service_name(image)?;
     progress.step(&format!("copying the image to {node}"));
     let name = image_name(&service);
     let archive = layout.archive(image, &format!("{name}:latest"))?;
     let import = [&CTR[..], &["import", "--base-name", &name, "--digests", "-"]].concat();
     let output = engine.exec(node, &import, archive).await?;
-    if output.code != 0 || !has(engine, node, &reference).await? {
+    let wanted = BTreeSet::from([image_reference(&service, image)]);
+    if output.code != 0 || !absent(engine, node, wanted).await?.is_empty() {
         let doing = format!("copying the image {image} to {node}");
         return Err(Error::failed(doing, format!("`{}` says: {}", import.join(" "), output.output.trim()))
             .next(format!("`docker exec {node} crictl images` shows what is there")));
+    }
+    Ok(())
+}
+
+async fn copy(image: &str, node: &str, engine: &impl Nodes, progress: &dyn Progress) -> Result<()> {
+    progress.step(&format!("copying the image {image} to {node}"));
+    if !engine.copy_image(image, node).await? {
+        progress.note(&format!("the Docker Engine has no image {image}: the cluster pulls it"));
     }
     Ok(())
 }
@@ -75,11 +127,17 @@ pub(super) async fn forget(image: &Digest, nodes: &[String], engine: &impl Nodes
     join_all(nodes.iter().map(|node| engine.exec(node, &remove, Vec::new()))).await;
 }
 
-async fn has(engine: &impl Nodes, node: &str, name: &str) -> Result<bool> {
-    let filter = format!("name=={name}");
-    let list = [&CTR[..], &["list", "--quiet", &filter]].concat();
+/// Those of these images, by their full names, that a node has not got. It is asked once for all of them: a command on a node
+/// takes longer to start than to answer.
+async fn absent(engine: &impl Nodes, node: &str, mut images: BTreeSet<String>) -> Result<BTreeSet<String>> {
+    let filters: Vec<String> = images.iter().map(|name| format!("name=={name}")).collect();
+    let list: Vec<&str> =
+        CTR.into_iter().chain(["list", "--quiet"]).chain(filters.iter().map(String::as_str)).collect();
     let output = engine.exec(node, &list, Vec::new()).await?;
-    Ok(output.output.lines().any(|line| line.trim() == name))
+    for line in output.output.lines() {
+        images.remove(line.trim());
+    }
+    Ok(images)
 }
 
 /// The name with the parts that Docker lets one leave out, as containerd stores it.
