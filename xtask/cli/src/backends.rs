@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use xtask_contract::{EnvName, Policy, Repo, Result, deploy::Target};
+use xtask_contract::{EnvName, Repo, Result, deploy::Target};
 use xtask_local::Local;
 use xtask_run::{Backend, Backends};
 
@@ -39,10 +39,8 @@ impl Backends for Known<'_> {
     ) -> Result<Box<dyn Backend + 'a>> {
         Ok(match target {
             Target::Local {} => Box::new(Local { repo, env }),
-            Target::Kind(target) => self.clusters()?.kind(repo, env, target, Policy::read(repo, env)?.kinds),
-            Target::Kubernetes(target) => {
-                self.clusters()?.kubernetes(env, target, Policy::read(repo, env)?.kinds)
-            }
+            Target::Kind(target) => self.clusters()?.kind(repo, env, target),
+            Target::Kubernetes(target) => self.clusters()?.kubernetes(env, target),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use xtask_contract::{
-    Digest, EnvName, Layout, ObjectKind, Progress, Repo, Repository, Result,
+    Digest, EnvName, Layout, Progress, Repo, Repository, Result,
     deploy::{KindTarget, KubernetesTarget},
 };
 use xtask_run::{Backend, Pushed};
@@ -10,22 +10,11 @@ use xtask_run::{Backend, Pushed};
 /// The backends for clusters, and what else takes their clients.
 #[async_trait(?Send)]
 pub trait Clusters {
-    /// The backend for a kind cluster; `further` are the kinds of objects that the deploy's rules allow beside the usual ones.
-    fn kind<'a>(
-        &'a self,
-        repo: &'a Repo,
-        env: &'a EnvName,
-        target: &'a KindTarget,
-        further: Vec<ObjectKind>,
-    ) -> Box<dyn Backend + 'a>;
+    /// The backend for a kind cluster.
+    fn kind<'a>(&'a self, repo: &'a Repo, env: &'a EnvName, target: &'a KindTarget) -> Box<dyn Backend + 'a>;
 
     /// The backend for any other cluster, likewise.
-    fn kubernetes<'a>(
-        &'a self,
-        env: &'a EnvName,
-        target: &'a KubernetesTarget,
-        further: Vec<ObjectKind>,
-    ) -> Box<dyn Backend + 'a>;
+    fn kubernetes<'a>(&'a self, env: &'a EnvName, target: &'a KubernetesTarget) -> Box<dyn Backend + 'a>;
 
     /// Brings an image of the layout, and the documents about it, to a repository of a registry; whether that is spoken to
     /// without TLS.

@@ -55,10 +55,10 @@ fn record(repo: &Repo, env: &EnvName, backends: &Known<'_>, ui: &Ui) -> Result<R
 
 /// The images that have run in the deploys which this one's policy promotes from. Only they can tell, so the
 /// command line asks them and hands it to the stage that decides.
-fn promoted_digests(repo: &Repo, env: &EnvName, backends: &Known<'_>) -> Result<Vec<Digest>> {
+fn promoted_digests(repo: &Repo, policy: &Policy, backends: &Known<'_>) -> Result<Vec<Digest>> {
     let mut images = Vec::new();
-    for from in Policy::read(repo, env)?.promote_from {
-        let deploy_state = runtime()?.block_on(xtask_run::deploy_state(repo, &from, backends))?;
+    for from in &policy.promote_from {
+        let deploy_state = runtime()?.block_on(xtask_run::deploy_state(repo, from, backends))?;
         images.extend(deploy_state.last_deployed.into_iter().flat_map(|last_deployed| last_deployed.images));
     }
     Ok(images)

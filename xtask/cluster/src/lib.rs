@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use engine::Engine;
 use xtask_cli::Clusters;
 use xtask_contract::{
-    Digest, EnvName, Layout, ObjectKind, Progress, Repo, Repository, Result,
+    Digest, EnvName, Layout, Progress, Repo, Repository, Result,
     deploy::{KindTarget, KubernetesTarget},
 };
 use xtask_kubernetes::{
@@ -30,23 +30,12 @@ pub struct All;
 
 #[async_trait(?Send)]
 impl Clusters for All {
-    fn kind<'a>(
-        &'a self,
-        repo: &'a Repo,
-        env: &'a EnvName,
-        target: &'a KindTarget,
-        further: Vec<ObjectKind>,
-    ) -> Box<dyn Backend + 'a> {
-        Box::new(Cluster::new(env, Kind::new(repo, target, &Engine), further))
+    fn kind<'a>(&'a self, repo: &'a Repo, env: &'a EnvName, target: &'a KindTarget) -> Box<dyn Backend + 'a> {
+        Box::new(Cluster::new(env, Kind::new(repo, target, &Engine)))
     }
 
-    fn kubernetes<'a>(
-        &'a self,
-        env: &'a EnvName,
-        target: &'a KubernetesTarget,
-        further: Vec<ObjectKind>,
-    ) -> Box<dyn Backend + 'a> {
-        Box::new(Cluster::new(env, Remote::new(target), further))
+    fn kubernetes<'a>(&'a self, env: &'a EnvName, target: &'a KubernetesTarget) -> Box<dyn Backend + 'a> {
+        Box::new(Cluster::new(env, Remote::new(target)))
     }
 
     async fn push(

@@ -47,12 +47,12 @@ pub struct Vouched {
 }
 
 impl Vouched {
-    /// Reads a deploy's ledger. It is refused unless it is one whole chain up to now, holds what the deploy has run, and
+    /// Reads a deploy's ledger, which is to keep its rules. It is refused unless it is one whole chain up to now, holds what the deploy has run, and
     /// ends with a release that one of the deploy's signers has signed, or that has run.
-    pub fn of(repo: &Repo, env: &EnvName, record: &Record) -> Result<Self> {
+    pub fn of(repo: &Repo, env: &EnvName, policy: Policy, record: &Record) -> Result<Self> {
         let ledger = Ledger::of(repo, env);
         let chain = ledger.verify()?;
-        let (policy, service) = (Policy::read(repo, env)?, repo.service()?.clone());
+        let service = repo.service()?.clone();
         let vouched = Self { ledger, chain, policy, service };
         vouched.check(record, Utc::now())?;
         Ok(vouched)
@@ -173,7 +173,8 @@ mod tests {
     }
 
     fn vouched(three: &Three, record: &Record) -> Result<Vouched> {
-        Vouched::of(&three.repo, three.ledger.env(), record)
+        let (repo, env) = (&three.repo, three.ledger.env());
+        Vouched::of(repo, env, Policy::read(repo, env)?, record)
     }
 
     fn ran(link: Link) -> Record {
@@ -229,7 +230,8 @@ mod tests {
     fn a_release_of_another_service_is_refused() {
         let three = signed();
         let vouched = |three: &Three| {
-            Vouched::of(&Repo::at(three.repo.root()), three.ledger.env(), &Record::Unknown).unwrap()
+            let (repo, env) = (Repo::at(three.repo.root()), three.ledger.env());
+            Vouched::of(&repo, env, Policy::read(&repo, env).unwrap(), &Record::Unknown).unwrap()
         };
         let id = IDS[2].parse().unwrap();
         assert!(vouched(&three).release(id).is_ok());

@@ -41,9 +41,13 @@ pub enum Published {
 impl<'a> Draft<'a> {
     /// A release of a build, the newest one if none is named. `ran` are the images that have run in the deploys
     /// which this one's policy promotes from.
-    pub fn of_build(repo: &'a Repo, env: &EnvName, build: Option<&Digest>, ran: &[Digest]) -> Result<Self> {
-        // A deploy that does not exist is the first thing to be told.
-        let deploy = Deploy::read(repo, env)?;
+    pub fn of_build(
+        repo: &'a Repo,
+        env: &EnvName,
+        deploy: Deploy,
+        build: Option<&Digest>,
+        ran: &[Digest],
+    ) -> Result<Self> {
         let record = match build {
             Some(digest) => BuildRecord::of(repo, digest)?,
             None => BuildRecord::newest(repo)?,
@@ -55,8 +59,14 @@ impl<'a> Draft<'a> {
     }
 
     /// A release of an image that is known from elsewhere, such as from another deploy's release.
-    pub fn of_image(repo: &'a Repo, env: &EnvName, image: &Image, ran: &[Digest]) -> Result<Self> {
-        Self::new(repo, env, (Deploy::read(repo, env)?, image.clone(), &Layout::at(repo.images())), ran)
+    pub fn of_image(
+        repo: &'a Repo,
+        env: &EnvName,
+        deploy: Deploy,
+        image: &Image,
+        ran: &[Digest],
+    ) -> Result<Self> {
+        Self::new(repo, env, (deploy, image.clone(), &Layout::at(repo.images())), ran)
     }
 
     /// What a quick build runs as, whose image is in this layout alone: it has all that a release has but a place in the
@@ -116,7 +126,7 @@ impl<'a> Draft<'a> {
     /// The deploy's newest release, if a new one would be no other: of the same image, config and objects, and signed as
     /// it has to be.
     fn newest_like_it(&self, record: &Record) -> Result<Option<Verified>> {
-        let vouched = Vouched::of(self.repo, &self.env, record)?;
+        let vouched = Vouched::of(self.repo, &self.env, self.deploy.policy.clone(), record)?;
         let Some(newest) = vouched.newest()? else { return Ok(None) };
         let Release { id, sequence, previous, .. } = newest.release;
         let draft = self.at(id, sequence, previous, self.secrets.clone());
@@ -152,8 +162,7 @@ impl<'a> Draft<'a> {
         let secrets = provision::secrets(self.repo, &self.env, &self.deploy)?;
         ledger::append(
             lock,
-            self.repo,
-            &self.env,
+            (self.repo, &self.env, &self.deploy.policy),
             record,
             self.clock,
             key.as_ref(),

@@ -14,8 +14,8 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use xtask_contract::{
-    Context, EnvName, Error, Ledger, Record, Release, ReleaseId, Repo, Result, Vouched, checksums::checksums,
-    durable, ledger::Verified, release::Link, signature::SigningKey,
+    Context, EnvName, Error, Ledger, Policy, Record, Release, ReleaseId, Repo, Result, Vouched,
+    checksums::checksums, durable, ledger::Verified, release::Link, signature::SigningKey,
 };
 
 use crate::Clock;
@@ -27,8 +27,7 @@ const INCOMING: &str = ".incoming";
 /// the lock. Nothing is added to a ledger that `run` would refuse.
 pub(crate) fn append(
     _: &File,
-    repo: &Repo,
-    env: &EnvName,
+    (repo, env, policy): (&Repo, &EnvName, &Policy),
     record: &Record,
     clock: &dyn Clock,
     key: Option<&SigningKey>,
@@ -36,7 +35,7 @@ pub(crate) fn append(
 ) -> Result<Verified> {
     let ledger = Ledger::of(repo, env);
     let folder = ledger.folder();
-    let newest = Vouched::of(repo, env, record)?.newest()?;
+    let newest = Vouched::of(repo, env, policy.clone(), record)?.newest()?;
     let has_run = newest.as_ref().is_some_and(|newest| record.names(newest.link()));
     let id = next_id(clock, newest.as_ref().map(|newest| newest.release.id), has_run)?;
     let sequence = newest.as_ref().map_or(0, |newest| newest.release.sequence) + 1;

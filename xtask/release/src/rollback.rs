@@ -1,7 +1,8 @@
 //! Rolling back makes a new release: with the image and the whole config of an earlier one, not with today's.
 
 use xtask_contract::{
-    Digest, EnvName, Error, Layout, Record, Release, ReleaseId, Repo, Result, Vouched, ledger::Verified,
+    Digest, EnvName, Error, Layout, Policy, Record, Release, ReleaseId, Repo, Result, Vouched,
+    ledger::Verified,
 };
 
 use crate::{SystemClock, draft::allow, ledger, render, signing, who};
@@ -11,12 +12,13 @@ use crate::{SystemClock, draft::allow, ledger, render, signing, who};
 pub fn rollback(
     repo: &Repo,
     env: &EnvName,
+    policy: Policy,
     to: ReleaseId,
     record: &Record,
     ran: &[Digest],
     layout: Option<&Layout>,
 ) -> Result<Verified> {
-    let vouched = Vouched::of(repo, env, record)?;
+    let vouched = Vouched::of(repo, env, policy, record)?;
     let newest = vouched.ledger().newest()?;
     if to == newest {
         let why = "it is the newest release already";
@@ -34,8 +36,7 @@ pub fn rollback(
     let key = signing::key(env, vouched.policy())?;
     ledger::append(
         &ledger::lock(repo, env)?,
-        repo,
-        env,
+        (repo, env, vouched.policy()),
         record,
         &SystemClock,
         key.as_ref(),

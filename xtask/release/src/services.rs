@@ -88,9 +88,8 @@ pub fn shipper(repo: &Repo, env: &EnvName) -> Result<Shipper> {
 }
 
 /// The backing services of a deploy.
-pub fn list(repo: &Repo, env: &EnvName) -> Result<Vec<Service>> {
-    let deploy = Deploy::read(repo, env)?;
-    let Some(postgres) = deploy.services.postgres else { return Ok(Vec::new()) };
+pub fn list(repo: &Repo, env: &EnvName, deploy: &Deploy) -> Result<Vec<Service>> {
+    let Some(postgres) = deploy.services.postgres.clone() else { return Ok(Vec::new()) };
     let place = match SealedSecrets::read(repo, env)? {
         Some(secrets) if secrets.values.contains_key(&postgres.variable) => {
             let opened = secrets.open(&postgres.variable, Identity::at_hand(repo)?.as_ref());
@@ -127,8 +126,7 @@ pub fn attach(repo: &Repo, env: &EnvName, url: &Secret) -> Result<(Target, Endpo
 /// The deploy's own PostgreSQL server. What is missing of it is made; a deploy to which another server is
 /// attached comes back to its own. `record` is what the deploy has run.
 pub fn own(repo: &Repo, env: &EnvName, record: &Record) -> Result<Own> {
-    let back = come_back(repo, env, record)?;
-    let mut deploy = Deploy::read(repo, env)?;
+    let (mut deploy, back) = come_back(repo, env, record)?;
     set_image(&mut deploy);
     let postgres = postgres_of(env, &deploy)?.clone();
     let secrets = provision::secrets(repo, env, &deploy)?;
@@ -153,17 +151,17 @@ pub fn own(repo: &Repo, env: &EnvName, record: &Record) -> Result<Own> {
     Ok(Own { target: deploy.target, postgres, url, endpoint, objects, back })
 }
 
-/// Returns a deploy to which another server is attached to its own.
-fn come_back(repo: &Repo, env: &EnvName, record: &Record) -> Result<Option<Back>> {
+/// Returns a deploy to which another server is attached to its own; what its file says then.
+fn come_back(repo: &Repo, env: &EnvName, record: &Record) -> Result<(Deploy, Option<Back>)> {
     let _lock = folder::lock(repo)?;
-    let deploy = Deploy::read(repo, env)?;
+    let mut deploy = Deploy::read(repo, env)?;
     let postgres = postgres_of(env, &deploy)?;
     if !postgres.attached {
-        return Ok(None);
+        return Ok((deploy, None));
     }
     let mut secrets = recipients::read_or_new(repo, env, &deploy)?;
     let identity = Identity::at_hand(repo)?;
-    let vouched = Vouched::of(repo, env, record)?;
+    let vouched = Vouched::of(repo, env, deploy.policy.clone(), record)?;
     let (url, back) = match released_url(&vouched, postgres, &deploy.target, identity.as_ref()) {
         Some(url) => (url, Back::FromLedger),
         None => (provision::url(repo.service()?, postgres, &deploy.target)?, Back::Anew),
@@ -172,7 +170,8 @@ fn come_back(repo: &Repo, env: &EnvName, record: &Record) -> Result<Option<Back>
     // The mark goes last: the other server must not pass for the deploy's own, also after a kill right here.
     secrets.write(repo, env)?;
     deploy_file::set_attached(repo, env, false)?;
-    Ok(Some(back))
+    deploy.services.postgres.iter_mut().for_each(|postgres| postgres.attached = false);
+    Ok((deploy, Some(back)))
 }
 
 /// The URL of the deploy's own server in the newest release that had it: with that password its data were made.

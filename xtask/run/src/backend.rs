@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use xtask_contract::{
-    Deploy, EnvName, Progress, Record, Repo, Result, Secret,
+    Deploy, EnvName, ObjectKind, Progress, Record, Repo, Result, Secret,
     deploy::{Postgres, Target},
     ledger::{Found, Verified},
 };
@@ -101,6 +101,8 @@ pub struct Asked<'a> {
     pub found: Option<&'a Found>,
     /// Its secrets, where they can be opened here.
     pub values: Option<&'a BTreeMap<String, Secret>>,
+    /// The kinds of objects that the deploy's rules allow beside the usual ones.
+    pub kinds: &'a [ObjectKind],
     /// The command that runs it again.
     pub run: &'a str,
 }
@@ -110,6 +112,8 @@ pub struct Asked<'a> {
 pub struct OneOff<'a> {
     /// The release whose image, config and secrets it has.
     pub verified: &'a Verified,
+    /// The kinds of objects that the deploy's rules allow beside the usual ones.
+    pub kinds: &'a [ObjectKind],
     /// What the deploy has run.
     pub record: &'a Record,
     /// The program's arguments.

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use xtask_contract::{
-    EnvName, Identity, Layout, Progress, Record, ReleaseId, Repo, Result, Secret, Vouched, ledger::Verified,
+    EnvName, Identity, Layout, Policy, Progress, Record, ReleaseId, Repo, Result, Secret, Vouched,
+    ledger::Verified,
 };
 
 use crate::{Options, job::Job};
@@ -28,7 +29,7 @@ impl Wanted {
     /// `record` is what the deploy has run. Where it cannot be asked yet, it is when it can.
     pub fn check(repo: &Repo, env: &EnvName, id: ReleaseId, record: &Record) -> Result<Self> {
         let started = Instant::now();
-        let vouched = Vouched::of(repo, env, record)?;
+        let vouched = Vouched::of(repo, env, Policy::read(repo, env)?, record)?;
         let verified = vouched.release(id)?;
         let keep = vouched.policy().keep.get().try_into().unwrap_or(usize::MAX);
         let layout = Layout::at(repo.images());
@@ -46,7 +47,7 @@ impl Wanted {
         record: &Record,
     ) -> Result<Self> {
         let started = Instant::now();
-        let vouched = Vouched::of(repo, env, record)?;
+        let vouched = Vouched::of(repo, env, Policy::read(repo, env)?, record)?;
         let secrets = open_secrets(repo, &verified)?;
         Ok(Self { vouched, verified, secrets, layout, keep: usize::MAX, started })
     }

@@ -51,7 +51,7 @@ impl Backends for OnlyKind {
         target: &'a Target,
     ) -> Result<Box<dyn Backend + 'a>> {
         let Target::Kind(target) = target else { panic!("{target}") };
-        Ok(xtask_cluster::All.kind(repo, env, target, Vec::new()))
+        Ok(xtask_cluster::All.kind(repo, env, target))
     }
 }
 

@@ -16,7 +16,7 @@ mod stopping;
 use std::{env, fs, process::Command, time::Duration};
 
 use xtask_contract::{
-    EnvName, Policy, ReleaseId, Repo, Result,
+    EnvName, ReleaseId, Repo, Result,
     deploy::{KubernetesTarget, Target},
     labels,
     progress::Silent,
@@ -141,13 +141,8 @@ fn runs_in_haste() {
 struct OnlyRemote;
 
 impl Backends for OnlyRemote {
-    fn of<'a>(
-        &'a self,
-        repo: &'a Repo,
-        env: &'a EnvName,
-        target: &'a Target,
-    ) -> Result<Box<dyn Backend + 'a>> {
+    fn of<'a>(&'a self, _: &'a Repo, env: &'a EnvName, target: &'a Target) -> Result<Box<dyn Backend + 'a>> {
         let Target::Kubernetes(target) = target else { panic!("{target}") };
-        Ok(Box::new(Cluster::new(env, Remote::new(target), Policy::read(repo, env)?.kinds)))
+        Ok(Box::new(Cluster::new(env, Remote::new(target))))
     }
 }

@@ -1,6 +1,8 @@
 //! `cargo xtask promote`: the image that one deploy runs, with another deploy's config.
 
-use xtask_contract::{Changes, Error, Progress, Record, Repo, Result, Vouched, ledger::Verified};
+use xtask_contract::{
+    Changes, Deploy, Error, Policy, Progress, Record, Repo, Result, Vouched, ledger::Verified,
+};
 use xtask_release::Draft;
 
 use super::{promoted_digests, release, releases::diff_words, runtime};
@@ -15,9 +17,11 @@ pub(crate) fn promote(repo: &Repo, args: &cli::Promote, backends: &Known<'_>, ui
     }
     ui.step(&format!("asking what {from} runs"));
     let image = running(repo, args, backends)?.release.image;
-    let draft = Draft::of_image(repo, to, &image, &promoted_digests(repo, to, backends)?)?;
+    let deploy = Deploy::read(repo, to)?;
+    let (policy, ran) = (deploy.policy.clone(), promoted_digests(repo, &deploy.policy, backends)?);
+    let draft = Draft::of_image(repo, to, deploy, &image, &ran)?;
     let record = super::record(repo, to, backends, ui)?;
-    let newest = Vouched::of(repo, to, &record)?.newest()?;
+    let newest = Vouched::of(repo, to, policy, &record)?.newest()?;
 
     let wanted = draft.preview();
     let changes = newest.as_ref().map(|newest| Changes::between(&newest.release, &wanted));
@@ -48,5 +52,5 @@ fn running(repo: &Repo, args: &cli::Promote, backends: &Known<'_>) -> Result<Ver
         )
         .next(format!("`cargo xtask up --env {env}` runs one"))
     })?;
-    Vouched::of(repo, env, &Record::Known(deploy_state.last_deployed))?.release(id)
+    Vouched::of(repo, env, Policy::read(repo, env)?, &Record::Known(deploy_state.last_deployed))?.release(id)
 }

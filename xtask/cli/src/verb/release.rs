@@ -1,7 +1,7 @@
 //! `cargo xtask release`.
 
 use serde::Serialize;
-use xtask_contract::{Digest, EnvName, Ledger, Progress, ReleaseId, Repo, Result, ledger::Verified};
+use xtask_contract::{Deploy, Digest, EnvName, Ledger, Progress, ReleaseId, Repo, Result, ledger::Verified};
 use xtask_release::Draft;
 
 use crate::backends::Known;
@@ -35,7 +35,9 @@ pub(super) fn draft<'a>(
     backends: &Known<'_>,
     ui: &Ui,
 ) -> Result<Draft<'a>> {
-    let draft = Draft::of_build(repo, env, build, &super::promoted_digests(repo, env, backends)?)?;
+    let deploy = Deploy::read(repo, env)?;
+    let ran = super::promoted_digests(repo, &deploy.policy, backends)?;
+    let draft = Draft::of_build(repo, env, deploy, build, &ran)?;
     warn(&draft, ui);
     Ok(draft)
 }

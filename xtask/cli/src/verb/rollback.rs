@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use xtask_contract::{
-    Changes, Error, Layout, Ledger, Progress, ReleaseId, Repo, Result, Vouched, ledger::Verified,
+    Changes, Error, Layout, Ledger, Policy, Progress, ReleaseId, Repo, Result, Vouched, ledger::Verified,
 };
 use xtask_run::DeployState;
 
@@ -14,8 +14,9 @@ const CHOICE: usize = 9;
 
 pub(crate) fn rollback(repo: &Repo, args: &cli::Rollback, backends: &Known<'_>, ui: &Ui) -> Result<()> {
     let record = super::record(repo, &args.env, backends, ui)?;
+    let policy = Policy::read(repo, &args.env)?;
     // Nothing is chosen from a ledger that `run` would refuse.
-    Vouched::of(repo, &args.env, &record)?;
+    Vouched::of(repo, &args.env, policy.clone(), &record)?;
     let to = match args.id {
         Some(id) => id,
         None => choose(repo, args, backends, ui)?,
@@ -28,8 +29,9 @@ pub(crate) fn rollback(repo: &Repo, args: &cli::Rollback, backends: &Known<'_>, 
         runtime()?.block_on(xtask_run::could_run(repo, &args.env, to, &options, backends))?;
     }
     ui.step("making the release");
-    let promoted_digests = super::promoted_digests(repo, &args.env, backends)?;
-    let made = xtask_release::rollback(repo, &args.env, to, &record, &promoted_digests, layout.as_ref())?;
+    let promoted_digests = super::promoted_digests(repo, &policy, backends)?;
+    let made =
+        xtask_release::rollback(repo, &args.env, policy, to, &record, &promoted_digests, layout.as_ref())?;
     if args.no_run {
         release::show(repo, &made, ui);
         return Ok(());

@@ -91,7 +91,7 @@ fn known(name: &str) -> Result<Name> {
 
 fn list(repo: &Repo, env: &EnvName, backends: &Known<'_>, ui: &Ui) -> Result<()> {
     let deploy = Deploy::read(repo, env)?;
-    let listed = xtask_release::services::list(repo, env)?;
+    let listed = xtask_release::services::list(repo, env, &deploy)?;
     let rows: Vec<Row> = at_once(async {
         let mut rows = Vec::new();
         for service in listed {

@@ -29,19 +29,23 @@ const LONG_SILENCE: Duration = Duration::from_secs(150);
 pub struct Cluster<'a, H> {
     env: &'a EnvName,
     host: H,
-    further: Vec<ObjectKind>,
 }
 
 #[expect(private_bounds, reason = "which kinds of cluster there are is this crate's to say")]
 impl<'a, H: Host> Cluster<'a, H> {
-    /// The deploy of this name on a cluster of this kind; `further` are the kinds of objects that its rules allow beside
-    /// the usual ones.
-    pub fn new(env: &'a EnvName, host: H, further: Vec<ObjectKind>) -> Self {
-        Self { env, host, further }
+    /// The deploy of this name on a cluster of this kind.
+    pub fn new(env: &'a EnvName, host: H) -> Self {
+        Self { env, host }
     }
 
+    /// Where the deploy is, for what looks at no objects of its releases.
     fn site<'b>(&'b self, client: &'b Client) -> Site<'b> {
-        Site { client, env: self.env, namespace: self.host.namespace(), further: &self.further }
+        self.site_with(client, &[])
+    }
+
+    /// Where it is; `further` are the kinds of objects that its rules allow beside the usual ones.
+    fn site_with<'b>(&'b self, client: &'b Client, further: &'b [ObjectKind]) -> Site<'b> {
+        Site { client, env: self.env, namespace: self.host.namespace(), further }
     }
 
     async fn at_hand(&self) -> Result<Option<Client>> {
@@ -49,8 +53,14 @@ impl<'a, H: Host> Cluster<'a, H> {
     }
 
     /// Stops the deploy on a cluster that runs.
-    async fn down_on(&self, client: &Client, data: bool, progress: &dyn Progress) -> Result<Gone> {
-        let site = self.site(client);
+    async fn down_on(
+        &self,
+        client: &Client,
+        deploy: &Deploy,
+        data: bool,
+        progress: &dyn Progress,
+    ) -> Result<Gone> {
+        let site = self.site_with(client, &deploy.policy.kinds);
         let ending = self.host.ending(client, data).await?;
         let mut gone = if checks::has_namespace(client, site.namespace).await? {
             let lock = Lock::take(&site, None, &Options::default(), progress).await?;
@@ -101,14 +111,17 @@ impl<H: Host> Backend for Cluster<'_, H> {
 
     async fn could_run(&self, job: &Job<'_>) -> Result<()> {
         match self.host.if_it_runs().await? {
-            Some(client) => beforehand::could_run(job, &self.site(&client)).await,
+            Some(client) => {
+                beforehand::could_run(job, &self.site_with(&client, &job.vouched.policy().kinds)).await
+            }
             None => Ok(()),
         }
     }
 
     async fn run(&self, job: &Job<'_>, announce: &Announce<'_>) -> Result<()> {
         let client = self.host.ready(job.options.timing.silence, job.progress).await?;
-        match run::run(job, self.site(&client), &self.host, None).await {
+        let site = self.site_with(&client, &job.vouched.policy().kinds);
+        match run::run(job, site, &self.host, None).await {
             Ok(ran) => {
                 announce(&ran);
                 Ok(())
@@ -127,7 +140,7 @@ impl<H: Host> Backend for Cluster<'_, H> {
 
     async fn changes(&self, job: &Job<'_>) -> Result<Vec<Change>> {
         let client = self.at_hand().await?;
-        let site = client.as_ref().map(|client| self.site(client));
+        let site = client.as_ref().map(|client| self.site_with(client, &job.vouched.policy().kinds));
         changes::changes(job, site.as_ref()).await
     }
 
@@ -147,7 +160,7 @@ impl<H: Host> Backend for Cluster<'_, H> {
 
     async fn status(&self, asked: &Asked<'_>) -> Result<Report> {
         match self.at_hand().await? {
-            Some(client) => status::report(&self.site(&client), asked).await,
+            Some(client) => status::report(&self.site_with(&client, asked.kinds), asked).await,
             None => Ok(Report::default()),
         }
     }
@@ -191,7 +204,8 @@ impl<H: Host> Backend for Cluster<'_, H> {
         // A person may leave the connection alone for a while.
         match self.host.at_hand(LONG_SILENCE).await? {
             Some(client) => {
-                admin::admin(&self.site(&client), process.verified, process.args, console, progress).await
+                let site = self.site_with(&client, process.kinds);
+                admin::admin(&site, process.verified, process.args, console, progress).await
             }
             None => Err(nothing_runs(self.env)),
         }
@@ -204,7 +218,7 @@ impl<H: Host> Backend for Cluster<'_, H> {
     async fn down(&self, deploy: &Deploy, data: bool, progress: &dyn Progress) -> Result<Gone> {
         let own = deploy.services.own_postgres().is_some();
         let gone = match self.host.runs().await {
-            Ok(Some(client)) => self.down_on(&client, data, progress).await?,
+            Ok(Some(client)) => self.down_on(&client, deploy, data, progress).await?,
             // Nobody can be asked whether others are on a cluster that does not answer, nor for its lock.
             Err(error) if !self.host.is_of_this_machine() => return Err(error),
             Ok(None) | Err(_) => self.host.end_stopped(data, progress).await?,

@@ -59,7 +59,7 @@ pub(crate) async fn changes(job: &Job<'_>, site: Option<&Site<'_>>) -> Result<Ve
             changes.push(made(job)?); // else it has run, or runs
         }
     }
-    let keep = Keep::of(release, &objects, job.ledger, job.keep);
+    let keep = Keep::of(release, &objects, before.as_ref(), job.ledger, job.keep);
     for (_, object) in
         prune::superfluous(site, &keep, &[Part::Config, Part::Migration, Part::Process]).await?
     {

@@ -98,7 +98,7 @@ impl<H: Host> OnKind<'_, H> {
             self.outdated.borrow_mut().push(before.image());
         }
         self.served.replace(Some(build));
-        let names = Objects::of(job.verified, self.site.further)?.deployments();
+        let names = Objects::of(job.verified, &job.vouched.policy().kinds)?.deployments();
         let present = scale::present(&self.site, &names).await?;
         let wanted: u32 = present.iter().map(|one| replicas(one).unsigned_abs()).sum();
         self.processes.set(usize::try_from(wanted).unwrap_or(usize::MAX));
@@ -112,8 +112,8 @@ impl<H: Host> DevBackend for OnKind<'_, H> {
         let _bringing = self.bringing.lock().await;
         let before = self.served.take();
         let build = QuickBuild::of(job);
-        let (ran, ()) =
-            tokio::join!(run::run(job, self.site, self.host, before.as_ref()), self.forget_outdated());
+        let site = Site { further: &job.vouched.policy().kinds, ..self.site };
+        let (ran, ()) = tokio::join!(run::run(job, site, self.host, before.as_ref()), self.forget_outdated());
         match ran {
             Ok(ran) => {
                 self.serves(build, before, job).await?;

@@ -95,7 +95,7 @@ async fn go_back<H: Host>(run: &Rollout<'_, H>, before: WasOn<'_>) -> Result<()>
     watch::rollout(&run.site, &names, &mark, deadline, run.job.progress)
         .await
         .map_err(|failure| failure.error(doing.as_str()))?;
-    let keep = Keep::of(&verified.release, &objects, run.job.ledger, run.job.keep);
+    let keep = Keep::of(&verified.release, &objects, None, run.job.ledger, run.job.keep);
     prune::prune(&run.site, &keep, &[Part::Config, Part::Process]).await?;
     if !watch::pods_gone(&run.site, &run.mark, GRACE).await {
         run.job.progress.note(&format!("pods of {} are still ending", run.mark));

@@ -1,6 +1,6 @@
 //! A release's objects, by the moment at which they are applied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::ByteString;
 use kube::{ResourceExt, api::DynamicObject};
@@ -25,6 +25,8 @@ pub(crate) struct Objects {
     pub(crate) migration: Vec<DynamicObject>,
     /// All that changes at the moment of the release.
     pub(crate) processes: Vec<DynamicObject>,
+    /// Of which kinds the release has objects, those included that the deploy's rules no longer allow: version and kind.
+    pub(crate) kinds: BTreeSet<(String, String)>,
 }
 
 impl Objects {
@@ -44,8 +46,10 @@ impl Objects {
         let doing = || format!("reading the objects of {}", release.id);
         let (text, allowed) = told_by(release, objects, further, doing)?;
         let mut all: Vec<DynamicObject> = serde_saphyr::from_multiple(text).doing(doing)?;
+        let types = all.iter().filter_map(|object| object.types.clone());
+        let kinds = types.map(|types| (types.api_version, types.kind)).collect();
         all.retain(|object| misplaced(&allowed, object).is_none());
-        Ok(Self::sorted(all))
+        Ok(Self { kinds, ..Self::sorted(all) })
     }
 
     /// The objects that the deploy was brought to last, where they can still be read.

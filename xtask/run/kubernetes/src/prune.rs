@@ -41,11 +41,20 @@ const KINDS: [(&str, &str); 12] = [
 #[derive(Debug)]
 pub(crate) struct Keep {
     names: BTreeSet<(String, String)>,
+    /// The kinds that the release before had objects of, whether the deploy's rules still allow them or not.
+    kinds: BTreeSet<(String, String)>,
 }
 
 impl Keep {
-    /// The objects of one release, and the config of this many of the newest ones, for a rollback.
-    pub(crate) fn of(release: &Release, objects: &Objects, ledger: &Ledger, newest: usize) -> Self {
+    /// The objects of one release, and the config of this many of the newest ones, for a rollback. `before` are the objects
+    /// that the deploy was brought to last.
+    pub(crate) fn of(
+        release: &Release,
+        objects: &Objects,
+        before: Option<&Objects>,
+        ledger: &Ledger,
+        newest: usize,
+    ) -> Self {
         let mut names: BTreeSet<_> = objects
             .all()
             .map(|object| (crate::objects::kind(object).to_owned(), object.name_any()))
@@ -57,12 +66,12 @@ impl Keep {
             names.insert(("ConfigMap".into(), config.config_name()));
             names.insert(("Secret".into(), config.secret_name()));
         }
-        Self { names }
+        Self { names, kinds: before.map(|objects| objects.kinds.clone()).unwrap_or_default() }
     }
 
     /// Keeps nothing.
     pub(crate) fn nothing() -> Self {
-        Self { names: BTreeSet::new() }
+        Self { names: BTreeSet::new(), kinds: BTreeSet::new() }
     }
 
     fn holds(&self, object: &DynamicObject) -> bool {
@@ -88,7 +97,8 @@ pub(crate) async fn superfluous(
     parts: &[Part],
 ) -> Result<Vec<(Api<DynamicObject>, DynamicObject)>> {
     let further = site.further.iter().map(|kind| (kind.version(), kind.kind()));
-    let wanted: BTreeSet<(&str, &str)> = KINDS.into_iter().chain(further).collect();
+    let before = keep.kinds.iter().map(|(version, kind)| (version.as_str(), kind.as_str()));
+    let wanted: BTreeSet<(&str, &str)> = KINDS.into_iter().chain(further).chain(before).collect();
     let versions = wanted.iter().map(|(version, _)| (*version).to_owned()).collect();
     let kinds = Kinds::of(site.client, versions).await?;
     let parts: Vec<&str> = parts.iter().map(|part| part.as_str()).collect();

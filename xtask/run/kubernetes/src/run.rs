@@ -315,7 +315,9 @@ impl<H: Host> Rollout<'_, H> {
 
     /// Deletes what no release needs that one could go back to.
     async fn prune(&self) -> Result<()> {
-        let keep = Keep::of(&self.job.verified.release, self.objects, self.job.ledger, self.job.keep);
+        let Self { job, objects, .. } = self;
+        let before = self.before.get().and_then(Option::as_ref);
+        let keep = Keep::of(&job.verified.release, objects, before, job.ledger, job.keep);
         let pruned = prune::prune(&self.site, &keep, &[Part::Config, Part::Migration, Part::Process]).await?;
         if !pruned.is_empty() {
             self.job.progress.note(&format!("no longer needed, and deleted: {}", pruned.join(", ")));

@@ -37,7 +37,7 @@ use xtask_run::{Asked, PodStatus, ProcessStatus, Report};
 
 /// Looks at a deploy.
 pub(crate) async fn report(site: &Site<'_>, asked: &Asked<'_>) -> Result<Report> {
-    let Asked { found, values, run } = *asked;
+    let Asked { found, values, run, .. } = *asked;
     let (last_deployed, failure_records, changing, deployments, pods, events) = tokio::try_join!(
         notes::last_deployed(site),
         notes::failure_records(site),

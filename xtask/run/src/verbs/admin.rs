@@ -1,6 +1,6 @@
 //! One-off processes: a command of the image, with the config and the secrets of a release.
 
-use xtask_contract::{EnvName, Error, Progress, ReleaseId, Repo, Result, Vouched};
+use xtask_contract::{EnvName, Error, Policy, Progress, ReleaseId, Repo, Result, Vouched};
 
 use super::deploy_state::{deploy_state, record};
 use crate::{Backends, Console, OneOff};
@@ -22,9 +22,10 @@ pub async fn admin(
         None => running(repo, env, backends).await?,
     };
     let record = record(repo, env, backends).await;
-    let verified = Vouched::of(repo, env, &record)?.release(id)?;
+    let vouched = Vouched::of(repo, env, Policy::read(repo, env)?, &record)?;
+    let verified = vouched.release(id)?;
     let backend = backends.of(repo, env, &verified.release.target)?;
-    let process = OneOff { verified: &verified, record: &record, args };
+    let process = OneOff { verified: &verified, kinds: &vouched.policy().kinds, record: &record, args };
     backend.admin(&process, console, progress).await
 }
 

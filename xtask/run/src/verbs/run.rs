@@ -66,7 +66,7 @@ pub async fn could_run(
 /// Looks for all that would keep a release of this deploy from running, before the work of making one.
 pub async fn preflight(repo: &Repo, env: &EnvName, backends: &dyn Backends) -> Result<()> {
     let deploy = Deploy::read(repo, env)?;
-    Vouched::of(repo, env, &record(repo, env, backends).await)?;
+    Vouched::of(repo, env, deploy.policy.clone(), &record(repo, env, backends).await)?;
     backends.of(repo, env, &deploy.target)?.preflight(&deploy).await
 }
 

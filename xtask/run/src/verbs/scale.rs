@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use xtask_contract::{EnvName, Progress, Repo, Result, Vouched};
+use xtask_contract::{EnvName, Policy, Progress, Repo, Result, Vouched};
 
 use super::deploy_state::{place, record};
 use crate::{Amount, Backends, Formation, IfBusy};
@@ -23,7 +23,7 @@ pub async fn scale(
     backends: &dyn Backends,
     progress: &dyn Progress,
 ) -> Result<Formation> {
-    let vouched = Vouched::of(repo, env, &record(repo, env, backends).await)?;
+    let vouched = Vouched::of(repo, env, Policy::read(repo, env)?, &record(repo, env, backends).await)?;
     let target = match vouched.newest()? {
         Some(newest) => newest.release.target,
         None => place(repo, env)?.0,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::SecondsFormat;
 use xtask_contract::{
-    Deploy, EnvName, Identity, Ledger, ReleaseId, Repo, Result, Secret, last_deployed::LastDeployed,
+    Deploy, EnvName, Identity, Ledger, Policy, ReleaseId, Repo, Result, Secret, last_deployed::LastDeployed,
     ledger::Found,
 };
 
@@ -29,7 +29,8 @@ pub async fn status(repo: &Repo, env: &EnvName, backends: &dyn Backends) -> Resu
     };
     let run = run_command(env, deploy_state.last_deployed.as_ref(), ids.last());
     let values = found.as_ref().and_then(|found| opened(repo, found));
-    let asked = Asked { found: found.as_ref(), values: values.as_ref(), run: &run };
+    let Policy { kinds, .. } = Policy::read(repo, env)?;
+    let asked = Asked { found: found.as_ref(), values: values.as_ref(), kinds: &kinds, run: &run };
     let mut report = backends.of(repo, env, &target)?.status(&asked).await?;
     if report.url.is_none() && (report.release.is_some() || report.quick.is_some()) {
         report.url = found.as_ref().and_then(|found| found.release.url());

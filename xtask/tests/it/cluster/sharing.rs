@@ -162,6 +162,8 @@ impl Story {
         let left = kubectl(&["get", "configmaps,podtemplates", "--output=name"]);
         assert!(left.contains("configmap/extra") && left.contains("podtemplate/extra"), "{left}");
         kubectl(&["create", "configmap", "stranger"]);
+        // Also of a kind that the rules no longer allow.
+        self.checkout.edit_deploy("dev", |deploy| deploy.policy.kinds.clear());
         self.release();
         Self::forgets_its_schema();
         self.run().done().says("configmap/extra").says("podtemplate/extra");
@@ -175,6 +177,7 @@ impl Story {
         }
         kubectl(&["delete", "configmap", "stranger"]);
         // What the rules allow may still not be of the whole cluster.
+        self.checkout.edit_deploy("dev", |deploy| deploy.policy.kinds = further.to_vec());
         let mut class = extra("storage.k8s.io/v1", "StorageClass");
         class["provisioner"] = json!("example.com/none");
         self.with_objects("web", |objects| objects.insert(0, class), || self.release());

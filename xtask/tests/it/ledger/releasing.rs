@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Barrier, thread};
 
 use xtask_contract::{
-    Record,
+    Deploy, Record,
     deploy::{KubernetesTarget, Target, Text},
 };
 use xtask_release::{Clock, Draft};
@@ -13,7 +13,7 @@ use crate::support::{
     LONG_PATIENCE,
     checkout::{Checkout, name},
     clock::FakeClock,
-    faults::{killed_at, moments},
+    faults::{killed_at, moments, opened},
     needs,
 };
 
@@ -32,6 +32,18 @@ fn a_release_is_read_only_and_bears_the_checksums_of_its_files() {
         assert!(files.iter().all(|file| mode(&folder.join(file)) == 0o444));
         let check = run_in(&folder, &["sha256sum", "--check", "--strict", "SHA256SUMS"]);
         assert_eq!(check.lines().count(), files.len() - 1);
+    }
+}
+
+#[test]
+fn all_that_a_release_takes_from_a_deploys_file_is_of_one_version_of_it() {
+    if !needs::strace() {
+        return;
+    }
+    let checkout = Checkout::with_image();
+    for env in ["local", "dev"] {
+        checkout.xtask(["release", "--env", env]).run().done();
+        assert_eq!(opened(&checkout, ["release", "--env", env], &format!("k8s/envs/{env}.toml")), 1, "{env}");
     }
 }
 
@@ -102,7 +114,9 @@ fn a_hundred_releases_at_once_become_one_chain_of_a_second_each() {
     let (repo, env, start) = (checkout.repo(), name("local"), "2011-04-06T20:32:17.250Z".parse().unwrap());
     let (clock, all_at_once) = (FakeClock::at(start), Barrier::new(100));
     let release = || {
-        let draft = Draft::of_build(&repo, &env, None, &[]).unwrap().by_clock(&clock);
+        let draft = Draft::of_build(&repo, &env, Deploy::read(&repo, &env).unwrap(), None, &[])
+            .unwrap()
+            .by_clock(&clock);
         all_at_once.wait();
         draft.publish(&Record::default()).unwrap().release.id.to_string()
     };

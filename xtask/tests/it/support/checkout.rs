@@ -160,7 +160,7 @@ impl Checkout {
         let newest = Ledger::of(&repo, &env).ids().unwrap().pop();
         let long_ago = Utc::now() - TimeDelta::hours(1);
         let clock = FakeClock::at(newest.map_or(long_ago, |newest| newest.time() + TimeDelta::seconds(1)));
-        let draft = Draft::of_build(&repo, &env, None, &[]).unwrap();
+        let draft = Draft::of_build(&repo, &env, Deploy::read(&repo, &env).unwrap(), None, &[]).unwrap();
         draft.by_clock(&clock).publish(&Record::default()).unwrap().release.id
     }
 

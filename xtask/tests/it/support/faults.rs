@@ -78,6 +78,15 @@ pub(crate) fn prepared_killed_at(checkout: &Checkout, moment: &Moment, prepare: 
     assert!(killed || outcome.status.success(), "it did not come to {moment:?}: {outcome:?}");
 }
 
+/// How often a command opens this file of the checkout.
+pub(crate) fn opened<const N: usize>(checkout: &Checkout, args: [&str; N], file: &str) -> usize {
+    let trace = checkout.around().join("trace");
+    let output = trace.display().to_string();
+    strace(checkout, ["strace", "-f", "-o", &output, "-e", "trace=openat"]).args(args).run().done();
+    let file = format!("{}\"", checkout.path(file).display());
+    fs::read_to_string(trace).unwrap().lines().filter(|line| line.contains(&file)).count()
+}
+
 fn strace<const N: usize>(checkout: &Checkout, command: [&str; N]) -> Xtask {
     Xtask::through(&command, &checkout.root, &checkout.home)
 }

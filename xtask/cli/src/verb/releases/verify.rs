@@ -64,7 +64,7 @@ pub(super) fn verify(repo: &Repo, env: Option<&EnvName>, backends: &Known<'_>, u
 fn of_deploy(repo: &Repo, env: &EnvName, backends: &Known<'_>, ui: &Ui) -> Result<Report> {
     ui.step(&format!("verifying the ledger of {env}"));
     let record = record(repo, env, backends, ui)?;
-    let vouched = Vouched::of(repo, env, &record)?;
+    let vouched = Vouched::of(repo, env, Policy::read(repo, env)?, &record)?;
     let (ledger, chain) = (vouched.ledger(), vouched.chain());
     if chain.is_empty() {
         // A deploy without releases may be one that does not exist at all.
