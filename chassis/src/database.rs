@@ -70,6 +70,8 @@ impl Database {
     pub fn of_web(web: &mut Web, config: DatabaseConfig, migrations: &'static [Migration]) -> Self {
         web.holds_open(usize::try_from(config.max_connections).unwrap_or(usize::MAX));
         let database = Self::connect_lazily(web.service(), config, BY_INDEX);
+        // It is asked as soon as it listens whether it is ready.
+        database.0.connections.open_ahead();
         figures::register(web.metrics(), &database);
         let asked = database.clone();
         web.ready_when(move || {
@@ -97,7 +99,7 @@ impl Database {
         Self::connect_lazily(service, config, [])
     }
 
-    /// Connects later, on first use: a service starts without its database, too.
+    /// Waits for no connection: a service starts without its database, too.
     fn connect_lazily<'a>(
         service: Identity,
         config: DatabaseConfig,

@@ -43,6 +43,11 @@ impl Connections {
         Self { pool: Pool::new(Connector { options, acquire_timeout }, most), mark, acquire_timeout }
     }
 
+    /// Connects now: the first one who asks does not wait.
+    pub(super) fn open_ahead(&self) {
+        self.pool.open_ahead();
+    }
+
     /// Takes one, or says why there is none.
     pub(super) async fn acquire(&self) -> Result<Held, String> {
         timeout(self.acquire_timeout, self.pool.acquire()).await.unwrap_or_else(|_| {

@@ -134,6 +134,16 @@ impl<O: Opener> Pool<O> {
         }
     }
 
+    /// Opens the first connection before anybody asks for it, so that nobody waits for it. If that fails, the one who asks
+    /// is told, once it has failed for them, too.
+    pub(super) fn open_ahead(&self) {
+        let mut state = self.0.state();
+        if state.open + state.opening == 0 && self.0.most > 0 && !state.is_closed {
+            state.opening += 1;
+            tokio::spawn(self.0.clone().open());
+        }
+    }
+
     /// Why the last attempt to open a connection failed, unless one succeeded since.
     pub(super) fn failure(&self) -> Option<String> {
         self.0.state().failure.clone()

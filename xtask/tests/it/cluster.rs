@@ -209,7 +209,17 @@ fn brought(name: &str) -> Vec<Value> {
 
 /// Does something while the service is used; no request may be lost.
 fn in_use<T>(work: impl FnOnce() -> T) -> T {
-    let load = Load::start(cluster_port(), 2, USE);
+    // What is lost is rare, and the pods that could tell why are gone when the test is over.
+    let said = || {
+        kubectl(&[
+            "logs",
+            "--selector=app.kubernetes.io/component=web",
+            "--prefix",
+            "--since=10s",
+            "--tail=-1",
+        ])
+    };
+    let load = Load::telling(cluster_port(), 2, USE, said);
     load.makes(5);
     let result = work();
     load.makes(5);

@@ -140,6 +140,32 @@ async fn a_closed_connection_makes_room_for_a_waiter() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_that_is_opened_ahead_is_the_first_callers() {
+    let mut test = Test::with(2);
+    test.pool.open_ahead();
+    let first = test.ask().await;
+    let door = test.door().await;
+    test.none_is_being_opened();
+    door.send(Ok(1)).unwrap();
+    let lent = first.await.unwrap().unwrap();
+    assert_eq!(*lent.item(), 1);
+    test.pool.open_ahead();
+    settle().await;
+    test.none_is_being_opened();
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_none_can_be_opened_ahead_the_first_caller_has_one_opened() {
+    let mut test = Test::with(1);
+    test.pool.open_ahead();
+    test.door().await.send(Err("refused".to_owned())).unwrap();
+    settle().await;
+    let first = test.ask().await;
+    test.door().await.send(Ok(1)).unwrap();
+    assert_eq!(*first.await.unwrap().unwrap().item(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_connection_used_last_is_used_next() {
     let mut test = Test::with(3);
     let (one, two, three) = (test.lent(1).await, test.lent(2).await, test.lent(3).await);

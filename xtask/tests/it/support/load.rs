@@ -34,12 +34,17 @@ pub(crate) struct Load {
 impl Load {
     /// Sets this many clients to work.
     pub(crate) fn start(port: u16, clients: usize, habit: Habit) -> Self {
+        Self::telling(port, clients, habit, String::new)
+    }
+
+    /// The same; of a request that is lost it is told what the service said just then.
+    pub(crate) fn telling(port: u16, clients: usize, habit: Habit, said: fn() -> String) -> Self {
         let (tell, acknowledged) = channel();
         let (stops, clients) = (0..clients)
             .map(|_| {
                 let (stop, stopped) = channel();
                 let tell = tell.clone();
-                (stop, thread::spawn(move || work(port, habit, &tell, &stopped)))
+                (stop, thread::spawn(move || work(port, habit, said, &tell, &stopped)))
             })
             .unzip();
         Self { clients, acknowledged, stops }
@@ -72,7 +77,13 @@ impl Load {
     }
 }
 
-fn work(port: u16, habit: Habit, tell: &Sender<()>, stopped: &Receiver<()>) -> io::Result<u32> {
+fn work(
+    port: u16,
+    habit: Habit,
+    said: fn() -> String,
+    tell: &Sender<()>,
+    stopped: &Receiver<()>,
+) -> io::Result<u32> {
     let mut kept = None;
     for count in 0..MOST {
         // The caller drops the other end to say stop.
@@ -87,7 +98,7 @@ fn work(port: u16, habit: Habit, tell: &Sender<()>, stopped: &Receiver<()>) -> i
         };
         let answer = connection.add("under load", habit.keep_alive)?;
         if answer.status != 201 {
-            return Err(io::Error::other(format!("{answer:?}")));
+            return Err(io::Error::other(format!("{answer:?}\n{}", said())));
         }
         let _ = tell.send(());
         kept = (habit.keep_alive && !answer.closes).then_some(connection);
