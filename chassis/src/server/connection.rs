@@ -39,7 +39,7 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-/// The longest head taken, in bytes, and the most headers in it. Who sends more is told so by hyper (431).
+/// The longest head taken, in bytes, and the most headers in it. A client that sends more is told so by hyper (431).
 const HEAD_LIMIT: usize = 16 * 1024;
 const HEADERS_LIMIT: usize = 64;
 

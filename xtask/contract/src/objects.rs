@@ -1,5 +1,5 @@
 //! The Kubernetes objects that a deploy may have: `release` renders no others, and `run` applies no others, whatever a
-//! release holds. Who can write to a ledger is not thereby to rule the cluster.
+//! release holds. The right to write to a ledger is no right to rule the cluster.
 
 mod pod;
 

@@ -26,8 +26,8 @@ pub struct Policy {
     /// is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub promote_from: Vec<EnvName>,
-    /// The kinds of Kubernetes objects that its releases may have beside the usual ones. Who can write to the ledger cannot
-    /// thereby write to these rules.
+    /// The kinds of Kubernetes objects that its releases may have beside the usual ones. The right to write to the ledger is
+    /// no right to write to these rules.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<ObjectKind>,
     /// How many releases' config and secrets stay on a cluster, the running one's included.

@@ -88,7 +88,7 @@ impl Place {
     }
 }
 
-/// The deploy's sealed variables. Who cannot open them cannot run the deploy here either.
+/// The deploy's sealed variables. Without them the deploy cannot be run here either.
 fn secrets(repo: &Repo, env: &EnvName) -> Result<BTreeMap<String, Secret>> {
     match SealedSecrets::read(repo, env)? {
         Some(sealed) => sealed.open_all(Identity::at_hand(repo)?.as_ref()),

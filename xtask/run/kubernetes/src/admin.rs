@@ -109,7 +109,7 @@ async fn check_config(site: &Site<'_>, release: &Release) -> Result<()> {
     let config = release.config_name();
     let (map, secret) = tokio::join!(maps.get_opt(&config), secrets::look(site, release, None));
     let map = match map {
-        // Who may not look leaves it to the pod to find out.
+        // Without the right to look it is left to the pod to find out.
         Err(error) if code(&error) == Some(403) => Stand::InStep,
         map => match map.asked(|| format!("looking for {config}"))? {
             None => Stand::Missing,

@@ -167,7 +167,7 @@ impl Applier<'_> {
         Err(Refusal::by_hand(format!("applying {}", called(object)), foreign))
     }
 
-    /// The object on the cluster. Who may not look at namespaces is given one.
+    /// The object on the cluster. A user without the right to look at namespaces is given one.
     async fn live(&self, object: &DynamicObject) -> Result<Option<DynamicObject>> {
         match self.kinds.api(self.client, object)?.get_opt(&object.name_any()).await {
             Err(error) if code(&error) == Some(403) && kind(object) == "Namespace" => Ok(None),

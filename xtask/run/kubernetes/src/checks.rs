@@ -44,7 +44,7 @@ pub(crate) const AT_ONCE: usize = 6;
 pub(crate) async fn has_namespace(client: &Client, namespace: &str) -> Result<bool> {
     let api: Api<Namespace> = Api::all(client.clone());
     match api.get_metadata_opt(namespace).await {
-        // Who may not look at namespaces may still be given one to work in.
+        // A user without the right to look at namespaces may still be given one to work in.
         Err(error) if code(&error) == Some(403) => Ok(true),
         found => Ok(found.asked(|| format!("looking for the namespace {namespace}"))?.is_some()),
     }
@@ -58,7 +58,7 @@ pub(crate) async fn permissions(
     has_namespace: bool,
 ) -> Result<Vec<String>> {
     let mut wanted = BTreeSet::new();
-    // Who is given a namespace may often not change it, and need not.
+    // A user who is given a namespace may often not change it, and need not.
     for object in objects.all().filter(|object| kind(object) != "Namespace" || !has_namespace) {
         let Some(resource) = kinds.resource(object) else { continue };
         for verb in ["get", "create", "patch"] {

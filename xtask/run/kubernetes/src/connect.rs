@@ -57,7 +57,7 @@ pub(crate) async fn client(
     let told = |error: kube::Error| of_user(&error, &user, doing);
     let auth = config.auth_layer().map_err(told)?;
     if auth.is_some() {
-        // Who has told a token is not asked for a certificate, too: a one-time password is good for one answer.
+        // A user who has given a token is not asked for a certificate, too: a one-time password is good for one answer.
         (config.auth_info.exec, config.auth_info.auth_provider) = (None, None);
     }
     let tls = tls::config(&config, doing)?;

@@ -72,7 +72,7 @@ async fn shipper(site: &Site<'_>) -> Option<String> {
 pub(crate) async fn losses(site: &Site<'_>, cluster: &str) -> Result<Vec<String>> {
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(site.client.clone(), site.namespace);
     let claim = match claims.get_metadata_opt(CLAIM).await {
-        // Who may not look may not delete it, either.
+        // Without the right to look there is none to delete it, either.
         Err(error) if code(&error) == Some(403) => None,
         claim => claim.asked(|| format!("looking for the volume claim {CLAIM}"))?,
     };

@@ -109,7 +109,7 @@ pub(crate) async fn superfluous(
             let selector = &selector;
             async move {
                 let list = match api.list_metadata(&ListParams::default().labels(selector)).await {
-                    // Who may not even look has made none of them.
+                    // Without the right even to look, this user has made none of them.
                     Err(error) if code(&error) == Some(403) => Vec::new(),
                     list => list.asked(|| format!("listing the {}", resource.plural))?.items,
                 };

@@ -129,8 +129,8 @@ impl<H: Host> Rollout<'_, H> {
         let migration = migrating.elapsed();
         self.lock.confirm().await?;
         if let Err(error) = self.change(&before).await {
-            // The database may not be what the record says, so that the same command migrates it. Who cannot write now
-            // cannot go back either, and says so.
+            // The database may not be what the record says, so that the same command migrates it. If that cannot be
+            // noted now, going back fails as well, and says so.
             if self.has_schema.get() {
                 let _ = notes::forget_schema(site).await;
             }

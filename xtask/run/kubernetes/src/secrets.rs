@@ -39,7 +39,7 @@ pub(crate) async fn look(
     let name = release.secret_name();
     let api: Api<KubeSecret> = Api::namespaced(site.client.clone(), site.namespace);
     match api.get_opt(&name).await {
-        // Who may not look cannot tell.
+        // Without the right to look nothing can be told.
         Err(error) if code(&error) == Some(403) => Ok(Stand::InStep),
         live => Ok(stand(live.asked(|| format!("reading the Secret {name}"))?.as_ref(), &name, values)),
     }
