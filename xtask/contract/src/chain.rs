@@ -53,7 +53,7 @@ fn fork(head: &Head, chain: &[Entry]) -> Option<(ReleaseId, String)> {
             format!("it says that it is the first, but {first} is older: one of them was inserted"),
         ));
     };
-    let place = chain.iter().position(|entry| entry.link.id == previous.id)?;
+    let place = chain.binary_search_by_key(&previous.id, |entry| entry.link.id).ok()?;
     let other = chain.get(place + 1)?.link.id;
     let why = format!(
         "it follows {}, and so does {other}: the chain forks there, as it does where two branches are merged, or one of \
