@@ -31,6 +31,9 @@ pub(crate) const UNSET: &str = "DATABASE_URL leads to a pooler, such as PgBounce
 pub(crate) const UNPOOLED: &str = "let DATABASE_URL name PostgreSQL itself; each process has a pool of its own, bounded by \
      DATABASE_MAX_CONNECTIONS";
 
+/// Which of the server's processes answers.
+const PROCESS: &str = "pg_backend_pid()";
+
 /// How long the proof may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -46,7 +49,7 @@ impl Mark {
 
     /// Whether the settings that came with this connection hold.
     pub(crate) async fn is_on(&self, connection: &Connection) -> Result<bool, StatementError> {
-        self.look(connection).await.map(|(is_on, _)| is_on)
+        self.look(connection, PROCESS).await.map(|(is_on, _)| is_on)
     }
 
     /// What is wrong with this connection, if anything is: it is tried with another one, as no two sessions have the same
@@ -57,14 +60,15 @@ impl Mark {
         options: &ConnectOptions,
     ) -> Result<Option<&'static str>, StatementError> {
         let proof = async {
-            let (is_on, process) = self.look(connection).await?;
+            let (is_on, process) = self.look(connection, PROCESS).await?;
             if !is_on {
                 return Ok(Some(UNSET));
             }
             let other = options.connect().await?;
             // A pooler lends it a process for as long as the transaction takes: ours, or the next one that we get is another.
             other.begin().await?;
-            let alone = self.look(&other).await?.1 != process && self.look(connection).await?.1 == process;
+            let alone = self.look(&other, PROCESS).await?.1 != process
+                && self.look(connection, PROCESS).await?.1 == process;
             other.close().await;
             Ok((!alone).then_some(SHARED))
         };
@@ -72,10 +76,14 @@ impl Mark {
         timeout(PATIENCE, proof).await.unwrap_or_else(too_late)
     }
 
-    /// Whether the mark is there, and which of the server's processes answers. No prepared statement asks for it: behind a
-    /// pooler, another client may have one of the same name.
-    async fn look(&self, connection: &Connection) -> Result<(bool, String), StatementError> {
-        let look = format!("SELECT current_setting('{}', true), pg_backend_pid()", self.0);
+    /// Whether the mark is there, and the value of an expression of SQL. No prepared statement asks for it: behind a pooler,
+    /// another client may have one of the same name.
+    pub(crate) async fn look(
+        &self,
+        connection: &Connection,
+        expression: &str,
+    ) -> Result<(bool, String), StatementError> {
+        let look = format!("SELECT current_setting('{}', true), {expression}", self.0);
         for message in connection.client().simple_query(&look).await? {
             if let SimpleQueryMessage::Row(row) = message {
                 return Ok((row.try_get(0)? == Some(LASTS), row.try_get(1)?.unwrap_or_default().to_owned()));

@@ -9,7 +9,8 @@ use super::{
     store::{StoreError, Todos},
 };
 
-// One statement, so that of many who ask at once one brings it back.
+// One statement, so that of many who ask at once one brings it back. Its time is compared so that no index has it: of a
+// small table the planner may read all by their time, rather than look for one.
 static RESTORE: LazyLock<String> = LazyLock::new(|| {
     let columns = Todo::COLUMNS.join(", ");
     let values = Todo::COLUMNS.map(|column| match column {
@@ -19,7 +20,7 @@ static RESTORE: LazyLock<String> = LazyLock::new(|| {
     });
     format!(
         "WITH kept AS (DELETE FROM deleted_todos \
-         WHERE id = $1 AND deleted_at >= now() - interval '1 day' RETURNING *) \
+         WHERE id = $1 AND deleted_at + interval '1 day' >= now() RETURNING *) \
          INSERT INTO todos ({columns}) SELECT {} FROM kept ON CONFLICT DO NOTHING RETURNING {columns}",
         values.join(", ")
     )

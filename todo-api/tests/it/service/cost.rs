@@ -28,9 +28,23 @@ async fn a_write_costs_the_same_however_much_was_written_before() {
     let service = Service::ready(&database, &[]).await;
     let client = Client::new();
     for n in 0..WRITES {
+        // What the server does by itself, at any time: with what it learns of a small table it plans anew.
+        match n {
+            30 => database.execute("VACUUM").await,
+            45 => database.execute("ANALYZE").await,
+            55 => database.execute("VACUUM ANALYZE").await,
+            _ => {}
+        }
         let request = client.post(service.url("/api/todos")).header("idempotency-key", format!("\"{n}\""));
         let todo: Value = request.json(&json!({ "title": "a" })).send().await.unwrap().json().await.unwrap();
         let todo = service.url(&format!("/api/todos/{}", todo["id"].as_str().unwrap()));
+        for _ in 0..2 {
+            assert_eq!(client.delete(&todo).send().await.unwrap().status(), 204);
+            assert_eq!(
+                client.post(format!("{todo}/restore")).json(&json!({})).send().await.unwrap().status(),
+                200
+            );
+        }
         assert_eq!(client.delete(todo).send().await.unwrap().status(), 204);
     }
     // A connection's work is counted when it ends, which the server may notice a little later.
@@ -41,8 +55,8 @@ async fn a_write_costs_the_same_however_much_was_written_before() {
         loop {
             let row = connection.query_one(COUNTED, &[]).await.unwrap();
             let (written, read, looked_up): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
-            // A key, two events and a deleted todo for each.
-            if written == 4 * WRITES {
+            // A key, six events and three deleted todos for each.
+            if written == 10 * WRITES {
                 return (read, looked_up);
             }
             sleep(Duration::from_millis(20)).await;
@@ -50,6 +64,6 @@ async fn a_write_costs_the_same_however_much_was_written_before() {
     };
     let (read, looked_up) = timeout(PATIENCE, counted).await.expect("all writes should be counted");
     assert!(read < WRITES, "{read}");
-    // Three for a key, two for a deleted todo, and one for each of two events.
-    assert!(looked_up < 10 * WRITES, "{looked_up}");
+    // Three for a key, two for a deleted todo, two for one that comes back, and one for each event; a few for planning.
+    assert!(looked_up < 25 * WRITES, "{looked_up}");
 }
