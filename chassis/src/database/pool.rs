@@ -134,8 +134,7 @@ impl<O: Opener> Pool<O> {
         }
     }
 
-    /// Opens the first connection before anybody asks for it, so that nobody waits for it. If that fails, the one who asks
-    /// is told, once it has failed for them, too.
+    /// Opens the first connection before a caller asks for it. If that fails, the first caller has another one opened.
     pub(super) fn open_ahead(&self) {
         let mut state = self.0.state();
         if state.open + state.opening == 0 && self.0.most > 0 && !state.is_closed {

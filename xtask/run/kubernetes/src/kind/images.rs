@@ -14,22 +14,26 @@ use xtask_run::Job;
 /// The command line of containerd's client for the images that the kubelet sees.
 const CTR: [&str; 4] = ["ctr", "--namespace", "k8s.io", "images"];
 
-/// A node, and the images that it has not got, by the names that it would have for them.
+/// A node, and which of a release's images it has not got.
 #[derive(Debug)]
 pub(crate) struct Lacking {
     node: String,
-    images: BTreeSet<String>,
+    /// The release's own.
+    own: bool,
+    /// That of the deploy's PostgreSQL server.
+    postgres: bool,
 }
 
 /// Looks which images of a release its nodes have not got.
 pub(super) async fn lacking(job: &Job<'_>, nodes: &[String], engine: &impl Nodes) -> Result<Vec<Lacking>> {
     let Release { image, services, .. } = &job.verified.release;
     let own = image_reference(&job.layout.service_name(&image.digest)?, &image.digest);
-    let postgres = services.own_postgres().and_then(|postgres| postgres.image.as_deref());
-    let images: BTreeSet<String> = postgres.map(full_name).into_iter().chain([own]).collect();
+    let postgres = services.own_postgres().and_then(|postgres| postgres.image.as_deref()).map(full_name);
+    let images: BTreeSet<String> = postgres.iter().chain([&own]).cloned().collect();
     try_join_all(nodes.iter().map(async |node| {
-        let images = absent(engine, node, images.clone()).await?;
-        Ok(Lacking { node: node.clone(), images })
+        let absent = absent(engine, node, images.clone()).await?;
+        let postgres = postgres.as_ref().is_some_and(|name| absent.contains(name));
+        Ok(Lacking { node: node.clone(), own: absent.contains(&own), postgres })
     }))
     .await
 }
@@ -39,14 +43,16 @@ pub(super) async fn lacking(job: &Job<'_>, nodes: &[String], engine: &impl Nodes
 pub(super) async fn bring(job: &Job<'_>, lacking: &[Lacking], engine: &impl Nodes) -> Result<()> {
     let Release { image, services, .. } = &job.verified.release;
     let postgres = services.own_postgres().and_then(|postgres| postgres.image.as_deref());
-    try_join_all(lacking.iter().map(async |Lacking { node, images }| {
-        let of_service = postgres.filter(|image| images.contains(&full_name(image)));
-        let own = images.len() > usize::from(of_service.is_some());
+    try_join_all(lacking.iter().map(async |lacking| {
+        let node = &lacking.node;
         let import = async {
-            if own { import(job.layout, &image.digest, node, engine, job.progress).await } else { Ok(()) }
+            if !lacking.own {
+                return Ok(());
+            }
+            import(job.layout, &image.digest, node, engine, job.progress).await
         };
         let copy = async {
-            match of_service {
+            match postgres.filter(|_| lacking.postgres) {
                 Some(image) => copy(image, node, engine, job.progress).await,
                 None => Ok(()),
             }
