@@ -52,6 +52,7 @@ pub(crate) struct Cargo<'a> {
     home: CargoHome,
     /// The toolchain's folder, for rustup: where cargo is called, no rust-toolchain.toml is found.
     rust: String,
+    /// That of a release, where it is the linker's.
     lto: Option<Lto>,
 }
 

@@ -66,18 +66,16 @@ async fn told_by(env: &EnvName, backend: &dyn Backend) -> Result<DeployState> {
 
 /// What a deploy says that it has run, as far as it can be asked now.
 pub(super) async fn record(repo: &Repo, env: &EnvName, backends: &dyn Backends) -> Record {
-    let Ok((target, _)) = place(repo, env) else { return Record::Unknown };
-    match backends.of(repo, env, &target) {
-        Ok(backend) => record_of(env, &*backend).await,
-        Err(_) => Record::Unknown,
-    }
+    let place = place(repo, env).ok().map(|(target, _)| target);
+    let backend = place.as_ref().and_then(|target| backends.of(repo, env, target).ok());
+    record_of(env, backend.as_deref()).await
 }
 
-/// The same, of a backend.
-pub(super) async fn record_of(env: &EnvName, backend: &dyn Backend) -> Record {
-    told_by(env, backend)
-        .await
-        .map_or(Record::Unknown, |deploy_state| Record::Known(deploy_state.last_deployed))
+/// The same, of the backend of the deploy's place, if there is one.
+pub(super) async fn record_of(env: &EnvName, backend: Option<&dyn Backend>) -> Record {
+    let Some(backend) = backend else { return Record::Unknown };
+    let told = told_by(env, backend).await;
+    told.map_or(Record::Unknown, |deploy_state| Record::Known(deploy_state.last_deployed))
 }
 
 /// Where the deploy's newest release runs; before the first one, where it is meant to. That is enough to look at a

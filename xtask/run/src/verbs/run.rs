@@ -1,8 +1,6 @@
 //! Brings a deploy to a release, or tells what that would do.
 
-use xtask_contract::{
-    Deploy, EnvName, Ledger, Progress, Record, ReleaseId, Repo, Result, Vouched, progress::Silent,
-};
+use xtask_contract::{Deploy, EnvName, Ledger, Progress, ReleaseId, Repo, Result, Vouched, progress::Silent};
 
 use super::deploy_state::{place, record, record_of};
 use crate::{Backends, Change, Options, Ran, wanted::Wanted};
@@ -22,11 +20,7 @@ pub async fn run(
     let id = newest_if_none(repo, env, id)?;
     let place = place(repo, env).ok().map(|(target, _)| target);
     let at_place = place.as_ref().and_then(|target| backends.of(repo, env, target).ok());
-    let record = match &at_place {
-        Some(backend) => record_of(env, &**backend).await,
-        None => Record::Unknown,
-    };
-    let wanted = Wanted::check(repo, env, id, &record)?;
+    let wanted = Wanted::check(repo, env, id, &record_of(env, at_place.as_deref()).await)?;
     // What was asked is what runs it, with the connection that it has, unless the release is for another place.
     let target = &wanted.verified.release.target;
     let backend = match at_place {
